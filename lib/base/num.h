@@ -1,0 +1,84 @@
+/*
+ * Numbers of JSON text: doubles in and out, and exact decimal sums, so that
+ * the order of the addends never changes a digit.
+ */
+#ifndef SG_BASE_NUM_H
+#define SG_BASE_NUM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+enum { NUM_MAX = 32 };		/* bytes num_format() may write */
+
+/*
+ * num_token(p, n) - Length of the JSON number (RFC 8259 section 6) at the
+ * start of p[0..n), 0 if there is none.
+ */
+size_t num_token(const char *p, size_t n);
+
+/*
+ * num_double(p, n, out) - The whole of p[0..n) as a JSON number, correctly
+ * rounded.  0, or -1 if it is no number or overflows a double.
+ */
+int num_double(const char *p, size_t n, double *out);
+
+/*
+ * num_uint(p, n, out) - Digits only, no sign, no leading zero, fits int64_t.
+ * 0 or -1.
+ */
+int num_uint(const char *p, size_t n, int64_t *out);
+
+/*
+ * num_micros(p, n, out) - A JSON number of seconds as whole microseconds,
+ * half away from zero; exact for up to 6 decimals.  0, or -1 if it is no
+ * number or out of +-9.2e12 seconds.
+ */
+int num_micros(const char *p, size_t n, int64_t *out);
+
+/*
+ * num_format(out, v) - The shortest decimal that reads back as v, in
+ * ECMAScript form (RFC 8785 section 3.2.2.3); v is finite.  Writes at most
+ * NUM_MAX bytes, no NUL; returns how many.
+ */
+size_t num_format(char *out, double v);
+
+/* num_add_micros(b, us) - Append us as seconds, no trailing zeros: 1.25 */
+void num_add_micros(struct buf *b, int64_t us);
+
+/*
+ * An exact sum of decimals.  All-zero is the empty sum; num_sum_fini frees
+ * what a sum with a wide range of exponents allocated.
+ */
+struct num_sum {
+	__int128 units;		/* value in units of 10^-scale */
+	int scale;		/* 0..18 */
+	struct num_wide *wide;	/* limbs, once units cannot hold the sum */
+};
+
+/*
+ * num_sum_add(s, p, n) - Add the JSON number p[0..n), exactly.  0, or -1 if
+ * it is no number or its magnitude is not below 1e308.
+ */
+int num_sum_add(struct num_sum *s, const char *p, size_t n);
+
+/* num_sum_merge(s, other) - Add another sum, exactly. */
+void num_sum_merge(struct num_sum *s, const struct num_sum *other);
+
+/*
+ * num_sum_format(s, mul, div, b) - Multiply by mul and divide by div (both > 0)
+ * and append the result to b: exact if it has at most 17 significant
+ * digits, else the nearest double in shortest form.  mul = div = 1 prints
+ * the sum, mul = 1 and div = n the mean.  s is not changed.
+ */
+void num_sum_format(const struct num_sum *s, int64_t mul, int64_t div,
+    struct buf *b);
+
+/* num_sum_compare(a, b) - <0, 0, >0. */
+int num_sum_compare(const struct num_sum *a, const struct num_sum *b);
+
+/* num_sum_fini(s) - Free and make empty again. */
+void num_sum_fini(struct num_sum *s);
+
+#endif

@@ -1,0 +1,116 @@
+/*
+ * The broker's sockets: one epoll loop that speaks nng's wire mapping (SP
+ * over TCP and IPC, protocol REP) and hands whole requests to the caller.
+ * Layout of greeting, lengths and request ids: sp.h.
+ */
+#ifndef SG_BROKER_FRONT_H
+#define SG_BROKER_FRONT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+
+struct front;
+struct front_conn;		/* one connection */
+
+struct front_limits {
+	size_t message;		/* bytes of a request's body */
+	int connections;	/* in all */
+	int address;		/* per source address (tcp) */
+	int requests;		/* unanswered, per connection */
+	size_t memory;		/* bytes of unsent replies, per connection */
+	int64_t greeting;	/* us until the peer's greeting must be in */
+	int64_t message_time;	/* us for a started message to make progress */
+	int64_t write_time;	/* us an unread reply may wait */
+};
+
+struct front *front_new(const struct front_limits *limits);
+
+/*
+ * front_listen(f, url, why) - ipc:///path (socket 0600, its folder created
+ * 0700 if absent; a stale socket file is replaced, a live one refused),
+ * tcp://host:port (port 0: any).  0, or -1 with *why.  front_url(f, i) is
+ * listener i's URL with the real port, NULL past the last.
+ */
+int front_listen(struct front *f, const char *url, const char **why);
+const char *front_url(const struct front *f, size_t i);
+
+/* front_local(url) - 1 if the URL is ipc://, else 0. */
+int front_local(const char *url);
+
+/* front_watch(f, fd) - Report FRONT_READABLE when fd is readable. */
+int front_watch(struct front *f, int fd);
+
+enum front_kind {
+	FRONT_TIME,		/* the deadline has passed */
+	FRONT_REQUEST,
+	FRONT_CLOSED,		/* conn is gone after this event */
+	FRONT_READABLE		/* a watched descriptor: fd */
+};
+
+/* The route back of one request: its connection and SP header. */
+struct front_route {
+	struct front_conn *conn;
+	uint8_t hops[64];	/* request id and the hops before it */
+	uint8_t hops_len;
+};
+
+struct front_event {
+	enum front_kind kind;
+	int fd;
+	struct front_route route;	/* FRONT_REQUEST; .conn if CLOSED */
+	struct blob *body;	/* FRONT_REQUEST: the caller's to unref */
+};
+
+/*
+ * front_next(f, event, deadline) - Wait for and give the next event;
+ * deadline in date_mono() time, INT64_MAX for none.  0, or -1 with errno
+ * (EINTR: a signal).  Replies queued since the last call are sent first.
+ */
+int front_next(struct front *f, struct front_event *event, int64_t deadline);
+
+/* A piece of a reply: bytes inside a blob, which is referenced. */
+struct front_piece {
+	struct blob *blob;
+	const char *p;
+	size_t n;
+};
+
+/*
+ * front_reply(f, route, pieces, n) - Queue a reply; takes one reference of
+ * each piece's blob.  The connection must not have been reported closed.  A
+ * connection whose unsent replies pass the limits is cut off.
+ */
+void front_reply(struct front *f, const struct front_route *route,
+    const struct front_piece *pieces, size_t n);
+
+/* front_cut(f, conn, why) - Close it soon; FRONT_CLOSED follows. */
+void front_cut(struct front *f, struct front_conn *conn, const char *why);
+
+/* The caller's own pointer of a connection; NULL at first. */
+void front_conn_set(struct front_conn *conn, void *data);
+void *front_conn_get(const struct front_conn *conn);
+
+/* front_conn_name(conn) - "ipc:uid=0:pid=77", "tcp:[::1]:4711". */
+const char *front_conn_name(const struct front_conn *conn);
+
+struct front_counts {
+	uint64_t accepted, refused, cut, requests, replies, in, out;
+	int connections;
+};
+
+const struct front_counts *front_counts(const struct front *f);
+
+/*
+ * front_log(f, fn, ctx) - Where cut-off reasons go, one line each: fn(ctx,
+ * connection name, why).
+ */
+void front_log(struct front *f,
+    void (*fn)(void *ctx, const char *conn, const char *why), void *ctx);
+
+/* front_drain(f, deadline) - Stop accepting, send what is queued. */
+void front_drain(struct front *f, int64_t deadline);
+void front_free(struct front *f);
+
+#endif

@@ -1,0 +1,199 @@
+/*
+ * The wire between client and broker, both ends: one message is a JSON
+ * header line and then event lines.  A message is
+ *
+ *	HEADER            or    HEADER LF LINE LF LINE LF …
+ *
+ * where the last LF may be missing in a request.  Members of a header that a
+ * reader does not know are ignored.
+ *
+ * Requests (all members optional unless said):
+ *
+ *  {"op":"hello","sg":1}
+ *	-> {"ok":true,"sg":1,"name":"A","log":"A.7","time":T,
+ *	    "limits":{"frame":B,"line":B,"events":N,"fetch":B,"parked":N}}
+ *	A version the broker does not speak: error "bad".
+ *  {"op":"pub","from":S,"chan":"16 hex digits","first":N,"n":N,"safe":N,
+ *   "commit":{"name":S,"cursor":C}} + lines
+ *	-> {"ok":true,"local":N,"safe":N,"refused":[[I,"why"],…]}
+ *	first is the number of the first line in the channel; n (lines) is
+ *	checked if present; safe is the publisher's own mark: everything up
+ *	to it is known to be durable, so a broker that has forgotten the
+ *	channel goes on from there.  Lines the broker may not accept (a late
+ *	COMMAND, a topic denied) are refused one by one, by their index from
+ *	1; they use up their numbers.  A malformed line refuses the whole
+ *	frame: {"ok":false,"error":"bad","line":I,"why":S}, no number used.
+ *	Without chan the frame is not numbered and the answer is
+ *	{"ok":true,"n":N}.  A frame ahead of the channel waits; beyond the
+ *	bounds: {"ok":false,"error":"gap","local":N,"safe":N}.
+ *  {"op":"fetch","sub":K,"filters":[S,…],"cursor":C|"now"|"begin",
+ *   "name":S,"max":BYTES,"count":N,"wait":SECONDS,"until":C,"meta":true}
+ *	-> {"ok":true,"part":P,"n":N,"cursor":C,"end":true,
+ *	    "meta":[[N,RT,FROM,LOG,POS],…]} + lines
+ *	Without sub: one answer, then forgotten.  With sub (1 … 2^31-1) the
+ *	first fetch opens a subscription of the connection and further ones
+ *	{"op":"fetch","sub":K} go on where the last answer ended, answered in
+ *	order, part counting from 1; so several may be in flight.  A fetch
+ *	with filters on a known K opens it anew.  name: start at the durable
+ *	cursor of that name, which is created at cursor if it does not exist,
+ *	and hold its lease (error "busy" if another connection does).  wait:
+ *	0 answers at once, else as soon as one event matches and after 1 s at
+ *	the latest (the heartbeat).  until: deliver nothing after that
+ *	position and say "end":true once it is reached.  meta: runs of N
+ *	lines with receive time, publisher, log id and the position of the
+ *	run's first line.  A reader behind retention:
+ *	{"ok":false,"error":"gone","lost":N,"cursor":C}; C is the oldest there is.
+ *  {"op":"last","filters":[S,…],"max":BYTES,"next":K}
+ *	-> {"ok":true,"n":N,"cursor":C,"next":K | "end":true} + lines
+ *	The newest event of each topic that matches; next asks for more.  C
+ *	(first page) is where to fetch from to miss nothing after it.
+ *  {"op":"seek","time":T} or {"op":"seek","to":"begin"|"end"}
+ *	-> {"ok":true,"cursor":C}: before the first event received at or
+ *	after T (seconds).
+ *  {"op":"commit","name":S,"cursor":C|null}
+ *	-> {"ok":true} once durable; null deletes the cursor.
+ *  {"op":"bye","from":S,"chan":H}  -> {"ok":true}: the channel is forgotten.
+ *  {"op":"stat"}  -> {"ok":true,…}, sg-broker(8).
+ *
+ * Errors: {"ok":false,"error":E,"why":S} with E one of denied gap gone busy
+ * full limit bad.
+ *
+ * A cursor C is an object {"<log id>":n}: n events of that log are passed.  A
+ * log id is "<broker name>.<start number>".  Of one broker's logs the reader
+ * reads them in the order of their start numbers; an entry says all logs of
+ * that broker with smaller start numbers are passed and those with greater
+ * ones not begun.  {} is the beginning.
+ */
+#ifndef SG_BUS_WIRE_H
+#define SG_BUS_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "event/json.h"
+
+enum {
+	WIRE_VERSION = 1,
+	WIRE_LINES_MAX = 1048576 + 65536,	/* bytes of lines in a frame */
+	WIRE_HEADER_MAX = 65536,		/* bytes of a header line */
+	WIRE_MESSAGE_MAX = WIRE_LINES_MAX + WIRE_HEADER_MAX,
+	WIRE_EVENTS_MAX = 65536,		/* lines in a frame */
+	WIRE_FILL = 262144,			/* a publisher's full frame */
+	WIRE_FETCH = 1048576,			/* default bytes of a fetch */
+	WIRE_NAME_MAX = 64,			/* broker, cursor, from */
+	WIRE_LOGS_MAX = 16,			/* entries of a cursor */
+	WIRE_REFUSED_MAX = 100			/* entries of "refused" */
+};
+
+struct wire_position {
+	char name[WIRE_NAME_MAX + 1];	/* broker */
+	uint64_t start;			/* start number */
+	uint64_t n;			/* events passed */
+};
+
+struct wire_cursor {
+	struct wire_position at[WIRE_LOGS_MAX];
+	size_t n;
+};
+
+/* wire_cursor_parse(c, value) - 0, or -1 if the JSON is no cursor. */
+int wire_cursor_parse(struct wire_cursor *c, const struct json_value *value);
+
+/* wire_cursor_add(b, c) - Append it as JSON. */
+void wire_cursor_add(struct buf *b, const struct wire_cursor *c);
+
+/*
+ * wire_name_check(p, n) - 1 if p[0..n) may name a broker, a durable cursor
+ * or a publisher: 1-64 of A-Z a-z 0-9 . _ : @ / - (no '/' in a broker's).
+ */
+int wire_name_check(const char *p, size_t n);
+
+enum wire_op {
+	WIRE_NONE = 0,
+	WIRE_HELLO, WIRE_PUB, WIRE_FETCH_OP, WIRE_LAST, WIRE_SEEK,
+	WIRE_COMMIT, WIRE_BYE, WIRE_STAT,
+	WIRE_RESERVED		/* call serve reply mirror: later */
+};
+
+enum wire_from {		/* where a fetch or a seek starts */
+	WIRE_FROM_NOW = 0,
+	WIRE_FROM_BEGIN,
+	WIRE_FROM_CURSOR,
+	WIRE_FROM_TIME
+};
+
+/* A request's header, decoded.  Borrowed parts point into the message. */
+struct wire_request {
+	enum wire_op op;
+	int64_t version;		/* hello */
+	struct json_value from;		/* pub, bye: string or JSON_NONE */
+	int has_chan;
+	uint64_t chan, first, safe;
+	int64_t n;			/* pub: -1 if absent */
+	struct json_value filters;	/* fetch, last: array or JSON_NONE */
+	enum wire_from start;
+	int64_t time;			/* seek: microseconds */
+	struct wire_cursor cursor, until;
+	int has_cursor, has_until, meta;
+	struct json_value name;		/* fetch, commit; pub's commit */
+	int64_t sub, max, count;	/* 0 if absent */
+	int64_t wait;			/* microseconds */
+	uint64_t next;			/* last */
+	const char *lines;		/* what follows the header line */
+	size_t lines_len;
+};
+
+/*
+ * wire_request_parse(r, p, n, why) - Decode a request message: 0, or -1 with
+ * *why (constant).  r's borrowed parts live as long as p.
+ */
+int wire_request_parse(struct wire_request *r, const char *p, size_t n,
+    const char **why);
+
+/*
+ * Requests, encoded by clients: each appends the header and its LF to b; pub
+ * is followed by the lines.
+ */
+void wire_hello(struct buf *b);
+void wire_pub(struct buf *b, const char *from, uint64_t chan, uint64_t first,
+    uint64_t n, uint64_t safe);
+void wire_bye(struct buf *b, const char *from, uint64_t chan);
+void wire_commit(struct buf *b, const char *name,
+    const struct wire_cursor *cursor);
+
+struct wire_fetch {
+	int64_t sub;
+	const char *const *filters;	/* NULL: go on with sub */
+	size_t nfilters;
+	enum wire_from start;
+	struct wire_cursor cursor;
+	const char *name;
+	int64_t max, count, wait;
+	const struct wire_cursor *until;	/* or NULL */
+	int meta;
+};
+
+void wire_fetch(struct buf *b, const struct wire_fetch *fetch);
+
+/* A reply's header, decoded by clients. */
+struct wire_reply {
+	int ok;
+	char error[16];			/* "" if ok */
+	struct json_value why;		/* string or JSON_NONE */
+	uint64_t local, safe, n, part, lost, next;
+	int64_t line;			/* pub "bad": index from 1, else 0 */
+	int end, has_next;
+	int has_cursor;
+	struct wire_cursor cursor;
+	struct json_value meta, refused;	/* arrays or JSON_NONE */
+	struct json_value header;	/* the whole object: hello, stat */
+	const char *lines;
+	size_t lines_len;
+};
+
+/* wire_reply_parse(r, p, n, why) - 0, or -1: this is no reply. */
+int wire_reply_parse(struct wire_reply *r, const char *p, size_t n,
+    const char **why);
+
+#endif
