@@ -176,6 +176,14 @@ struct wire_fetch {
 
 void wire_fetch(struct buf *b, const struct wire_fetch *fetch);
 
+/* wire_last - next is what the last page said, 0 for the first page. */
+void wire_last(struct buf *b, const char *const *filters, size_t nfilters,
+    int64_t max, uint64_t next);
+
+/* wire_seek - to is WIRE_FROM_BEGIN, WIRE_FROM_NOW (the end) or _TIME. */
+void wire_seek(struct buf *b, enum wire_from to, int64_t time);
+void wire_stat(struct buf *b);
+
 /* A reply's header, decoded by clients. */
 struct wire_reply {
 	int ok;
