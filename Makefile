@@ -9,7 +9,8 @@ BUILD ?= build/$(notdir $(CC))$(SAN)
 VERSION := 0.1.0
 
 WARN = -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual -Wwrite-strings \
-	-Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wundef
+	-Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wundef \
+	-Wno-missing-field-initializers
 OPT ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
 CPPFLAGS += -D_GNU_SOURCE -iquote lib -DSG_VERSION='"$(VERSION)"' \
 	-DSG_SHARE='"$(PREFIX)/share/sg"'

@@ -12,7 +12,8 @@
  * app_signals() - From now on TERM and INT set the flag that app_stop()
  * reads and HUP the one that app_hup() reads and clears, without SA_RESTART,
  * so that a blocking read or poll returns EINTR; SIGPIPE keeps its default
- * action; SIGXFSZ is ignored (writes fail with EFBIG instead).
+ * action; SIGXFSZ is ignored (writes fail with EFBIG instead).  A second
+ * TERM or INT ends the process at once.
  */
 void app_signals(void);
 
@@ -57,5 +58,13 @@ const char *app_default_broker(void);
  * its parents.  0, or -1 with errno.
  */
 int app_state_dir(char *out, size_t n, const char *name);
+
+/*
+ * app_share(out, n, name) - Path of a readable file of share/, for example
+ * "quantities.csv": below $SG_SHARE if that is set, else beside the running
+ * program (../share/sg, ../share), else where it was to be installed.  0,
+ * or -1 with errno; out then holds the last path tried.
+ */
+int app_share(char *out, size_t n, const char *name);
 
 #endif

@@ -19,7 +19,8 @@ enum opt_kind {
 	OPT_TIME,	/* int64_t *: microseconds since 1970 UTC (date.h) */
 	OPT_SIZE,	/* int64_t *: bytes; 64K 10M 2G (powers of 1024) */
 	OPT_CHOICE,	/* int *: index into .choices */
-	OPT_GROUP	/* .to is a table (struct opt *) of shared options */
+	OPT_GROUP	/* .to is a table (struct opt *, not const) of shared
+			   options; .name is any text */
 };
 
 struct opt_list {
@@ -47,7 +48,9 @@ struct opt_command {
 };
 
 /*
- * opt_parse(command, argc, argv) - Apply environment, then argv.  Options
+ * opt_parse(command, argc, argv) - Call die_name(argv[0]), then apply the
+ * environment, then argv (a list given there replaces the environment's);
+ * a variable that is empty, or "0" for a flag, counts as unset.  Options
  * may stand after operands; "--" ends them; --name=value and --name value
  * both work; an unknown option, a bad value or an operand where none is
  * allowed prints one line plus "see --help" and exits with EXIT_USAGE.
