@@ -56,12 +56,25 @@ void date_zone_close(struct date_zone *zone);
 int64_t date_zone_offset(const struct date_zone *zone, int64_t t);
 
 /*
+ * date_zone_utc(zone, local, prev, out) - The moment at which the zone's
+ * clock shows local (microseconds, as if it were UTC).  Of two moments the
+ * first not before prev is taken, or the first if both are.  0, or -1 if
+ * the clock skipped that time.
+ */
+int date_zone_utc(const struct date_zone *zone, int64_t local, int64_t prev,
+    int64_t *out);
+
+/* date_days(year, month, day) - Days since 1970-01-01, Gregorian. */
+int64_t date_days(int year, int month, int day);
+
+/*
  * date_naive(p, n, format, zone, prev, out) - A local time without zone.
  * format is a strptime(3) format with %f for a fraction of any length, or
  * NULL for ISO 8601 ("2013-11-01T00:00:00", a space for the T, fraction
  * optional).  A time the clock skipped is refused; of a time the clock
  * shows twice, the first not before prev is taken (prev INT64_MIN: the
- * first).  0, or -1 with *why.
+ * first).  zone may be NULL if format carries one (%z, %s).  0, or -1 with
+ * *why.
  */
 int date_naive(const char *p, size_t n, const char *format,
     const struct date_zone *zone, int64_t prev, int64_t *out,
