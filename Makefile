@@ -5,49 +5,98 @@
 
 PREFIX ?= /usr/local
 CC ?= cc
-BUILD ?= build/$(notdir $(CC))$(SAN)
+BUILD ?= build/$(notdir $(CC))
+BINDIR ?= bin
+DIR ?=
 VERSION := 0.1.0
 
+OPT ?= -O2 -g -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 WARN = -Wall -Wextra -Wshadow -Wpointer-arith -Wcast-qual -Wwrite-strings \
 	-Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla -Wundef \
 	-Wno-missing-field-initializers
-OPT ?= -O2 -g -fstack-protector-strong -D_FORTIFY_SOURCE=2
-CPPFLAGS += -D_GNU_SOURCE -iquote lib -DSG_VERSION='"$(VERSION)"' \
-	-DSG_SHARE='"$(PREFIX)/share/sg"'
-CFLAGS += -std=c11 $(WARN) $(WERROR) $(OPT) -fPIE -MMD -MP -pthread
-LDFLAGS += -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now
+
+# make SAN=address builds everything once more, apart, with a sanitizer.
+SAN_address = -fsanitize=address,undefined -fno-sanitize-recover=all
+SAN_thread = -fsanitize=thread
+SAN_fuzzer = -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all
+ifdef SAN
+OPT = -O1 -g -fno-omit-frame-pointer $(SAN_$(SAN))
+BUILD = build/$(SAN)
+BINDIR = $(BUILD)/bin
+endif
+
+SG_CPPFLAGS = -D_GNU_SOURCE -iquote lib -DSG_VERSION='"$(VERSION)"' \
+	-DSG_SHARE='"$(PREFIX)/share/sg"' $(CPPFLAGS)
+SG_CFLAGS = -std=c11 $(WARN) $(WERROR) $(OPT) -fPIE -pthread $(CFLAGS)
+SG_LDFLAGS = -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS)
 LDLIBS = -lnng -llmdb -lcsv -ljq -lsodium -lm
 
 LIB := $(sort $(wildcard lib/*/*.c lib/*/*/*.c))
-CMD := $(sort $(wildcard cmd/*.c))
-UNIT := $(sort $(wildcard tests/unit/*.c))
-BIN := $(CMD:cmd/%.c=bin/%)
+BIN := $(patsubst cmd/%.c,$(BINDIR)/%,$(sort $(wildcard cmd/*.c)))
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
+	$(sort $(wildcard tests/unit/test_*.c)))
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,\
+	$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 ARCHIVE = $(BUILD)/libsg.a
+LINK = @mkdir -p $(@D) && $(CC) $(SG_CFLAGS) $(SG_LDFLAGS) -o $@ $< $(ARCHIVE) $(LDLIBS)
 
 all: $(BIN)
+unit-programs: $(UNIT)
+fuzz-programs: $(FUZZ)
 
-bin/%: $(BUILD)/cmd/%.o $(ARCHIVE)
-	@mkdir -p bin
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVE) $(LDLIBS)
+$(BINDIR)/%: $(BUILD)/cmd/%.o $(ARCHIVE)
+	$(LINK)
+
+$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVE)
+	$(LINK)
+
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(ARCHIVE)
+	$(LINK) -fsanitize=fuzzer
 
 $(ARCHIVE): $(LIB:%.c=$(BUILD)/%.o)
 	rm -f $@ && $(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	$(CC) $(SG_CPPFLAGS) $(SG_CFLAGS) -MMD -MP -c -o $@ $<
 
-unit: $(UNIT:tests/unit/%.c=$(BUILD)/unit/%)
-	@for t in $^; do $$t || exit 1; done
+deps:
+	@tests/deps.sh build check
 
-$(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVE)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(ARCHIVE) $(LDLIBS)
+# The compiler may only be there once deps has run, hence the second make.
+demo:
+	@tests/deps.sh build demo
+	@$(MAKE) -s -j2 all
+	@share/demo/feeder.sh $(DIR)
+
+check:
+	@tests/deps.sh build check
+	@tests/check.sh all
+
+unit bats asan tsan fuzz:
+	@tests/check.sh $@
+
+check-debian13:
+	@tests/deps.sh debian13
+	@tests/debian13.sh
+
+soak bench:
+	@tests/deps.sh build check $@
+	@$(MAKE) -s all
+	@tests/$@/run.sh
+
+completions: all
+	@tests/completions.sh $(BINDIR) completions
+
+install: all
+	tests/install.sh $(BINDIR) "$(DESTDIR)$(PREFIX)"
 
 clean:
 	rm -rf bin build
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all unit clean
+.PHONY: all unit-programs fuzz-programs deps demo check unit bats asan tsan \
+	fuzz check-debian13 soak bench completions install clean
 .SECONDARY:

@@ -47,7 +47,7 @@ add_visible(struct buf *b, const char *s)
 	}
 }
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 say(const char *level, const char *fmt, va_list ap)
 {
 	char text[MESSAGE_MAX];
