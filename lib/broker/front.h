@@ -14,6 +14,7 @@
 struct front;
 struct front_conn;		/* one connection */
 
+/* Every limit but the first may be 0: none. */
 struct front_limits {
 	size_t message;		/* bytes of a request's body */
 	int connections;	/* in all */
@@ -66,7 +67,9 @@ struct front_event {
 /*
  * front_next(f, event, deadline) - Wait for and give the next event;
  * deadline in date_mono() time, INT64_MAX for none.  0, or -1 with errno
- * (EINTR: a signal).  Replies queued since the last call are sent first.
+ * (EINTR: a signal).  Replies are sent before it waits and before it reads
+ * more requests, so that those to one connection leave together.  Under load
+ * FRONT_TIME comes between requests; call it again at once for the others.
  */
 int front_next(struct front *f, struct front_event *event, int64_t deadline);
 
@@ -78,14 +81,18 @@ struct front_piece {
 };
 
 /*
- * front_reply(f, route, pieces, n) - Queue a reply; takes one reference of
- * each piece's blob.  The connection must not have been reported closed.  A
- * connection whose unsent replies pass the limits is cut off.
+ * front_reply(f, route, pieces, n) - Queue the one reply to a request; takes
+ * one reference of each piece's blob (which must not be changed any more).  The
+ * connection must not have been reported closed.  A connection whose unsent
+ * replies pass the limits is cut off.
  */
 void front_reply(struct front *f, const struct front_route *route,
     const struct front_piece *pieces, size_t n);
 
-/* front_cut(f, conn, why) - Close it soon; FRONT_CLOSED follows. */
+/*
+ * front_cut(f, conn, why) - Close it, after one attempt to send what is
+ * queued; FRONT_CLOSED follows.  why goes to the log.
+ */
 void front_cut(struct front *f, struct front_conn *conn, const char *why);
 
 /* The caller's own pointer of a connection; NULL at first. */
@@ -104,7 +111,9 @@ const struct front_counts *front_counts(const struct front *f);
 
 /*
  * front_log(f, fn, ctx) - Where cut-off reasons go, one line each: fn(ctx,
- * connection name, why).
+ * connection name, why); why completes "NAME " as a sentence or names the
+ * matter ("speaks HTTP or text, not SP", "too many connections").  At most
+ * ten a second and then one line with the number left out.
  */
 void front_log(struct front *f,
     void (*fn)(void *ctx, const char *conn, const char *why), void *ctx);

@@ -1,0 +1,1169 @@
+#include "broker/front.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/date.h"
+#include "base/die.h"
+#include "broker/listen.h"
+#include "broker/sp.h"
+
+enum {
+	SCRATCH = 65536, /* one read for all small messages of a turn */
+	READS = 4,	 /* per connection and turn */
+	READY = 256,	 /* connections per turn */
+	ACCEPTS = 64,	 /* per listener and turn */
+	VECTOR = 128,	 /* pieces per write */
+	COPY = 1024,	 /* replies up to this are copied, not shared */
+	IPC_BUFFER = 1 << 20,
+	ADDRESS_BUCKETS = 1024,
+	NAME = 64,
+	REPORTS = 10,	  /* cut-off reasons logged per second */
+	PAUSE = 100000,	  /* us without accepting when out of files */
+	SWEEP_MIN = 5000, /* us between looks at deadlines */
+	SWEEP_MAX = 500000
+};
+
+enum source_kind { SOURCE_LISTENER, SOURCE_WATCH, SOURCE_CONN };
+
+/* What an epoll event points to: first member of each of these. */
+struct source {
+	enum source_kind kind;
+	int fd;
+};
+
+struct door { /* one listening socket */
+	struct source source;
+	int local;
+	struct door *next;
+};
+
+struct watch {
+	struct source source;
+	struct watch *next;
+};
+
+struct address { /* connections of one tcp peer address */
+	struct in6_addr ip;
+	int n;
+	struct address *next;
+};
+
+struct reply {
+	struct reply *next;
+	int64_t at;  /* when it was queued */
+	size_t size; /* bytes on the wire */
+	size_t pieces;
+	size_t head_len;
+	uint8_t *head; /* behind piece[] */
+	struct front_piece piece[];
+};
+
+struct front_conn {
+	struct source source; /* fd -1: closed, not yet reported or freed */
+	struct front *front;
+	void *data;
+	LIST_ENTRY(front_conn) all, waiting;
+	TAILQ_ENTRY(front_conn) due;
+	int is_waiting, is_due;
+	uint32_t armed; /* epoll events asked for */
+	int blocked;	/* the socket took no more */
+	int unanswered;
+	int64_t since;	  /* accepted */
+	int64_t progress; /* last bytes read */
+	struct sp_reader reader;
+	struct blob *in;    /* a body that is not complete */
+	struct blob *later; /* read, but over the limit of requests */
+	struct reply *first, **last;
+	size_t sent;   /* of the first reply */
+	size_t unsent; /* of all */
+	struct address *address;
+	char name[NAME];
+};
+
+LIST_HEAD(conn_list, front_conn);
+TAILQ_HEAD(conn_queue, front_conn);
+
+struct front {
+	struct front_limits limits;
+	struct front_counts counts;
+	int epoll;
+	int reserve; /* given up to accept and close when out of files */
+	int64_t now;
+	struct listen *listens;
+	size_t nlistens;
+	struct door *doors;
+	struct watch *watches;
+	int64_t paused; /* accept again then; 0: accepting */
+	struct conn_list all;
+	struct conn_list waiting; /* have a deadline */
+	struct conn_queue due;	  /* to be written or read on this turn */
+	int64_t sweep_every, sweep_at;
+	struct front_event *queue;
+	size_t at, n, cap;
+	struct front_conn *gone; /* reported closed by the last call */
+	struct address *addresses[ADDRESS_BUCKETS];
+	void (*log)(void *ctx, const char *conn, const char *why);
+	void *log_ctx;
+	int64_t reports_since;
+	int reports;
+	char scratch[SCRATCH];
+	struct epoll_event ready[READY];
+};
+
+static int64_t
+smaller(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void
+limits_open(struct front_limits *l)
+{
+	if (l->message > INT64_MAX / 2)
+		l->message = INT64_MAX / 2;
+	if (l->connections == 0)
+		l->connections = INT_MAX;
+	if (l->address == 0)
+		l->address = INT_MAX;
+	if (l->requests == 0)
+		l->requests = INT_MAX;
+	if (l->memory == 0)
+		l->memory = SIZE_MAX;
+	if (l->greeting == 0)
+		l->greeting = INT64_MAX;
+	if (l->message_time == 0)
+		l->message_time = INT64_MAX;
+	if (l->write_time == 0)
+		l->write_time = INT64_MAX;
+}
+
+struct front *
+front_new(const struct front_limits *limits)
+{
+	struct front *f = xcalloc(1, sizeof *f);
+	int64_t every;
+
+	f->limits = *limits;
+	limits_open(&f->limits);
+	every = smaller(smaller(f->limits.greeting, f->limits.message_time),
+		    f->limits.write_time) /
+	    8;
+	f->sweep_every =
+	    smaller(every < SWEEP_MIN ? SWEEP_MIN : every, SWEEP_MAX);
+	f->epoll = epoll_create1(EPOLL_CLOEXEC);
+	f->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	f->now = date_mono();
+	LIST_INIT(&f->all);
+	LIST_INIT(&f->waiting);
+	TAILQ_INIT(&f->due);
+	return f;
+}
+
+static int
+source_add(struct front *f, struct source *s, uint32_t events)
+{
+	struct epoll_event e = { .events = events, .data.ptr = s };
+
+	return epoll_ctl(f->epoll, EPOLL_CTL_ADD, s->fd, &e);
+}
+
+static void
+source_change(struct front *f, struct source *s, uint32_t events)
+{
+	struct epoll_event e = { .events = events, .data.ptr = s };
+
+	epoll_ctl(f->epoll, EPOLL_CTL_MOD, s->fd, &e);
+}
+
+int
+front_local(const char *url)
+{
+	return listen_local(url);
+}
+
+static int
+door_open(struct front *f, int fd, int local)
+{
+	struct door *d = xcalloc(1, sizeof *d);
+
+	d->source = (struct source){ SOURCE_LISTENER, fd };
+	d->local = local;
+	d->next = f->doors;
+	f->doors = d;
+	return source_add(f, &d->source, EPOLLIN);
+}
+
+int
+front_listen(struct front *f, const char *url, const char **why)
+{
+	struct listen l;
+	size_t i;
+
+	if (listen_open(&l, url, why) == -1)
+		return -1;
+	f->listens =
+	    xrealloc(f->listens, (f->nlistens + 1) * sizeof *f->listens);
+	f->listens[f->nlistens++] = l;
+	for (i = 0; i < l.n; i++)
+		if (door_open(f, l.fd[i], l.local) == -1) {
+			*why = strerror(errno);
+			return -1;
+		}
+	return 0;
+}
+
+const char *
+front_url(const struct front *f, size_t i)
+{
+	return i < f->nlistens ? f->listens[i].url : NULL;
+}
+
+int
+front_watch(struct front *f, int fd)
+{
+	struct watch *w = xcalloc(1, sizeof *w);
+
+	w->source = (struct source){ SOURCE_WATCH, fd };
+	w->next = f->watches;
+	f->watches = w;
+	return source_add(f, &w->source, EPOLLIN);
+}
+
+void
+front_log(struct front *f,
+    void (*fn)(void *ctx, const char *conn, const char *why), void *ctx)
+{
+	f->log = fn;
+	f->log_ctx = ctx;
+}
+
+/* An attacker must not fill the disk with our log. */
+static void
+report(struct front *f, const char *name, const char *why)
+{
+	char more[NAME];
+
+	if (f->log == NULL)
+		return;
+	if (f->now - f->reports_since >= DATE_SECOND) {
+		if (f->reports > REPORTS) {
+			snprintf(more, sizeof more, "%d more were cut off",
+			    f->reports - REPORTS);
+			f->log(f->log_ctx, "front", more);
+		}
+		f->reports = 0;
+		f->reports_since = f->now;
+	}
+	if (++f->reports <= REPORTS)
+		f->log(f->log_ctx, name, why);
+}
+
+static struct front_event *
+event_add(struct front *f, enum front_kind kind)
+{
+	struct front_event *e;
+
+	if (f->n == f->cap) {
+		f->cap = f->cap > 0 ? f->cap * 2 : READY;
+		f->queue = xrealloc(f->queue, f->cap * sizeof *f->queue);
+	}
+	e = &f->queue[f->n++];
+	e->kind = kind;
+	e->fd = -1;
+	e->body = NULL;
+	return e;
+}
+
+static unsigned
+address_hash(const struct in6_addr *ip)
+{
+	unsigned h = 2166136261U;
+	size_t i;
+
+	for (i = 0; i < sizeof ip->s6_addr; i++)
+		h = (h ^ ip->s6_addr[i]) * 16777619U;
+	return h % ADDRESS_BUCKETS;
+}
+
+static struct address *
+address_get(struct front *f, const struct in6_addr *ip)
+{
+	struct address **bucket = &f->addresses[address_hash(ip)], *a;
+
+	for (a = *bucket; a != NULL; a = a->next)
+		if (memcmp(&a->ip, ip, sizeof *ip) == 0)
+			return a;
+	a = xcalloc(1, sizeof *a);
+	a->ip = *ip;
+	a->next = *bucket;
+	*bucket = a;
+	return a;
+}
+
+static void
+address_put(struct front *f, struct address *a)
+{
+	struct address **at = &f->addresses[address_hash(&a->ip)];
+
+	if (a->n > 0)
+		return;
+	while (*at != a)
+		at = &(*at)->next;
+	*at = a->next;
+	free(a);
+}
+
+static void
+due_add(struct front_conn *c)
+{
+	if (!c->is_due)
+		TAILQ_INSERT_TAIL(&c->front->due, c, due);
+	c->is_due = 1;
+}
+
+static void
+due_remove(struct front_conn *c)
+{
+	if (c->is_due)
+		TAILQ_REMOVE(&c->front->due, c, due);
+	c->is_due = 0;
+}
+
+static void
+waiting_add(struct front_conn *c)
+{
+	struct front *f = c->front;
+
+	if (c->is_waiting)
+		return;
+	if (LIST_EMPTY(&f->waiting))
+		f->sweep_at = f->now + f->sweep_every;
+	LIST_INSERT_HEAD(&f->waiting, c, waiting);
+	c->is_waiting = 1;
+}
+
+static void
+waiting_remove(struct front_conn *c)
+{
+	if (c->is_waiting)
+		LIST_REMOVE(c, waiting);
+	c->is_waiting = 0;
+}
+
+static void
+reply_pop(struct front_conn *c)
+{
+	struct reply *r = c->first;
+	size_t i;
+
+	for (i = 0; i < r->pieces; i++)
+		blob_unref(r->piece[i].blob);
+	c->unsent -= r->size;
+	c->first = r->next;
+	if (c->first == NULL)
+		c->last = &c->first;
+	free(r);
+}
+
+/*
+ * Close at once; the object lives until the caller has been told.  why is
+ * NULL if the peer left.
+ */
+static void
+conn_close(struct front_conn *c, const char *why)
+{
+	struct front *f = c->front;
+
+	if (c->source.fd == -1)
+		return;
+	if (why != NULL) {
+		f->counts.cut++;
+		report(f, c->name, why);
+	}
+	/* A child of fork() may hold a copy, which epoll would go by. */
+	epoll_ctl(f->epoll, EPOLL_CTL_DEL, c->source.fd, NULL);
+	close(c->source.fd);
+	c->source.fd = -1;
+	f->counts.connections--;
+	if (c->address != NULL) {
+		c->address->n--;
+		address_put(f, c->address);
+	}
+	while (c->first != NULL)
+		reply_pop(c);
+	blob_unref(c->in);
+	blob_unref(c->later);
+	c->in = c->later = NULL;
+	waiting_remove(c);
+	due_remove(c);
+	event_add(f, FRONT_CLOSED)->route.conn = c;
+}
+
+static void
+conn_free(struct front_conn *c)
+{
+	if (c == NULL)
+		return;
+	LIST_REMOVE(c, all);
+	free(c);
+}
+
+/* 1 if the connection has as many requests open as it may. */
+static int
+conn_full(const struct front_conn *c)
+{
+	return c->unanswered >= c->front->limits.requests;
+}
+
+/* Ask epoll for what the connection can use now. */
+static void
+conn_arm(struct front_conn *c, int reading)
+{
+	uint32_t want = reading ? EPOLLIN : EPOLLRDHUP;
+
+	if (c->source.fd == -1)
+		return;
+	if (c->blocked)
+		want |= EPOLLOUT;
+	if (want != c->armed)
+		source_change(c->front, &c->source, want);
+	c->armed = want;
+}
+
+static int
+vector_add(struct iovec *iov, int n, const void *p, size_t len, size_t *skip)
+{
+	if (*skip >= len) {
+		*skip -= len;
+		return n;
+	}
+	/* sendmsg() does not write; the type has no const. */
+	iov[n].iov_base = (void *)((uintptr_t)p + *skip);
+	iov[n].iov_len = len - *skip;
+	*skip = 0;
+	return n + 1;
+}
+
+static int
+vector_fill(const struct front_conn *c, struct iovec *iov)
+{
+	const struct reply *r;
+	size_t skip = c->sent, i;
+	int n = 0;
+
+	for (r = c->first; r != NULL && n < VECTOR; r = r->next) {
+		n = vector_add(iov, n, r->head, r->head_len, &skip);
+		for (i = 0; i < r->pieces && n < VECTOR; i++)
+			n = vector_add(
+			    iov, n, r->piece[i].p, r->piece[i].n, &skip);
+	}
+	return n;
+}
+
+/* One write of what is queued, as far as the socket takes it. */
+static void
+conn_write(struct front_conn *c)
+{
+	struct iovec iov[VECTOR];
+	struct msghdr m = { .msg_iov = iov };
+	size_t want = 0, i;
+	ssize_t n;
+
+	if (c->first == NULL)
+		return;
+	m.msg_iovlen = (size_t)vector_fill(c, iov);
+	for (i = 0; i < m.msg_iovlen; i++)
+		want += iov[i].iov_len;
+	n = sendmsg(c->source.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n == -1 && errno != EAGAIN && errno != EINTR) {
+		conn_close(c, NULL);
+		return;
+	}
+	c->blocked = n < (ssize_t)want;
+	if (n > 0) {
+		c->front->counts.out += (size_t)n;
+		c->sent += (size_t)n;
+	}
+	while (c->first != NULL && c->sent >= c->first->size) {
+		c->sent -= c->first->size;
+		reply_pop(c);
+	}
+	if (c->blocked)
+		waiting_add(c);
+	else if (c->first != NULL)
+		due_add(c);
+	conn_arm(c, (c->armed & EPOLLRDHUP) == 0);
+}
+
+static void
+request_give(struct front_conn *c)
+{
+	struct front_event *e = event_add(c->front, FRONT_REQUEST);
+
+	e->body = c->in;
+	c->in = NULL;
+	e->route.conn = c;
+	e->route.hops_len = (uint8_t)c->reader.path_len;
+	memcpy(e->route.hops, c->reader.path, c->reader.path_len);
+	c->unanswered++;
+	c->front->counts.requests++;
+}
+
+static void
+later_keep(struct front_conn *c, const char *p, size_t n)
+{
+	c->later = blob_new(n);
+	memcpy(c->later->p, p, n);
+	c->later->len = n;
+}
+
+/* Read one greeting or message head.  0, or -1: cut off. */
+static int
+head_take(struct front_conn *c, const char **p, size_t *n)
+{
+	const char *why;
+
+	switch (sp_read(&c->reader, p, n, &why)) {
+	case SP_BAD: conn_close(c, why); return -1;
+	case SP_MESSAGE: c->in = blob_new((size_t)c->reader.body); return 0;
+	case SP_GREETED:
+	case SP_MORE: return 0;
+	}
+	return -1;
+}
+
+/* Split what was read into requests. */
+static void
+conn_take(struct front_conn *c, const char *p, size_t n)
+{
+	for (;;) {
+		if (c->in != NULL) {
+			size_t room = c->in->cap - c->in->len;
+			size_t part = n < room ? n : room;
+
+			memcpy(c->in->p + c->in->len, p, part);
+			c->in->len += part;
+			p += part;
+			n -= part;
+			if (part < room)
+				break;
+			request_give(c);
+		}
+		if (n == 0)
+			break;
+		if (conn_full(c)) {
+			later_keep(c, p, n);
+			break;
+		}
+		if (head_take(c, &p, &n) == -1)
+			return;
+	}
+	if (c->in != NULL || c->reader.have > 0)
+		waiting_add(c);
+}
+
+/*
+ * One read: the rest of a begun body goes straight to its place, what
+ * follows it to the scratch.  1 if there may be more, 0 if not now.
+ */
+static int
+conn_read(struct front_conn *c)
+{
+	struct front *f = c->front;
+	size_t direct = 0;
+	struct iovec iov[2];
+	int parts = 0;
+	ssize_t n;
+
+	if (c->in != NULL) {
+		direct = c->in->cap - c->in->len;
+		iov[parts++] = (struct iovec){ c->in->p + c->in->len, direct };
+	}
+	iov[parts++] = (struct iovec){ f->scratch, sizeof f->scratch };
+	n = readv(c->source.fd, iov, parts);
+	if (n == -1 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0) {
+		conn_close(c, NULL);
+		return 0;
+	}
+	c->progress = f->now;
+	f->counts.in += (size_t)n;
+	if (direct > (size_t)n)
+		direct = (size_t)n;
+	if (c->in != NULL)
+		c->in->len += direct;
+	conn_take(c, f->scratch, (size_t)n - direct);
+	return c->source.fd != -1 && (size_t)n >= sizeof f->scratch;
+}
+
+static void
+conn_readable(struct front_conn *c)
+{
+	int i;
+
+	for (i = 0; i < READS; i++) {
+		if (c->later != NULL || (c->in == NULL && conn_full(c))) {
+			conn_arm(c, 0);
+			return;
+		}
+		if (!conn_read(c))
+			return;
+	}
+}
+
+/* Read on where the limit of requests made us stop. */
+static void
+conn_resume(struct front_conn *c)
+{
+	struct blob *later = c->later;
+
+	if (conn_full(c))
+		return;
+	if (later != NULL) {
+		c->later = NULL;
+		conn_take(c, later->p, later->len);
+		blob_unref(later);
+	}
+	if (c->later == NULL && c->armed & EPOLLRDHUP) {
+		c->progress = c->front->now;
+		conn_arm(c, 1);
+	}
+}
+
+static void
+conn_event(struct front_conn *c, uint32_t events)
+{
+	if (c->source.fd != -1 && events & EPOLLOUT)
+		conn_write(c);
+	if (c->source.fd != -1 && events & EPOLLIN)
+		conn_readable(c);
+	else if (events & (EPOLLHUP | EPOLLERR | EPOLLRDHUP))
+		conn_close(c, NULL);
+}
+
+static void
+name_tcp(char name[NAME], const struct in6_addr *ip, in_port_t port)
+{
+	char text[INET6_ADDRSTRLEN];
+	int v4 = IN6_IS_ADDR_V4MAPPED(ip);
+
+	inet_ntop(v4 ? AF_INET : AF_INET6, v4 ? ip->s6_addr + 12 : ip->s6_addr,
+	    text, sizeof text);
+	snprintf(name, NAME, v4 ? "tcp:%s:%u" : "tcp:[%s]:%u", text,
+	    (unsigned)ntohs(port));
+}
+
+static void
+name_ipc(char name[NAME], int fd)
+{
+	struct ucred peer = { 0 };
+	socklen_t len = sizeof peer;
+
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+	snprintf(
+	    name, NAME, "ipc:uid=%u:pid=%d", (unsigned)peer.uid, (int)peer.pid);
+}
+
+/* Any internet address in IPv6 form. */
+static in_port_t
+internet(const struct sockaddr_storage *ss, struct in6_addr *ip)
+{
+	struct sockaddr_in six4;
+	struct sockaddr_in6 six;
+
+	if (ss->ss_family == AF_INET6) {
+		memcpy(&six, ss, sizeof six);
+		*ip = six.sin6_addr;
+		return six.sin6_port;
+	}
+	memcpy(&six4, ss, sizeof six4);
+	*ip = (struct in6_addr){ .s6_addr = { [10] = 0xff, [11] = 0xff } };
+	memcpy(ip->s6_addr + 12, &six4.sin_addr, 4);
+	return six4.sin_port;
+}
+
+static void
+tune_tcp(int fd)
+{
+	int on = 1, idle = 30, every = 10, count = 3;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
+static void
+tune_ipc(int fd)
+{
+	int size = IPC_BUFFER;
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
+static struct front_conn *
+conn_new(struct front *f, int fd, int local)
+{
+	struct front_conn *c = xcalloc(1, sizeof *c);
+	uint8_t greeting[SP_GREETING];
+
+	c->source = (struct source){ SOURCE_CONN, fd };
+	c->front = f;
+	c->last = &c->first;
+	c->since = c->progress = f->now;
+	sp_reader_init(
+	    &c->reader, local ? SP_IPC : SP_TCP, SP_REQ, f->limits.message);
+	LIST_INSERT_HEAD(&f->all, c, all);
+	f->counts.accepted++;
+	f->counts.connections++;
+	waiting_add(c);
+	c->armed = EPOLLIN;
+	sp_greeting(greeting, SP_REP);
+	if (source_add(f, &c->source, c->armed) == -1 ||
+	    send(fd, greeting, sizeof greeting, MSG_NOSIGNAL | MSG_DONTWAIT) !=
+		(ssize_t)sizeof greeting)
+		conn_close(c, NULL);
+	return c;
+}
+
+static void
+refuse(struct front *f, int fd, const char *name, const char *why)
+{
+	close(fd);
+	f->counts.refused++;
+	report(f, name, why);
+}
+
+static void
+conn_accept(
+    struct front *f, int fd, int local, const struct sockaddr_storage *ss)
+{
+	struct address *address = NULL;
+	struct in6_addr ip;
+	struct front_conn *c;
+	char name[NAME];
+
+	if (local) {
+		name_ipc(name, fd);
+		tune_ipc(fd);
+	} else {
+		in_port_t port = internet(ss, &ip);
+
+		name_tcp(name, &ip, port);
+		tune_tcp(fd);
+		address = address_get(f, &ip);
+	}
+	if (f->counts.connections >= f->limits.connections) {
+		refuse(f, fd, name, "too many connections");
+	} else if (address != NULL && address->n >= f->limits.address) {
+		refuse(f, fd, name, "too many connections of this address");
+	} else {
+		c = conn_new(f, fd, local);
+		memcpy(c->name, name, sizeof name);
+		if (c->source.fd != -1 && (c->address = address) != NULL)
+			address->n++;
+	}
+	if (address != NULL)
+		address_put(f, address);
+}
+
+static void
+doors_arm(struct front *f, uint32_t events)
+{
+	struct door *d;
+
+	for (d = f->doors; d != NULL; d = d->next)
+		source_change(f, &d->source, events);
+}
+
+/*
+ * Out of descriptors: the one kept in reserve lets us turn a client away
+ * instead of leaving it in the backlog; then rest a moment.
+ */
+static void
+starve(struct front *f, struct door *d)
+{
+	int fd;
+
+	if (f->reserve != -1)
+		close(f->reserve);
+	fd = accept4(d->source.fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd != -1)
+		refuse(f, fd, "front", "out of file descriptors");
+	f->reserve = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	f->paused = f->now + PAUSE;
+	doors_arm(f, 0);
+}
+
+static void
+door_event(struct front *f, struct door *d)
+{
+	struct sockaddr_storage ss;
+	int i, fd;
+
+	for (i = 0; i < ACCEPTS; i++) {
+		socklen_t len = sizeof ss;
+
+		fd = accept4(d->source.fd, (struct sockaddr *)&ss, &len,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd != -1) {
+			conn_accept(f, fd, d->local, &ss);
+			continue;
+		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		    errno == ENOMEM)
+			starve(f, d);
+		/* Others (a client that left, EPROTO) come with epoll again. */
+		return;
+	}
+}
+
+static void
+source_event(struct front *f, struct source *s, uint32_t events)
+{
+	switch (s->kind) {
+	case SOURCE_LISTENER: door_event(f, (struct door *)s); return;
+	case SOURCE_WATCH: event_add(f, FRONT_READABLE)->fd = s->fd; return;
+	case SOURCE_CONN: conn_event((struct front_conn *)s, events);
+	}
+}
+
+static const char *
+conn_late(const struct front_conn *c, int64_t now)
+{
+	const struct front_limits *l = &c->front->limits;
+
+	if (!c->reader.greeted && now - c->since > l->greeting)
+		return "no greeting in time";
+	if ((c->in != NULL || c->reader.have > 0) && c->armed & EPOLLIN &&
+	    now - c->progress > l->message_time)
+		return "stopped inside a message";
+	if (c->first != NULL && now - c->first->at > l->write_time)
+		return "does not read its replies";
+	return NULL;
+}
+
+static int
+conn_waits(const struct front_conn *c)
+{
+	return !c->reader.greeted || c->in != NULL || c->reader.have > 0 ||
+	    c->first != NULL;
+}
+
+static void
+sweep(struct front *f)
+{
+	int late = f->now - f->sweep_at > SWEEP_MAX;
+	struct front_conn *c, *next;
+	const char *why;
+
+	f->sweep_at = f->now + f->sweep_every;
+	/* If we have been away ourselves, what came meanwhile lies unread. */
+	if (late)
+		return;
+	for (c = LIST_FIRST(&f->waiting); c != NULL; c = next) {
+		next = LIST_NEXT(c, waiting);
+		if ((why = conn_late(c, f->now)) != NULL)
+			conn_close(c, why);
+		else if (!conn_waits(c))
+			waiting_remove(c);
+	}
+}
+
+/* Connections that become due again meanwhile have to wait for the next. */
+static void
+due_run(struct front *f)
+{
+	struct front_conn *c, *last = TAILQ_LAST(&f->due, conn_queue);
+
+	while (last != NULL) {
+		c = TAILQ_FIRST(&f->due);
+		due_remove(c);
+		if (!c->blocked)
+			conn_write(c);
+		if (c->source.fd != -1)
+			conn_resume(c);
+		if (c == last)
+			return;
+	}
+}
+
+static int
+milliseconds(const struct front *f, int64_t deadline)
+{
+	int64_t left;
+
+	if (f->at < f->n || !TAILQ_EMPTY(&f->due))
+		return 0;
+	if (!LIST_EMPTY(&f->waiting))
+		deadline = smaller(deadline, f->sweep_at);
+	if (f->paused != 0)
+		deadline = smaller(deadline, f->paused);
+	if (deadline == INT64_MAX)
+		return -1;
+	left = deadline - date_mono();
+	if (left <= 0)
+		return 0;
+	return (int)smaller((left + 999) / 1000, INT_MAX);
+}
+
+/* Send, wait, receive: one round over all connections.  0, or -1: errno. */
+static int
+turn(struct front *f, int64_t deadline)
+{
+	int n, i;
+
+	due_run(f);
+	n = epoll_wait(f->epoll, f->ready, READY, milliseconds(f, deadline));
+	if (n == -1)
+		return -1;
+	f->now = date_mono();
+	for (i = 0; i < n; i++)
+		source_event(f, f->ready[i].data.ptr, f->ready[i].events);
+	if (!LIST_EMPTY(&f->waiting) && f->now >= f->sweep_at)
+		sweep(f);
+	if (f->paused != 0 && f->now >= f->paused) {
+		f->paused = 0;
+		doors_arm(f, EPOLLIN);
+	}
+	return 0;
+}
+
+int
+front_next(struct front *f, struct front_event *event, int64_t deadline)
+{
+	conn_free(f->gone);
+	f->gone = NULL;
+	while (f->at == f->n) {
+		f->at = f->n = 0;
+		if (turn(f, deadline) == -1)
+			return -1;
+		if (f->now >= deadline) {
+			*event = (struct front_event){ .kind = FRONT_TIME };
+			return 0;
+		}
+	}
+	*event = f->queue[f->at++];
+	if (event->kind == FRONT_CLOSED)
+		f->gone = event->route.conn;
+	return 0;
+}
+
+static size_t
+pieces_size(const struct front_piece *pieces, size_t n)
+{
+	size_t size = 0, i;
+
+	for (i = 0; i < n; i++)
+		size += pieces[i].n;
+	return size;
+}
+
+/* Small replies are cheaper copied than as two pieces of a vector each. */
+static struct reply *
+reply_copy(const uint8_t *head, size_t head_len,
+    const struct front_piece *pieces, size_t n, size_t body)
+{
+	struct reply *r = xmalloc(sizeof *r + head_len + body);
+	uint8_t *to = (uint8_t *)(r + 1);
+	size_t i;
+
+	*r = (struct reply){ .head = to, .head_len = head_len + body };
+	memcpy(to, head, head_len);
+	to += head_len;
+	for (i = 0; i < n; i++) {
+		memcpy(to, pieces[i].p, pieces[i].n);
+		to += pieces[i].n;
+		blob_unref(pieces[i].blob);
+	}
+	return r;
+}
+
+static struct reply *
+reply_share(const uint8_t *head, size_t head_len,
+    const struct front_piece *pieces, size_t n)
+{
+	size_t size = n * sizeof *pieces;
+	struct reply *r = xmalloc(sizeof *r + size + head_len);
+
+	*r = (struct reply){ .head_len = head_len, .pieces = n };
+	memcpy(r->piece, pieces, size);
+	r->head = (uint8_t *)(r->piece + n);
+	memcpy(r->head, head, head_len);
+	return r;
+}
+
+/* More than it may leave unread: what its socket takes does not count. */
+static void
+memory_check(struct front_conn *c)
+{
+	const size_t memory = c->front->limits.memory;
+
+	while (
+	    c->source.fd != -1 && c->unsent - c->sent > memory && !c->blocked)
+		conn_write(c);
+	if (c->source.fd != -1 && c->unsent - c->sent > memory)
+		conn_close(c, "too many unread replies");
+}
+
+void
+front_reply(struct front *f, const struct front_route *route,
+    const struct front_piece *pieces, size_t n)
+{
+	struct front_conn *c = route->conn;
+	size_t body = pieces_size(pieces, n), head_len, i;
+	uint8_t head[SP_HEAD_MAX];
+	struct reply *r;
+
+	c->unanswered--;
+	f->counts.replies++;
+	if (c->source.fd == -1) {
+		for (i = 0; i < n; i++)
+			blob_unref(pieces[i].blob);
+		return;
+	}
+	head_len = sp_head(
+	    head, c->reader.transport, route->hops, route->hops_len, body);
+	r = body <= COPY ? reply_copy(head, head_len, pieces, n, body)
+			 : reply_share(head, head_len, pieces, n);
+	r->at = f->now;
+	r->size = head_len + body;
+	*c->last = r;
+	c->last = &r->next;
+	c->unsent += r->size;
+	due_add(c);
+	memory_check(c);
+}
+
+void
+front_cut(struct front *f, struct front_conn *conn, const char *why)
+{
+	(void)f;
+	/* An answer that says why may be on its way. */
+	if (conn->source.fd != -1 && !conn->blocked)
+		conn_write(conn);
+	conn_close(conn, why);
+}
+
+void
+front_conn_set(struct front_conn *conn, void *data)
+{
+	conn->data = data;
+}
+
+void *
+front_conn_get(const struct front_conn *conn)
+{
+	return conn->data;
+}
+
+const char *
+front_conn_name(const struct front_conn *conn)
+{
+	return conn->name;
+}
+
+const struct front_counts *
+front_counts(const struct front *f)
+{
+	return &f->counts;
+}
+
+static void
+doors_close(struct front *f)
+{
+	struct door *d;
+
+	while ((d = f->doors) != NULL) {
+		f->doors = d->next;
+		epoll_ctl(f->epoll, EPOLL_CTL_DEL, d->source.fd, NULL);
+		free(d);
+	}
+	while (f->nlistens > 0)
+		listen_close(&f->listens[--f->nlistens]);
+	f->paused = 0;
+}
+
+/* Write to all that have replies; fill polls with those not yet done. */
+static nfds_t
+drain_write(struct front *f, struct pollfd *polls)
+{
+	struct front_conn *c, *next;
+	nfds_t n = 0;
+
+	for (c = LIST_FIRST(&f->all); c != NULL; c = next) {
+		next = LIST_NEXT(c, all);
+		if (c->source.fd != -1)
+			conn_write(c);
+		if (c->source.fd != -1 && c->first != NULL)
+			polls[n++] = (struct pollfd){ .fd = c->source.fd,
+				.events = POLLOUT };
+	}
+	return n;
+}
+
+void
+front_drain(struct front *f, int64_t deadline)
+{
+	struct pollfd *polls;
+	nfds_t n;
+
+	doors_close(f);
+	polls = xcalloc((size_t)f->counts.connections + 1, sizeof *polls);
+	while ((n = drain_write(f, polls)) > 0 && date_mono() < deadline) {
+		int64_t left = (deadline - date_mono() + 999) / 1000;
+
+		poll(polls, n, (int)smaller(left > 0 ? left : 0, 1000));
+	}
+	free(polls);
+}
+
+static void
+watches_free(struct front *f)
+{
+	struct watch *w;
+
+	while ((w = f->watches) != NULL) {
+		f->watches = w->next;
+		free(w);
+	}
+}
+
+void
+front_free(struct front *f)
+{
+	struct front_conn *c;
+
+	if (f == NULL)
+		return;
+	doors_close(f);
+	LIST_FOREACH(c, &f->all, all)
+	conn_close(c, NULL);
+	for (; f->at < f->n; f->at++)
+		blob_unref(f->queue[f->at].body);
+	while ((c = LIST_FIRST(&f->all)) != NULL)
+		conn_free(c);
+	watches_free(f);
+	close(f->epoll);
+	if (f->reserve != -1)
+		close(f->reserve);
+	free(f->listens);
+	free(f->queue);
+	free(f);
+}
