@@ -11,7 +11,27 @@
 
 enum { TOPIC_MAX = 255, TOPIC_LEVELS_MAX = 16, TOPIC_LEVEL_MAX = 64 };
 
-/* topic_check(p, n) - NULL if p[0..n) is a topic, else what is wrong. */
+/* What can be wrong with a topic or filter. */
+enum topic_fault {
+	TOPIC_FINE = 0,
+	TOPIC_EMPTY,
+	TOPIC_TOO_LONG,
+	TOPIC_TOO_DEEP,
+	TOPIC_EMPTY_LEVEL,
+	TOPIC_LONG_LEVEL,
+	TOPIC_CHARACTER,
+	TOPIC_WILDCARD,
+	TOPIC_DOLLAR,
+	TOPIC_NOT_LAST,
+	TOPIC_NOT_ALONE,
+	TOPIC_FAULTS
+};
+
+/*
+ * topic_fault(p, n) - TOPIC_FINE if p[0..n) is a topic, else the first fault.
+ * topic_check(p, n) - The same in words that complete "topic: ", or NULL.
+ */
+enum topic_fault topic_fault(const char *p, size_t n);
 const char *topic_check(const char *p, size_t n);
 
 /*
@@ -34,7 +54,7 @@ int topic_covers(const char *wide, size_t wn, const char *narrow, size_t nn);
  * All-zero is the empty set, which matches nothing.
  */
 struct topic_set {
-	char **filter;		/* without the '!' */
+	char **filter; /* without the '!' */
 	unsigned char *exclude;
 	size_t n;
 };
@@ -58,23 +78,24 @@ void topic_set_fini(struct topic_set *set);
 struct topic_pattern;
 
 /*
- * topic_pattern_new(p, why) - Parse; names are [a-z_][a-z0-9_]*, each once.
- * NULL with *why if it is none.  topic_pattern_filter() is the plain filter
- * ('+' for each capture), owned by the pattern.
+ * topic_pattern_new(p, why) - Parse; names are [a-z_][a-z0-9_]*, each once, a
+ * capture is a whole level; wildcards may stand beside captures.  NULL with
+ * *why if it is none.  topic_pattern_filter() is the plain filter ('+' for
+ * each capture), owned by the pattern.
  */
 struct topic_pattern *topic_pattern_new(const char *p, const char **why);
 void topic_pattern_free(struct topic_pattern *pattern);
 const char *topic_pattern_filter(const struct topic_pattern *pattern);
 
 /* topic_pattern_names(pattern, n) - The captures' names, in order. */
-const char *const *topic_pattern_names(const struct topic_pattern *pattern,
-    size_t *n);
+const char *const *
+topic_pattern_names(const struct topic_pattern *pattern, size_t *n);
 
 /*
  * topic_pattern_match(pattern, topic, n, at, len) - 1 if the topic matches;
  * at[i], len[i] then say where capture i stands in topic.
  */
-int topic_pattern_match(const struct topic_pattern *pattern,
-    const char *topic, size_t n, const char **at, size_t *len);
+int topic_pattern_match(const struct topic_pattern *pattern, const char *topic,
+    size_t n, const char **at, size_t *len);
 
 #endif

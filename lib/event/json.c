@@ -1,0 +1,676 @@
+#include "event/json.h"
+
+#include <string.h>
+
+#include "base/num.h"
+#include "event/scan.h"
+
+/*
+ * Length of the UTF-8 sequence at p, 0 if it is overlong, a surrogate, above
+ * U+10FFFF or cut short (Unicode table 3-7).
+ */
+static size_t
+utf8_length(const char *p, const char *end)
+{
+	const unsigned char *u = (const unsigned char *)p;
+	unsigned char low = 0x80, high = 0xbf;
+	size_t n;
+
+	if (u[0] < 0x80)
+		return 1;
+	if (u[0] < 0xc2 || u[0] > 0xf4)
+		return 0;
+	n = u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
+	if ((size_t)(end - p) < n)
+		return 0;
+	if (u[0] == 0xe0)
+		low = 0xa0;
+	else if (u[0] == 0xed)
+		high = 0x9f;
+	else if (u[0] == 0xf0)
+		low = 0x90;
+	else if (u[0] == 0xf4)
+		high = 0x8f;
+	if (u[1] < low || u[1] > high)
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if ((u[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+/* The four hex digits at p, or -1. */
+static int32_t
+hex_unit(const char *p, const char *end)
+{
+	int32_t unit = 0;
+
+	if (end - p < 4)
+		return -1;
+	for (int i = 0; i < 4; i++) {
+		int digit = hex_digit(p[i]);
+
+		if (digit < 0)
+			return -1;
+		unit = unit << 4 | digit;
+	}
+	return unit;
+}
+
+static int
+is_high(int32_t unit)
+{
+	return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+static int
+is_low(int32_t unit)
+{
+	return unit >= 0xdc00 && unit <= 0xdfff;
+}
+
+/* Length of the escape at p (a backslash), 0 with s->why. */
+static size_t
+escape_length(struct scan *s, const char *p)
+{
+	int32_t unit;
+
+	if (s->end - p < 2)
+		return 0;
+	if (p[1] != 'u') {
+		if (p[1] != '\0' && strchr("\"\\/bfnrt", p[1]))
+			return 2;
+		scan_fault(s, "unknown escape");
+		return 0;
+	}
+	unit = hex_unit(p + 2, s->end);
+	if (unit < 0)
+		scan_fault(s, "\\u without four hexadecimal digits");
+	else if (unit == 0)
+		scan_fault(s, "\\u0000 in a string");
+	else if (is_low(unit))
+		scan_fault(s, "lone surrogate");
+	else if (!is_high(unit))
+		return 6;
+	else if (s->end - p >= 12 && p[6] == '\\' && p[7] == 'u' &&
+	    is_low(hex_unit(p + 8, s->end)))
+		return 12;
+	else
+		scan_fault(s, "lone surrogate");
+	return 0;
+}
+
+const char *
+scan_string_slow(struct scan *s, const char *p)
+{
+	size_t n;
+
+	while (p < s->end && *p != '"') {
+		uint32_t mask = scan_mask(s, p, scan_special);
+
+		if ((mask & 1) == 0) {
+			n = mask ? (size_t)__builtin_ctz(mask) : SCAN_BLOCK;
+			p +=
+			    n < (size_t)(s->end - p) ? n : (size_t)(s->end - p);
+			continue;
+		}
+		if (*p == '\\') {
+			s->escaped = 1;
+			n = escape_length(s, p);
+		} else if ((unsigned char)*p < ' ') {
+			scan_fault(s, "control character in a string");
+			return NULL;
+		} else {
+			n = utf8_length(p, s->end);
+			if (n == 0)
+				scan_fault(s, "invalid UTF-8");
+		}
+		if (n == 0)
+			break;
+		p += n;
+	}
+	if (p < s->end && *p == '"')
+		return p;
+	scan_fault(s, "unterminated string");
+	return NULL;
+}
+
+size_t
+scan_number_slow(struct scan *s, const char *p)
+{
+	size_t n = num_token(p, (size_t)(s->end - p));
+	double value;
+
+	s->whole = 99;
+	if (n == 0)
+		scan_fault(s, "malformed number");
+	else if (num_double(p, n, &value) != 0)
+		scan_fault(s, "number too large for a double");
+	else
+		return n;
+	return 0;
+}
+
+int
+scan_unexpected(struct scan *s)
+{
+	if (s->p >= s->end)
+		return scan_fault(s, "ends too early");
+	if (s->end - s->p >= 3 && memcmp(s->p, "\xef\xbb\xbf", 3) == 0)
+		return scan_fault(s, "byte order mark");
+	if ((unsigned char)*s->p < ' ' || *s->p == 0x7f)
+		return scan_fault(s, "control character");
+	if (utf8_length(s->p, s->end) == 0)
+		return scan_fault(s, "invalid UTF-8");
+	return scan_fault(s, "unexpected character");
+}
+
+/* Append code point c as UTF-8 to out; how many bytes. */
+static size_t
+utf8_put(char *out, uint32_t c)
+{
+	if (c < 0x80) {
+		out[0] = (char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		out[0] = (char)(0xc0 | c >> 6);
+		out[1] = (char)(0x80 | (c & 0x3f));
+		return 2;
+	}
+	if (c < 0x10000) {
+		out[0] = (char)(0xe0 | c >> 12);
+		out[1] = (char)(0x80 | (c >> 6 & 0x3f));
+		out[2] = (char)(0x80 | (c & 0x3f));
+		return 3;
+	}
+	out[0] = (char)(0xf0 | c >> 18);
+	out[1] = (char)(0x80 | (c >> 12 & 0x3f));
+	out[2] = (char)(0x80 | (c >> 6 & 0x3f));
+	out[3] = (char)(0x80 | (c & 0x3f));
+	return 4;
+}
+
+/*
+ * The next bytes of a checked string's text: one raw byte, or the whole
+ * character of an escape, into out[4].  How many; *p moves on.
+ */
+static size_t
+text_next(const char **p, const char *end, char *out)
+{
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+	const char *at = *p, *hit;
+	int32_t unit;
+
+	if (*at != '\\') {
+		out[0] = *at;
+		*p += 1;
+		return 1;
+	}
+	if (at[1] != 'u') {
+		hit = strchr(from, at[1]);
+		out[0] = hit ? to[hit - from] : at[1];
+		*p += 2;
+		return 1;
+	}
+	unit = hex_unit(at + 2, end);
+	*p += 6;
+	if (!is_high(unit))
+		return utf8_put(out, (uint32_t)unit);
+	*p += 6;
+	return utf8_put(out,
+	    0x10000 + ((uint32_t)(unit - 0xd800) << 10) +
+		(uint32_t)(hex_unit(at + 8, end) - 0xdc00));
+}
+
+size_t
+scan_text(const char *p, size_t n, char *out, size_t max)
+{
+	const char *end = p + n;
+	size_t len = 0, got;
+	char next[4];
+
+	while (p < end) {
+		got = text_next(&p, end, next);
+		if (len + got <= max)
+			memcpy(out + len, next, got);
+		len += got;
+	}
+	return len;
+}
+
+static uint32_t
+text_hash(const char *p, size_t n, int escaped)
+{
+	const char *end = p + n;
+	uint32_t hash = 2166136261u;
+	char out[4];
+
+	if (!escaped) {
+		for (; p < end; p++)
+			hash = (hash ^ (unsigned char)*p) * 16777619u;
+		return hash;
+	}
+	while (p < end) {
+		size_t got = text_next(&p, end, out);
+
+		for (size_t i = 0; i < got; i++)
+			hash = (hash ^ (unsigned char)out[i]) * 16777619u;
+	}
+	return hash;
+}
+
+/* 1 if the texts of two checked strings are equal. */
+static int
+text_equal(const char *a, size_t an, const char *b, size_t bn)
+{
+	const char *aend = a + an, *bend = b + bn;
+	char x[4], y[4];
+	size_t xn = 0, yn = 0, xi = 0, yi = 0;
+
+	for (;;) {
+		if (xi == xn) {
+			xn = a < aend ? text_next(&a, aend, x) : 0;
+			xi = 0;
+		}
+		if (yi == yn) {
+			yn = b < bend ? text_next(&b, bend, y) : 0;
+			yi = 0;
+		}
+		if (xn == 0 || yn == 0)
+			return xn == yn;
+		if (x[xi++] != y[yi++])
+			return 0;
+	}
+}
+
+static int
+name_equal(const struct scan_name *a, const struct scan_name *b)
+{
+	if (a->hash != b->hash)
+		return 0;
+	if (!a->escaped && !b->escaped)
+		return a->n == b->n && memcmp(a->p, b->p, a->n) == 0;
+	return text_equal(a->p, a->n, b->p, b->n);
+}
+
+int
+scan_name_new(struct scan *s, unsigned base, const char *p, size_t n)
+{
+	struct scan_name *name = &s->names[s->nnames];
+
+	if (++s->members > JSON_MEMBERS_MAX)
+		return scan_fault(s, "more than 256 members");
+	*name = (struct scan_name){ p, (uint32_t)n, text_hash(p, n, s->escaped),
+		s->escaped };
+	for (unsigned i = base; i < s->nnames; i++)
+		if (name_equal(&s->names[i], name))
+			return scan_fault(s, "duplicate member name");
+	s->nnames++;
+	return 0;
+}
+
+int
+scan_member(struct scan *s, unsigned base, const char **name, size_t *n)
+{
+	const char *close;
+
+	if (!scan_is(s, '"'))
+		return scan_unexpected(s);
+	*name = s->p;
+	close = scan_string(s, s->p);
+	if (!close)
+		return -1;
+	*n = (size_t)(close - s->p);
+	s->p = close + 1;
+	if (scan_name_new(s, base, *name, *n) != 0)
+		return -1;
+	scan_space(s);
+	if (!scan_is(s, ':'))
+		return scan_unexpected(s);
+	scan_space(s);
+	return 0;
+}
+
+int
+scan_next(struct scan *s, char close)
+{
+	scan_space(s);
+	if (scan_is(s, close))
+		return 0;
+	if (!scan_is(s, ','))
+		return scan_unexpected(s);
+	scan_space(s);
+	return 1;
+}
+
+static int
+scan_object(struct scan *s, unsigned depth)
+{
+	unsigned base = s->nnames;
+	const char *name;
+	size_t n;
+	int more;
+
+	scan_space(s);
+	if (scan_is(s, '}'))
+		return 0;
+	do {
+		if (scan_member(s, base, &name, &n) != 0 ||
+		    scan_value(s, depth) == JSON_NONE)
+			return -1;
+		more = scan_next(s, '}');
+	} while (more > 0);
+	s->nnames = base;
+	return more;
+}
+
+static int
+scan_array(struct scan *s, unsigned depth)
+{
+	int more;
+
+	scan_space(s);
+	if (scan_is(s, ']'))
+		return 0;
+	do {
+		if (scan_value(s, depth) == JSON_NONE)
+			return -1;
+		more = scan_next(s, ']');
+	} while (more > 0);
+	return more;
+}
+
+static enum json_kind
+scan_word(struct scan *s, const char *word, enum json_kind kind)
+{
+	size_t n = strlen(word);
+
+	if ((size_t)(s->end - s->p) < n || memcmp(s->p, word, n) != 0) {
+		scan_unexpected(s);
+		return JSON_NONE;
+	}
+	s->p += n;
+	return kind;
+}
+
+static enum json_kind
+scan_nested(struct scan *s, unsigned depth)
+{
+	enum json_kind kind = *s->p == '{' ? JSON_OBJECT : JSON_ARRAY;
+	int failed;
+
+	if (depth >= JSON_DEPTH_MAX) {
+		scan_fault(s, "deeper than 64 levels");
+		return JSON_NONE;
+	}
+	s->p++;
+	failed = kind == JSON_OBJECT ? scan_object(s, depth + 1)
+				     : scan_array(s, depth + 1);
+	return failed ? JSON_NONE : kind;
+}
+
+enum json_kind
+scan_value(struct scan *s, unsigned depth)
+{
+	const char *close;
+	size_t n;
+
+	switch (s->p < s->end ? *s->p : '\0') {
+	case '{':
+	case '[': return scan_nested(s, depth);
+	case '"':
+		close = scan_string(s, s->p + 1);
+		if (!close)
+			return JSON_NONE;
+		s->p = close + 1;
+		return JSON_STRING;
+	case 't': return scan_word(s, "true", JSON_TRUE);
+	case 'f': return scan_word(s, "false", JSON_FALSE);
+	case 'n': return scan_word(s, "null", JSON_NULL);
+	case '-':
+	case '0':
+	case '1':
+	case '2':
+	case '3':
+	case '4':
+	case '5':
+	case '6':
+	case '7':
+	case '8':
+	case '9':
+		n = scan_number(s, s->p);
+		s->p += n;
+		return n ? JSON_NUMBER : JSON_NONE;
+	default: scan_unexpected(s); return JSON_NONE;
+	}
+}
+
+enum json_kind
+json_check(const char *p, size_t n, const char **why)
+{
+	struct scan s;
+	enum json_kind kind;
+
+	scan_init(&s, p, n);
+	scan_space(&s);
+	kind = scan_value(&s, 0);
+	if (kind != JSON_NONE) {
+		scan_space(&s);
+		if (s.p == s.end)
+			return kind;
+		scan_fault(&s, "text after the end");
+	}
+	*why = s.why;
+	return JSON_NONE;
+}
+
+/* The byte behind the string whose opening quote is at p, trusted. */
+static const char *
+skip_string(const char *p)
+{
+	for (p++; *p != '"'; p++)
+		if (*p == '\\')
+			p++;
+	return p + 1;
+}
+
+/* The byte behind the value at p, trusted. */
+static const char *
+skip_value(const char *p, const char *end)
+{
+	unsigned depth = 0;
+
+	if (*p == '"')
+		return skip_string(p);
+	if (*p != '{' && *p != '[') {
+		while (p < end && !strchr(",]} \t\n\r", *p))
+			p++;
+		return p;
+	}
+	do {
+		if (*p == '"') {
+			p = skip_string(p);
+			continue;
+		}
+		if (*p == '{' || *p == '[')
+			depth++;
+		else if (*p == '}' || *p == ']')
+			depth--;
+		p++;
+	} while (depth > 0);
+	return p;
+}
+
+static enum json_kind
+kind_of(char c)
+{
+	switch (c) {
+	case '{': return JSON_OBJECT;
+	case '[': return JSON_ARRAY;
+	case '"': return JSON_STRING;
+	case 't': return JSON_TRUE;
+	case 'f': return JSON_FALSE;
+	case 'n': return JSON_NULL;
+	default: return JSON_NUMBER;
+	}
+}
+
+static const char *
+skip_space(const char *p, const char *end)
+{
+	while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
+		p++;
+	return p;
+}
+
+/* Read the value at *p into value and step behind it. */
+static void
+read_value(const char **p, const char *end, struct json_value *value)
+{
+	const char *past = skip_value(*p, end);
+
+	*value = (struct json_value){
+		.kind = kind_of(**p), .p = *p, .n = (size_t)(past - *p)
+	};
+	*p = past;
+	if (value->kind == JSON_STRING) {
+		value->p++;
+		value->n -= 2;
+		value->escaped = memchr(value->p, '\\', value->n) != NULL;
+	}
+}
+
+struct json_value
+json_value(const char *p, size_t n)
+{
+	struct json_value value = { 0 };
+	const char *end = p + n;
+
+	p = skip_space(p, end);
+	if (p < end)
+		read_value(&p, end, &value);
+	return value;
+}
+
+void
+json_walk(struct json_walk *w, const struct json_value *value)
+{
+	*w = (struct json_walk){ .p = value->p + 1,
+		.end = value->p + value->n,
+		.first = 1,
+		.close = value->kind == JSON_OBJECT ? '}' : ']' };
+}
+
+int
+json_next(
+    struct json_walk *w, struct json_value *name, struct json_value *value)
+{
+	w->p = skip_space(w->p, w->end);
+	if (w->p >= w->end || *w->p == w->close)
+		return 0;
+	if (!w->first)
+		w->p = skip_space(w->p + 1, w->end);
+	w->first = 0;
+	*name = (struct json_value){ 0 };
+	if (w->close == '}') {
+		read_value(&w->p, w->end, name);
+		w->p = skip_space(w->p, w->end);
+		w->p = skip_space(w->p + 1, w->end);
+	}
+	read_value(&w->p, w->end, value);
+	return 1;
+}
+
+int
+json_get(
+    const struct json_value *object, const char *name, struct json_value *value)
+{
+	struct json_walk w;
+	struct json_value key;
+
+	json_walk(&w, object);
+	while (json_next(&w, &key, value))
+		if (json_equal(&key, name))
+			return 1;
+	return 0;
+}
+
+int
+json_equal(const struct json_value *string, const char *s)
+{
+	const char *p = string->p, *end = p + string->n;
+	size_t n = strlen(s), got;
+	char out[4];
+
+	if (string->kind != JSON_STRING)
+		return 0;
+	if (!string->escaped)
+		return string->n == n && memcmp(p, s, n) == 0;
+	while (p < end) {
+		got = text_next(&p, end, out);
+		if (got > n || memcmp(out, s, got) != 0)
+			return 0;
+		s += got;
+		n -= got;
+	}
+	return n == 0;
+}
+
+void
+json_text(const struct json_value *string, struct buf *b)
+{
+	const char *p = string->p, *end = p + string->n;
+	char out[4];
+
+	if (!string->escaped) {
+		buf_add(b, p, string->n);
+		return;
+	}
+	while (p < end)
+		buf_add(b, out, text_next(&p, end, out));
+}
+
+/* Append the escape for c, which may not stand in a string as it is. */
+static void
+add_escape(struct buf *b, char c)
+{
+	static const char from[] = "\b\f\n\r\t\"\\", to[] = "bfnrt\"\\";
+	const char *hit = c ? strchr(from, c) : NULL;
+
+	if (hit) {
+		buf_addc(b, '\\');
+		buf_addc(b, to[hit - from]);
+	} else {
+		buf_addf(b, "\\u%04x", (unsigned char)c);
+	}
+}
+
+void
+json_add_string(struct buf *b, const char *p, size_t n)
+{
+	const char *end = p + n, *plain = p;
+
+	buf_addc(b, '"');
+	for (; p < end; p++) {
+		if ((unsigned char)*p >= ' ' && *p != '"' && *p != '\\')
+			continue;
+		buf_add(b, plain, (size_t)(p - plain));
+		add_escape(b, *p);
+		plain = p + 1;
+	}
+	buf_add(b, plain, (size_t)(p - plain));
+	buf_addc(b, '"');
+}
