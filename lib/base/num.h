@@ -19,6 +19,28 @@ enum { NUM_MAX = 32 };		/* bytes num_format() may write */
 size_t num_token(const char *p, size_t n);
 
 /*
+ * A JSON number taken apart: n significant digits in the text at p (where
+ * one '.' may stand between them), neither first nor last of them 0;
+ * exponent is the last one's power of ten.  Zero has n 0 and p NULL.
+ */
+struct num_parts {
+	const char *p;
+	size_t n;
+	int64_t exponent;	/* beyond +-100000000 only its sign counts */
+	int negative;
+};
+
+/* num_split(p, n, out) - The whole of p[0..n).  0, or -1 if no number. */
+int num_split(const char *p, size_t n, struct num_parts *out);
+
+/*
+ * num_plain(p, n, v, scale) - The whole of p[0..n) as a JSON number without
+ * exponent of at most 18 digits: v * 10^-scale, scale 0..18.  0, or -1 if
+ * it is anything else.  Fast.
+ */
+int num_plain(const char *p, size_t n, int64_t *v, int *scale);
+
+/*
  * num_double(p, n, out) - The whole of p[0..n) as a JSON number, correctly
  * rounded.  0, or -1 if it is no number or overflows a double.
  */
@@ -44,6 +66,14 @@ int num_micros(const char *p, size_t n, int64_t *out);
  */
 size_t num_format(char *out, double v);
 
+/*
+ * num_layout(out, d, k, n) - Write the k >= 1 digits d, the decimal point
+ * before digit n (which may lie outside), in ECMAScript form; the last
+ * digit is not 0.  At most k + 8 bytes if k > 21, else NUM_MAX; returns how
+ * many.
+ */
+size_t num_layout(char *out, const char *d, int k, int n);
+
 /* num_add_micros(b, us) - Append us as seconds, no trailing zeros: 1.25 */
 void num_add_micros(struct buf *b, int64_t us);
 
@@ -59,7 +89,8 @@ struct num_sum {
 
 /*
  * num_sum_add(s, p, n) - Add the JSON number p[0..n), exactly.  0, or -1 if
- * it is no number or its magnitude is not below 1e308.
+ * it is no number, its magnitude is not below 1e308, or a digit other than
+ * 0 stands beyond 1e-1107.
  */
 int num_sum_add(struct num_sum *s, const char *p, size_t n);
 
@@ -69,8 +100,9 @@ void num_sum_merge(struct num_sum *s, const struct num_sum *other);
 /*
  * num_sum_format(s, mul, div, b) - Multiply by mul and divide by div (both > 0)
  * and append the result to b: exact if it has at most 17 significant
- * digits, else the nearest double in shortest form.  mul = div = 1 prints
- * the sum, mul = 1 and div = n the mean.  s is not changed.
+ * digits, else the nearest double (of which there is a largest) in shortest
+ * form.  mul = div = 1 prints the sum, mul = 1 and div = n the mean.  s is
+ * not changed.
  */
 void num_sum_format(const struct num_sum *s, int64_t mul, int64_t div,
     struct buf *b);

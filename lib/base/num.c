@@ -1,0 +1,439 @@
+#include "base/num.h"
+
+#include <locale.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	DIGITS_MAX = 17,  /* of a shortest double */
+	EXACT_POWER = 22, /* 10^22 is the last power a double holds */
+	EXPONENT_MAX = 100000000
+};
+
+static pthread_once_t plain_once = PTHREAD_ONCE_INIT;
+static locale_t plain;
+
+static void
+make_plain(void)
+{
+	plain = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+}
+
+static int
+is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static size_t
+run(const char *p, size_t n, size_t i)
+{
+	while (i < n && is_digit(p[i]))
+		i++;
+	return i;
+}
+
+size_t
+num_token(const char *p, size_t n)
+{
+	size_t i = n > 0 && p[0] == '-', j;
+
+	if (i == n || !is_digit(p[i]))
+		return 0;
+	i = p[i] == '0' ? i + 1 : run(p, n, i);
+	if (i < n && p[i] == '.') {
+		j = run(p, n, i + 1);
+		if (j == i + 1)
+			return 0;
+		i = j;
+	}
+	if (i < n && (p[i] == 'e' || p[i] == 'E')) {
+		i++;
+		if (i < n && (p[i] == '+' || p[i] == '-'))
+			i++;
+		j = run(p, n, i);
+		if (j == i)
+			return 0;
+		i = j;
+	}
+	return i;
+}
+
+int
+num_plain(const char *p, size_t n, int64_t *v, int *scale)
+{
+	size_t sign = n > 0 && p[0] == '-', i, point = n;
+	uint64_t sum = 0;
+
+	if (n > sign + 19 || n == sign || !is_digit(p[sign]) ||
+	    !is_digit(p[n - 1]))
+		return -1;
+	for (i = sign; i < n; i++) {
+		unsigned c = (unsigned char)p[i] - '0';
+
+		if (c <= 9)
+			sum = sum * 10 + c;
+		else if (p[i] == '.' && point == n)
+			point = i;
+		else
+			return -1;
+	}
+	if (point == n && n == sign + 19)
+		return -1;
+	if (p[sign] == '0' && n > sign + 1 && point != sign + 1)
+		return -1;
+	*v = sign ? -(int64_t)sum : (int64_t)sum;
+	*scale = point == n ? 0 : (int)(n - 1 - point);
+	return 0;
+}
+
+int
+num_split(const char *p, size_t n, struct num_parts *out)
+{
+	size_t i, digit = 0, first = 0, last = 0, whole = 0;
+	int64_t exponent = 0;
+
+	if (n == 0 || num_token(p, n) != n)
+		return -1;
+	*out = (struct num_parts){ .negative = p[0] == '-' };
+	for (i = p[0] == '-'; i < n && (p[i] | 32) != 'e'; i++) {
+		if (p[i] == '.') {
+			whole = digit;
+			continue;
+		}
+		if (p[i] != '0' && out->p == NULL) {
+			out->p = p + i;
+			first = digit;
+		}
+		if (p[i] != '0')
+			last = digit;
+		digit++;
+	}
+	if (memchr(p, '.', i) == NULL)
+		whole = digit;
+	for (size_t k = i + 1; k < n; k++)
+		if (is_digit(p[k]) && exponent < EXPONENT_MAX)
+			exponent = exponent * 10 + (p[k] - '0');
+	if (i < n && p[i + 1] == '-')
+		exponent = -exponent;
+	if (out->p == NULL)
+		return 0;
+	out->n = last - first + 1;
+	out->exponent = exponent + (int64_t)whole - 1 - (int64_t)last;
+	return 0;
+}
+
+static int
+by_library(const char *p, size_t n, double *out)
+{
+	char space[128], *copy = n < sizeof space ? space : malloc(n + 1);
+
+	if (copy == NULL)
+		return -1;
+	pthread_once(&plain_once, make_plain);
+	memcpy(copy, p, n);
+	copy[n] = '\0';
+	*out = strtod_l(copy, NULL, plain);
+	if (copy != space)
+		free(copy);
+	return isfinite(*out) ? 0 : -1;
+}
+
+/*
+ * Integers up to 2^53 and powers of ten up to 10^22 are exact doubles, so
+ * one division rounds once, which is correct.
+ */
+int
+num_double(const char *p, size_t n, double *out)
+{
+	const int64_t exact = 1LL << 53;
+	static const double power[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7,
+		1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17,
+		1e18 };
+	int64_t v;
+	int scale;
+
+	if (num_plain(p, n, &v, &scale) == 0 && v <= exact && v >= -exact) {
+		*out = (double)v / power[scale];
+		if (v == 0 && p[0] == '-')
+			*out = -0.0;
+		return 0;
+	}
+	if (n == 0 || num_token(p, n) != n)
+		return -1;
+	return by_library(p, n, out);
+}
+
+int
+num_uint(const char *p, size_t n, int64_t *out)
+{
+	int64_t v = 0;
+
+	if (n == 0 || n > 19 || (p[0] == '0' && n > 1))
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (!is_digit(p[i]) || __builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, p[i] - '0', &v))
+			return -1;
+	*out = v;
+	return 0;
+}
+
+static int
+take_digit(const char **s)
+{
+	*s += **s == '.';
+	return *(*s)++ - '0';
+}
+
+int
+num_micros(const char *p, size_t n, int64_t *out)
+{
+	static const int64_t unit[] = { 1000000, 100000, 10000, 1000, 100, 10,
+		1 };
+	const int64_t limit = 9200000000000000000;
+	struct num_parts d;
+	const char *s;
+	int64_t v, above;
+	int scale;
+
+	if (num_plain(p, n, &v, &scale) == 0 && scale <= 6) {
+		if (__builtin_mul_overflow(v, unit[scale], out) ||
+		    *out > limit || *out < -limit)
+			return -1;
+		return 0;
+	}
+	if (num_split(p, n, &d) < 0)
+		return -1;
+	/* digits in front of the microseconds' point; 19 make the limit */
+	above = (int64_t)d.n + d.exponent + 6;
+	if (above > 19)
+		return -1;
+	s = d.p;
+	v = 0;
+	for (int64_t i = 0; i < above; i++) {
+		int digit = i < (int64_t)d.n ? take_digit(&s) : 0;
+
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, digit, &v))
+			return -1;
+	}
+	if (above >= 0 && (int64_t)d.n > above)
+		v += take_digit(&s) >= 5;
+	if (v > limit)
+		return -1;
+	*out = d.negative ? -v : v;
+	return 0;
+}
+
+/*
+ * Digits d[0..k) with the decimal point before the digit at n, as
+ * ECMAScript's Number::toString lays them out.
+ */
+size_t
+num_layout(char *out, const char *d, int k, int n)
+{
+	char *p = out;
+
+	if (n > 21 || n <= -6) {
+		*p++ = d[0];
+		if (k > 1) {
+			*p++ = '.';
+			memcpy(p, d + 1, (size_t)(k - 1));
+			p += k - 1;
+		}
+		*p++ = 'e';
+		*p++ = n > 0 ? '+' : '-';
+		n = n > 0 ? n - 1 : 1 - n;
+		if (n >= 100)
+			*p++ = (char)('0' + n / 100);
+		if (n >= 10)
+			*p++ = (char)('0' + n / 10 % 10);
+		*p++ = (char)('0' + n % 10);
+	} else if (n <= 0) {
+		memcpy(p, "0.00000", 7);
+		p += 2 - n;
+		memcpy(p, d, (size_t)k);
+		p += k;
+	} else if (n < k) {
+		memcpy(p, d, (size_t)n);
+		p[n] = '.';
+		memcpy(p + n + 1, d + n, (size_t)(k - n));
+		p += k + 1;
+	} else {
+		memcpy(p, d, (size_t)k);
+		memset(p + k, '0', (size_t)(n - k));
+		p += n;
+	}
+	return (size_t)(p - out);
+}
+
+static int
+write_digits(char *d, uint64_t v)
+{
+	char space[20];
+	int n = 0;
+
+	do {
+		space[n++] = (char)('0' + v % 10);
+		v /= 10;
+	} while (v != 0);
+	for (int i = 0; i < n; i++)
+		d[i] = space[n - 1 - i];
+	return n;
+}
+
+static int
+strip(const char *d, int k)
+{
+	while (k > 1 && d[k - 1] == '0')
+		k--;
+	return k;
+}
+
+/*
+ * Free-format digit generation (Steele and White 1990, Burger and Dybvig
+ * 1996) in exact fixed point for v = m * 2^-e that is no integer, e <= 122.
+ * The unit is 2^-(e+2): half the gap to the next double is 2 units, and 1
+ * below a power of two.  Returns the number of digits; the point stands
+ * before the digit at *n.
+ */
+static int
+generate(char *d, uint64_t m, int e, int *n)
+{
+	const int shift = e + 2, even = m % 2 == 0;
+	const unsigned __int128 one = (unsigned __int128)1 << shift;
+	unsigned __int128 r = (unsigned __int128)m << 2, up = 2, down = 2;
+	uint64_t whole = (uint64_t)(r >> shift);
+	int k = 0, low, high;
+
+	if (m == 1ULL << 52)
+		down = 1;
+	r &= one - 1;
+	*n = 0;
+	if (whole > 0)
+		*n = k = write_digits(d, whole);
+	else
+		for (; 10 * (r + up) < one + !even; --*n) {
+			r *= 10;
+			up *= 10;
+			down *= 10;
+		}
+	do {
+		r *= 10;
+		up *= 10;
+		down *= 10;
+		d[k++] = (char)('0' + (int)(r >> shift));
+		r &= one - 1;
+		low = r < down + even;
+		high = r + up + even > one;
+	} while (!low && !high);
+	if (high &&
+	    (!low || 2 * r > one || (2 * r == one && d[k - 1] % 2 != 0)))
+		d[k - 1]++;
+	return k;
+}
+
+static double
+read_back(const char *d, int k, int exponent)
+{
+	char text[48];
+
+	memcpy(text, d, (size_t)k);
+	snprintf(text + k, sizeof text - (size_t)k, "e%d", exponent);
+	return strtod_l(text, NULL, plain);
+}
+
+/* The next k-digit number upwards; 1 if that is a power of ten. */
+static int
+next_up(char *d, int k)
+{
+	while (k > 0 && d[k - 1] == '9')
+		d[--k] = '0';
+	if (k > 0) {
+		d[k - 1]++;
+		return 0;
+	}
+	d[0] = '1';
+	return 1;
+}
+
+/*
+ * The rare rest: very large and very small numbers.  The nearest decimal
+ * of k digits is tried first; below a power of two the gap is narrower than
+ * above it, so the nearest may lie outside and the next one up inside.
+ */
+static int
+search(char *d, double v, int *n)
+{
+	char text[48];
+
+	pthread_once(&plain_once, make_plain);
+	for (int k = 1;; k++) {
+		snprintf(text, sizeof text, "%.*e", k - 1, v);
+		*n = (int)strtol(strchr(text, 'e') + 1, NULL, 10) + 1;
+		d[0] = text[0];
+		memcpy(d + 1, text + 2, (size_t)(k - 1));
+		if (k >= DIGITS_MAX || read_back(d, k, *n - k) == v)
+			return strip(d, k);
+		*n += next_up(d, k);
+		if (read_back(d, k, *n - k) == v)
+			return strip(d, k);
+	}
+}
+
+size_t
+num_format(char *out, double v)
+{
+	char d[DIGITS_MAX + 4];
+	size_t sign = 0;
+	uint64_t bits, m;
+	int e, k, n;
+
+	if (v == 0) {
+		out[0] = '0';
+		return 1;
+	}
+	if (v < 0) {
+		out[sign++] = '-';
+		v = -v;
+	}
+	memcpy(&bits, &v, sizeof bits);
+	m = (bits & ((1ULL << 52) - 1)) | 1ULL << 52;
+	e = 1075 - (int)(bits >> 52);
+	if (v < 9007199254740992.0 && v == (double)(uint64_t)v) {
+		n = write_digits(d, (uint64_t)v);
+		k = strip(d, n);
+	} else if (e >= 1 && e <= 122) {
+		k = generate(d, m, e, &n);
+	} else {
+		k = search(d, v, &n);
+	}
+	return sign + num_layout(out + sign, d, k, n);
+}
+
+void
+num_add_micros(struct buf *b, int64_t us)
+{
+	uint64_t v = us < 0 ? 0 - (uint64_t)us : (uint64_t)us;
+	uint32_t rest = (uint32_t)(v % 1000000);
+	char p[7];
+	size_t n = 7;
+
+	if (us < 0)
+		buf_addc(b, '-');
+	buf_addu(b, v / 1000000);
+	if (rest == 0)
+		return;
+	p[0] = '.';
+	for (int i = 6; i > 0; i--) {
+		p[i] = (char)('0' + rest % 10);
+		rest /= 10;
+	}
+	while (p[n - 1] == '0')
+		n--;
+	buf_add(b, p, n);
+}
