@@ -41,6 +41,11 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,\
 ARCHIVE = $(BUILD)/libsg.a
 LINK = @mkdir -p $(@D) && $(CC) $(SG_CFLAGS) $(SG_LDFLAGS) -o $@ $< $(ARCHIVE) $(LDLIBS)
 
+TO = $(DESTDIR)$(PREFIX)
+SHARED = bash-completion/completions zsh/site-functions \
+	fish/vendor_completions.d sg
+MANUALS = $(addprefix man/man,$(sort $(subst .,,$(suffix $(wildcard man/*)))))
+
 all: $(BIN)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
@@ -62,7 +67,7 @@ $(BUILD)/%.o: %.c
 	$(CC) $(SG_CPPFLAGS) $(SG_CFLAGS) -MMD -MP -c -o $@ $<
 
 deps:
-	@tests/deps.sh build check
+	@tests/deps.sh build test check
 
 # The compiler may only be there once deps has run, hence the second make.
 demo:
@@ -71,7 +76,7 @@ demo:
 	@share/demo/feeder.sh $(DIR)
 
 check:
-	@tests/deps.sh build check
+	@tests/deps.sh build test check
 	@tests/check.sh all
 
 unit bats asan tsan fuzz:
@@ -82,15 +87,22 @@ check-debian13:
 	@tests/debian13.sh
 
 soak bench:
-	@tests/deps.sh build check $@
+	@tests/deps.sh build test $@
 	@$(MAKE) -s all
 	@tests/$@/run.sh
 
 completions: all
-	@tests/completions.sh $(BINDIR) completions
+	@completions/generate $(BINDIR) completions
 
 install: all
-	tests/install.sh $(BINDIR) "$(DESTDIR)$(PREFIX)"
+	install -d $(TO)/bin $(addprefix $(TO)/share/,$(SHARED) $(MANUALS))
+	install $(BIN) $(TO)/bin
+	for s in $(notdir $(MANUALS)); do \
+		install -m 644 man/*.$${s#man} $(TO)/share/man/$$s || exit; done
+	install -m 644 completions/bash/* $(TO)/share/$(word 1,$(SHARED))
+	install -m 644 completions/zsh/* $(TO)/share/$(word 2,$(SHARED))
+	install -m 644 completions/fish/* $(TO)/share/$(word 3,$(SHARED))
+	cp -R share/. $(TO)/share/sg/
 
 clean:
 	rm -rf bin build

@@ -1,6 +1,7 @@
 #!/bin/sh
 # deps.sh GROUP... - install the packages of tests/packages that are missing.
-# Asks nothing; says nothing if all is there.
+# Asks nothing; says nothing if all is there.  deps.sh --list GROUP... prints
+# the first choices instead.
 set -eu
 
 list=$(dirname "$0")/packages
@@ -48,6 +49,12 @@ missing() {
 		[ "$pick" = - ] || echo "${pick:-?$line}"
 	done
 }
+
+if [ "$1" = --list ]; then
+	shift
+	wanted '' "$@" | sed 's/ .*//'
+	exit 0
+fi
 
 if ! command -v apt-get >/dev/null; then
 	say "no apt-get here; make sure of:" \

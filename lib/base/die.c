@@ -58,9 +58,10 @@ say(const char *level, const char *fmt, va_list ap)
 	vsnprintf(text, sizeof text, fmt, ap);
 	if (as_json) {
 		clock_gettime(CLOCK_REALTIME, &now);
-		buf_addf(&b, "{\"t\":%lld.%03ld,\"tool\":\"%s\",\"level\":\"%s\","
-		    "\"msg\":\"", (long long)now.tv_sec,
-		    now.tv_nsec / 1000000, name, level);
+		buf_addf(&b,
+		    "{\"t\":%lld.%03ld,\"tool\":\"%s\",\"level\":\"%s\","
+		    "\"msg\":\"",
+		    (long long)now.tv_sec, now.tv_nsec / 1000000, name, level);
 		add_visible(&b, text);
 		buf_adds(&b, "\"}\n");
 	} else {

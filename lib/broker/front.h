@@ -26,6 +26,7 @@ struct front_limits {
 	int64_t write_time;	/* us an unread reply may wait */
 };
 
+/* front_new(limits) - No listeners yet; limits are copied. */
 struct front *front_new(const struct front_limits *limits);
 
 /*
@@ -107,6 +108,7 @@ struct front_counts {
 	int connections;
 };
 
+/* front_counts(f) - Totals since front_new(); valid as long as f is. */
 const struct front_counts *front_counts(const struct front *f);
 
 /*

@@ -174,6 +174,7 @@ struct wire_fetch {
 	int meta;
 };
 
+/* wire_fetch(b, fetch) - Nothing of fetch is kept. */
 void wire_fetch(struct buf *b, const struct wire_fetch *fetch);
 
 /* wire_last - next is what the last page said, 0 for the first page. */

@@ -68,6 +68,7 @@ const char *topic_set_add(struct topic_set *set, const char *p, size_t n);
 /* topic_set_check(set) - NULL, or "only exclusions", "empty". */
 const char *topic_set_check(const struct topic_set *set);
 
+/* topic_set_match(set, p, n) - 1 if the set matches the topic, else 0. */
 int topic_set_match(const struct topic_set *set, const char *p, size_t n);
 void topic_set_fini(struct topic_set *set);
 

@@ -1,0 +1,309 @@
+# What every program, header, manual and script of the tree has to have.
+# The lists come from the tree; nothing here names a program, but for the
+# table of outputs at the end.
+
+load helpers
+
+setup() {
+	common_setup
+	cd "$ROOT" || return 1
+}
+
+programs() {
+	local file
+	for file in cmd/*.c; do
+		basename "$file" .c
+	done
+}
+
+manual_of() {
+	ls man/"$1".[1-8] 2>/dev/null
+}
+
+# none COMMAND... - Fails, showing it, if the command prints anything.
+none() {
+	local found
+	found=$("$@")
+	[ -z "$found" ] || {
+		echo "$found"
+		return 1
+	}
+}
+
+without_manual() {
+	local name
+	for name in $(programs); do
+		manual_of "$name" >/dev/null || echo "no manual: $name"
+	done
+}
+
+@test "every program has a manual" {
+	none without_manual
+}
+
+without_test() {
+	local name
+	for name in $(programs); do
+		[ -e "tests/$name.bats" ] || echo "no test: $name"
+	done
+}
+
+@test "every program has a test file" {
+	none without_test
+}
+
+without_completion() {
+	local name file
+	for name in $(programs); do
+		for file in "bash/$name" "zsh/_$name" "fish/$name.fish"; do
+			[ -e "completions/$file" ] || echo "absent: $file"
+		done
+	done
+}
+
+@test "every program has completions for three shells" {
+	none without_completion
+}
+
+without_index_line() {
+	local name
+	for name in $(programs); do
+		grep -q "^| .*\`$name\`" README.md || echo "not listed: $name"
+	done
+}
+
+@test "every program has a line in the README's index" {
+	none without_index_line
+}
+
+@test "completions are what make completions writes" {
+	completions/generate "$SG_BIN" "$TEST_TMP/completions"
+	none diff -r -x generate completions "$TEST_TMP/completions"
+}
+
+@test "completions are correct in the eyes of their shells" {
+	need_command zsh fish
+	local file
+	for file in completions/bash/*; do
+		bash -n "$file"
+	done
+	for file in completions/zsh/*; do
+		zsh -n "$file"
+	done
+	for file in completions/fish/*; do
+		fish -n "$file"
+	done
+}
+
+option_differences() {
+	local name
+	for name in $(programs); do
+		"$name" --print-options >"$TEST_TMP/rows"
+		tests/audit.py options "$(manual_of "$name")" \
+		    "$TEST_TMP/rows" || :
+	done
+}
+
+@test "manuals describe the options that programs have, and no others" {
+	need_command mandoc
+	none option_differences
+}
+
+help_differences() {
+	local name
+	for name in $(programs); do
+		"$name" --help | grep -o -- '--[a-z][a-z-]*' |
+		    sort -u >"$TEST_TMP/help"
+		"$name" --print-options | cut -f 2 | sed 's/^/--/' |
+		    sort -u >"$TEST_TMP/rows"
+		diff "$TEST_TMP/help" "$TEST_TMP/rows" | sed "s/^/$name: /"
+	done
+}
+
+@test "--help names every option" {
+	none help_differences
+}
+
+too_long_help() {
+	local name
+	for name in $(programs); do
+		"$name" --help | awk -v name="$name" '
+			length > 80 { print name ": " $0 }
+			/^examples:$/ { examples = NR }
+			END {
+				if (NR > 40)
+					print name ": " NR " lines"
+				if (!examples || NR < examples + 2)
+					print name ": lacks two examples"
+			}'
+	done
+}
+
+@test "--help fits a screen and ends with two examples" {
+	none too_long_help
+}
+
+bad_usage_status() {
+	local name status
+	for name in $(programs); do
+		status=0
+		"$name" --no-such-option >/dev/null 2>"$TEST_TMP/err" ||
+		    status=$?
+		[ $status -eq 64 ] || echo "$name: status $status"
+		[ "$(wc -l <"$TEST_TMP/err")" -eq 1 ] ||
+		    echo "$name: not one line: $(cat "$TEST_TMP/err")"
+		grep -q "^$name: error: .*--help" "$TEST_TMP/err" ||
+		    echo "$name: $(cat "$TEST_TMP/err")"
+	done
+}
+
+@test "an unknown option is one line on stderr and status 64" {
+	none bad_usage_status
+}
+
+@test "rooms include only the rooms above them" {
+	none tests/audit.py layers
+}
+
+@test "each third-party library is known to its one module" {
+	none tests/audit.py libraries
+}
+
+@test "no unsafe functions, typedefs, function-like macros, or output of the library" {
+	none tests/audit.py forbidden
+}
+
+@test "every prototype of a header has its contract" {
+	none tests/audit.py contracts
+}
+
+@test "manuals pass mandoc's lint" {
+	need_command mandoc
+	mandoc -Tlint -W warning man/*.[1-8]
+}
+
+dead_references() {
+	local page ref name
+	for page in man/*.[1-8]; do
+		sed -n 's/^\.Xr \(sg-[^ ]*\) \([1-8]\).*/\1.\2/p' "$page" |
+		while read -r ref; do
+			[ -e "man/$ref" ] || echo "$page: no $ref"
+		done
+	done
+}
+
+@test "manuals refer only to pages that exist" {
+	none dead_references
+}
+
+scripts() {
+	grep -rlE '^#!/bin/(ba)?sh' .ci completions share tests \
+	    --exclude-dir=data
+}
+
+@test "scripts pass shellcheck" {
+	need_command shellcheck
+	# shellcheck disable=SC2046
+	shellcheck $(scripts)
+	shellcheck -s bash tests/helpers.bash completions/bash/*
+}
+
+# Headers are not: their comments are aligned in columns by hand.
+@test "C files are formatted by .clang-format" {
+	need_command clang-format
+	clang-format --version | grep -q 'version 14\.' ||
+	    skip "clang-format is not version 14"
+	find lib cmd tests -name '*.c' -print0 |
+	    xargs -0 clang-format --dry-run -Werror
+}
+
+sleeping_tests() {
+	grep -nE '(^|[;&|({[:space:]])sleep [0-9]' tests/*.bats \
+	    tests/repository.bats | grep -v 'grep -nE' | sort -u
+}
+
+@test "no test sleeps" {
+	none sleeping_tests
+}
+
+# A line that makes each program write to standard output: NAME COMMAND.
+# "-": it writes nothing there but --help.
+outputs() {
+	cat <<-'END'
+	sg-broker -
+	sg-pub -
+	sg-sub sg-sub -e '#'
+	sg-csv sg-csv --topic 'A/{meter}' --time t --value v --scale 1 rows.csv
+	sg-aggregate sg-aggregate --window 1m --from 'A/{meter}' --to 'B/{meter}' --stat sum events
+	END
+}
+
+without_output_line() {
+	local name
+	for name in $(programs); do
+		outputs | grep -q "^$name " || echo "no line: $name"
+	done
+}
+
+@test "every program has a line in the table of outputs" {
+	none without_output_line
+}
+
+output_inputs() {
+	cd "$TEST_TMP" || return 1
+	printf 't,meter,v\n2020-01-01T00:00:00Z,1,5\n' >rows.csv
+	events A/1 1 10 >events
+	start_memory_broker
+	sg-pub <events
+}
+
+lost_errors() {
+	local name line status
+	outputs | while read -r name line; do
+		if [ "$line" = - ]; then
+			line="$name --help"
+		fi
+		for line in "$line" "$name --help"; do
+			status=0
+			bash -c "$line" >/dev/full 2>/dev/null </dev/null ||
+			    status=$?
+			[ $status -eq 74 ] || echo "$line: status $status"
+		done
+	done
+}
+
+@test "a full disk under standard output is status 74" {
+	output_inputs
+	none lost_errors
+}
+
+# Status of a command whose reader has gone before it writes.
+into_closed_pipe() {
+	rm -f "$TEST_TMP/closed"
+	{
+		wait_until [ -e "$TEST_TMP/closed" ]
+		status=0
+		bash -c "$1" 2>/dev/null </dev/null || status=$?
+		echo "$status" >"$TEST_TMP/status"
+	} | {
+		exec </dev/null
+		: >"$TEST_TMP/closed"
+	}
+	cat "$TEST_TMP/status"
+}
+
+lost_pipes() {
+	local name line status
+	outputs | while read -r name line; do
+		if [ "$line" = - ]; then
+			line="$name --help"
+		fi
+		status=$(into_closed_pipe "$line")
+		[ "$status" -eq 141 ] || echo "$line: status $status"
+	done
+}
+
+@test "a reader that has gone ends a program by SIGPIPE" {
+	output_inputs
+	none lost_pipes
+}
