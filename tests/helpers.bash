@@ -6,7 +6,7 @@
 bats_require_minimum_version 1.5.0
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-SG_BIN=$(cd "$ROOT" && cd "${SG_BIN:-bin}" && pwd)
+SG_BIN=$(cd "$ROOT" && realpath -m "${SG_BIN:-bin}")
 SG_TEST_DATA=$(cd "$ROOT" && realpath -m "${SG_TEST_DATA:-../shared/data}")
 export ROOT SG_BIN SG_TEST_DATA
 
