@@ -22,25 +22,25 @@
 struct log;
 
 struct log_options {
-	const char *dir;	/* created 0700 if absent */
-	const char *name;	/* broker name; must equal the stored one */
-	int64_t segment;	/* bytes after which a segment is closed */
-	int64_t retain_age;	/* us, by receive time; 0: no limit */
-	int64_t retain_size;	/* bytes of all segments; 0: no limit */
+	const char *dir;     /* created 0700 if absent */
+	const char *name;    /* broker name; must equal the stored one */
+	int64_t segment;     /* bytes after which a segment is closed */
+	int64_t retain_age;  /* us, by receive time; 0: no limit */
+	int64_t retain_size; /* bytes of all segments; 0: no limit */
 };
 
 /* A log: what one start of one broker appended. */
 struct log_run {
-	char name[65];		/* broker */
-	uint64_t start;		/* start number */
-	uint64_t first;		/* oldest event still stored, from 1 */
-	uint64_t end;		/* number of the newest durable event */
+	char name[65];	/* broker */
+	uint64_t start; /* start number */
+	uint64_t first; /* oldest event still stored, from 1 */
+	uint64_t end;	/* number of the newest durable event */
 };
 
 /* Where an event is. */
 struct log_place {
-	uint32_t run;		/* index, log_run_at(); stable while open */
-	uint64_t n;		/* its number in that log */
+	uint32_t run; /* index, log_run_at(); stable while open */
+	uint64_t n;   /* its number in that log */
 };
 
 /*
@@ -49,53 +49,60 @@ struct log_place {
  * *why and an exit code in *status (config: newer format, other name;
  * cantcreate, io; unavailable: another broker holds the directory).
  */
-struct log *log_open(const struct log_options *options, int *status,
-    const char **why);
+struct log *
+log_open(const struct log_options *options, int *status, const char **why);
 
-/* log_close(log) - Write what waits, stop the writer, close. */
+/*
+ * log_close(log) - Write what waits, stop the writer, close.  Items that were
+ * not taken back are the caller's as after log_done().
+ */
 void log_close(struct log *log);
 
 /* Items handed to the writer. */
 enum log_kind {
-	LOG_FRAME,	/* a struct log_frame */
-	LOG_CURSOR,	/* set or delete a durable cursor */
-	LOG_BYE,	/* forget a channel */
-	LOG_LAST,	/* a checkpoint of last values */
-	LOG_DROP	/* drop the oldest segment, keeping some lines */
+	LOG_FRAME,  /* a struct log_frame */
+	LOG_CURSOR, /* set or delete a durable cursor */
+	LOG_BYE,    /* forget a channel */
+	LOG_LAST,   /* a checkpoint of last values */
+	LOG_DROP,   /* drop the oldest segment, keeping some lines */
+	LOG_ROLL    /* the module's own */
 };
 
 struct log_item {
-	struct log_item *next;	/* the log's while it has the item */
+	struct log_item *next; /* the log's while it has the item */
 	enum log_kind kind;
-	int error;		/* when done: 0 or errno */
+	int error; /* when done: 0 or errno */
 };
 
+/*
+ * A frame without events is not stored, it only moves its channel's row.
+ */
 struct log_frame {
 	struct log_item item;
-	struct frame_head head;	/* n and rt set by the caller, consecutive */
+	struct frame_head head; /* n and rt set by the caller, consecutive */
 	struct blob *body;	/* one reference, holds head.lines */
 };
 
 struct log_cursor {
 	struct log_item item;
 	char name[65];
-	char *json;		/* cursor object, or NULL: delete */
+	char *json; /* cursor object, or NULL: delete */
 };
 
-struct log_channel {		/* LOG_BYE; also what log_channels() gives */
+struct log_channel { /* LOG_BYE; also what log_channels() gives */
 	struct log_item item;
 	char from[FRAME_FROM_MAX + 1];
 	uint64_t chan;
-	uint64_t last;		/* highest number used */
-	int64_t rt;		/* when it was used last */
+	uint64_t last; /* highest number used */
+	int64_t rt;    /* when it was used last */
 };
 
 /* Rows of a checkpoint or of lines to keep. */
 struct log_row {
-	const char *topic;	/* borrowed until done */
+	const char *topic; /* borrowed until done */
 	size_t topic_len;
-	struct log_place at;	/* LOG_LAST */
-	const char *line;	/* LOG_DROP: the event line to keep, no LF */
+	struct log_place at; /* LOG_LAST; n 0: forget the topic */
+	const char *line;    /* LOG_DROP: the event line to keep, no LF */
 	size_t len;
 	int64_t rt;
 	const char *from;
@@ -105,7 +112,9 @@ struct log_rows {
 	struct log_item item;
 	struct log_row *row;
 	size_t n;
-	struct log_place mark;	/* LOG_LAST: rows are complete up to here */
+	struct log_place mark;	 /* LOG_LAST: rows are complete up to here */
+	uint64_t segment;	 /* the module's: what LOG_DROP drops */
+	struct log_place oldest; /* the module's: what is left then */
 };
 
 /*
@@ -116,8 +125,10 @@ void log_put(struct log *log, struct log_item *item);
 
 /*
  * log_done_fd(log) is readable when log_done(log) has an item; log_done
- * gives them in the order of log_put, NULL when there is none.  After an
- * error every frame put before the error was taken back comes back with an
+ * gives them in the order of log_put, NULL when there is none; only LOG_LAST
+ * and LOG_DROP (in order of their own) may come back later than frames that
+ * were put after them.  An error of these two concerns them alone.  After an
+ * error every other item put before the error was taken back comes back with an
  * error too (ECANCELED), so nothing is stored out of order: the caller takes
  * back all that it has put, then goes on from log_run's end.  ENOSPC,
  * EDQUOT and EFBIG can pass; any other error is final (EIO): the broker
@@ -137,8 +148,8 @@ const struct log_run *log_run_at(const struct log *log, size_t i);
 struct log_view {
 	struct log *log;
 	uint32_t run;
-	struct frame_head head;	/* valid until the next call on the view */
-	void *segment, *txn, *cursor;	/* the module's */
+	struct frame_head head; /* valid until the next call on the view */
+	void *segment, *txn, *cursor; /* the module's */
 	const uint8_t *record;
 	size_t record_len, record_at;
 };
@@ -147,8 +158,9 @@ struct log_view {
  * log_view(view, log, place) - Stand on the frame that holds event place.n
  * of log place.run.  1; 0 if that event is not stored yet or no longer
  * (compare with log_run_at); -1 with errno (EBADMSG: a checksum does not
- * match).  log_view_next() goes to the next frame of the same log: 1, 0, -1.
- * log_view_end() must be called after any 1.
+ * match; head.n and head.events then are what is damaged, so a reader may go
+ * on behind it).  log_view_next() goes to the next frame of the same log: 1, 0,
+ * -1. log_view_end() must be called after any 1.
  */
 int log_view(struct log_view *view, struct log *log, struct log_place place);
 int log_view_next(struct log_view *view);
@@ -172,27 +184,27 @@ int log_cursors(struct log *log,
 /*
  * log_last(log, fn, ctx, mark) - Last values of the newest checkpoint: rows
  * with a place, or with the kept line where the event itself is gone; *mark
- * is where the replay of frames must begin.
+ * is where the replay of frames must begin (the event there may be in the
+ * rows already).
  */
-int log_last(struct log *log,
-    void (*fn)(void *ctx, const struct log_row *row), void *ctx,
-    struct log_place *mark);
+int log_last(struct log *log, void (*fn)(void *ctx, const struct log_row *row),
+    void *ctx, struct log_place *mark);
 
 /*
  * log_kept(log, topic, n, row, space) - The kept line of a topic.  1 with
  * *row borrowing from space, 0 if there is none, -1 with errno.
  */
 struct buf;
-int log_kept(struct log *log, const char *topic, size_t n,
-    struct log_row *row, struct buf *space);
+int log_kept(struct log *log, const char *topic, size_t n, struct log_row *row,
+    struct buf *space);
 
 /*
  * log_due(log, now, from, to) - 1 if retention asks the oldest segment to
  * go: it holds the places from … to (inclusive).  The caller then puts a
  * LOG_DROP item with the last values that lie there.  0 if not.
  */
-int log_due(struct log *log, int64_t now, struct log_place *from,
-    struct log_place *to);
+int log_due(
+    struct log *log, int64_t now, struct log_place *from, struct log_place *to);
 
 /* log_bytes(log) - Bytes on disk of all segments. */
 int64_t log_bytes(const struct log *log);

@@ -1,0 +1,303 @@
+#include "broker/record.h"
+
+#include <endian.h>
+#include <errno.h>
+#include <string.h>
+
+enum { VERSION = 1, OTHER_LOG = 12 };
+
+void
+record_put32(uint8_t *p, uint32_t v)
+{
+	v = htole32(v);
+	memcpy(p, &v, sizeof v);
+}
+
+void
+record_put64(uint8_t *p, uint64_t v)
+{
+	v = htole64(v);
+	memcpy(p, &v, sizeof v);
+}
+
+uint32_t
+record_get32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof v);
+	return le32toh(v);
+}
+
+uint64_t
+record_get64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof v);
+	return le64toh(v);
+}
+
+static void
+put16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)v;
+	p[1] = (uint8_t)(v >> 8);
+}
+
+static uint16_t
+get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+/* Four bits a step: 64 bytes of table and no start-up work. */
+static uint32_t
+crc_portable(uint32_t crc, const uint8_t *p, size_t n)
+{
+	static const uint32_t table[16] = { 0x00000000, 0x105ec76f, 0x20bd8ede,
+		0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
+		0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4,
+		0xd3d3e1ab, 0xe330a81a, 0xf36e6f75 };
+
+	for (size_t i = 0; i < n; i++) {
+		crc = table[(crc ^ p[i]) & 15] ^ crc >> 4;
+		crc = table[(crc ^ p[i] >> 4) & 15] ^ crc >> 4;
+	}
+	return crc;
+}
+
+#if defined(__x86_64__)
+__attribute__((target("sse4.2"))) static uint32_t
+crc_fast(uint32_t crc, const uint8_t *p, size_t n)
+{
+	uint64_t c = crc, v;
+
+	for (; n >= 8; p += 8, n -= 8) {
+		memcpy(&v, p, sizeof v);
+		c = __builtin_ia32_crc32di(c, v);
+	}
+	crc = (uint32_t)c;
+	for (; n > 0; p++, n--)
+		crc = __builtin_ia32_crc32qi(crc, *p);
+	return crc;
+}
+
+static int
+crc_is_fast(void)
+{
+	return __builtin_cpu_supports("sse4.2");
+}
+#else
+static uint32_t
+crc_fast(uint32_t crc, const uint8_t *p, size_t n)
+{
+	return crc_portable(crc, p, n);
+}
+
+static int
+crc_is_fast(void)
+{
+	return 0;
+}
+#endif
+
+uint32_t
+record_crc(uint32_t crc, const void *p, size_t n)
+{
+	return ~(crc_is_fast() ? crc_fast : crc_portable)(~crc, p, n);
+}
+
+size_t
+record_frame_size(const struct frame_head *head)
+{
+	size_t n = RECORD_FRAME + strlen(head->from) + head->summary_len;
+
+	return (n + head->len + 7) & ~(size_t)7;
+}
+
+uint8_t *
+record_begin(uint8_t *out)
+{
+	memset(out, 0, RECORD_HEAD);
+	return out + RECORD_HEAD;
+}
+
+static uint8_t *
+append(uint8_t *at, const void *p, size_t n)
+{
+	if (n > 0)
+		memcpy(at, p, n);
+	return at + n;
+}
+
+uint8_t *
+record_add(uint8_t *at, const struct frame_head *head)
+{
+	size_t size = record_frame_size(head), from = strlen(head->from);
+	uint8_t *p = at + RECORD_FRAME, *end = at + size;
+
+	record_put32(at, (uint32_t)size);
+	record_put32(at + 4, head->events);
+	record_put64(at + 8, head->n);
+	record_put64(at + 16, (uint64_t)head->rt);
+	record_put64(at + 24, head->chan);
+	record_put64(at + 32, head->first);
+	record_put32(at + 40, head->numbers);
+	record_put32(at + 44, head->len);
+	put16(at + 48, (uint16_t)head->summary_len);
+	put16(at + 50, 0);
+	record_put32(at + 52, (uint32_t)from);
+	p = append(p, head->from, from);
+	p = append(p, head->summary, head->summary_len);
+	p = append(p, head->lines, head->len);
+	memset(p, 0, (size_t)(end - p));
+	return end;
+}
+
+void
+record_finish(uint8_t *out, size_t length, uint32_t run)
+{
+	const uint8_t *at = out + RECORD_HEAD, *last = at;
+	uint64_t events = 0;
+	uint32_t frames = 0;
+
+	for (; at < out + length; at += record_get32(at)) {
+		last = at;
+		events += record_get32(at + 4);
+		frames++;
+	}
+	out[8] = VERSION;
+	record_put32(out + 12, (uint32_t)length);
+	record_put32(out + 16, run);
+	record_put32(out + 20, frames);
+	memcpy(out + 24, out + RECORD_HEAD + 8, 8);
+	record_put64(out + 32, events);
+	memcpy(out + 40, out + RECORD_HEAD + 16, 8);
+	memcpy(out + 48, last + 16, 8);
+	record_put32(
+	    out + 4, record_crc(0, out + RECORD_HEAD, length - RECORD_HEAD));
+	record_put32(out, record_crc(0, out + 4, RECORD_HEAD - 4));
+}
+
+static int
+bad(void)
+{
+	errno = EBADMSG;
+	return -1;
+}
+
+int
+record_head(const uint8_t *p, size_t n, struct record *out)
+{
+	if (n < RECORD_HEAD ||
+	    record_get32(p) != record_crc(0, p + 4, RECORD_HEAD - 4) ||
+	    p[8] != VERSION)
+		return bad();
+	out->length = record_get32(p + 12);
+	out->run = record_get32(p + 16);
+	out->frames = record_get32(p + 20);
+	out->n = record_get64(p + 24);
+	out->events = record_get64(p + 32);
+	out->rt = (int64_t)record_get64(p + 40);
+	out->rt_last = (int64_t)record_get64(p + 48);
+	if (out->length != n || out->events == 0 ||
+	    out->events > UINT64_MAX - out->n)
+		return bad();
+	return 0;
+}
+
+int
+record_check(const uint8_t *p, size_t n)
+{
+	struct record r;
+
+	if (record_head(p, n, &r) == -1)
+		return -1;
+	if (record_get32(p + 4) !=
+	    record_crc(0, p + RECORD_HEAD, n - RECORD_HEAD))
+		return bad();
+	return 0;
+}
+
+static void
+read_fixed(const uint8_t *p, struct frame_head *head)
+{
+	head->events = record_get32(p + 4);
+	head->n = record_get64(p + 8);
+	head->rt = (int64_t)record_get64(p + 16);
+	head->chan = record_get64(p + 24);
+	head->first = record_get64(p + 32);
+	head->numbers = record_get32(p + 40);
+	head->len = record_get32(p + 44);
+	head->summary_len = get16(p + 48);
+}
+
+int
+record_frame(const uint8_t *p, size_t n, size_t *at, struct frame_head *head)
+{
+	const uint8_t *f = p + *at;
+	size_t size, fixed, from;
+
+	if (*at >= n)
+		return 0;
+	if (n - *at < RECORD_FRAME)
+		return bad();
+	size = record_get32(f);
+	from = f[52];
+	read_fixed(f, head);
+	fixed = RECORD_FRAME + (size_t)get16(f + 50) * OTHER_LOG;
+	if (size > n - *at || from > FRAME_FROM_MAX ||
+	    fixed + from + head->summary_len > size ||
+	    ((fixed + from + head->summary_len + head->len + 7) & ~(size_t)7) !=
+		size)
+		return bad();
+	f += fixed;
+	memcpy(head->from, f, from);
+	head->from[from] = '\0';
+	head->summary = f + from;
+	head->lines = (const char *)f + from + head->summary_len;
+	*at += size;
+	return 1;
+}
+
+void
+record_key(uint8_t key[RECORD_KEY], uint32_t run, uint64_t n)
+{
+	run = htobe32(run);
+	n = htobe64(n);
+	memcpy(key, &run, 4);
+	memcpy(key + 4, &n, 8);
+}
+
+int
+record_key_read(const uint8_t *key, size_t len, uint32_t *run, uint64_t *n)
+{
+	if (len != RECORD_KEY)
+		return -1;
+	memcpy(run, key, 4);
+	memcpy(n, key + 4, 8);
+	*run = be32toh(*run);
+	*n = be64toh(*n);
+	return 0;
+}
+
+static uint32_t
+row_crc(const uint8_t *row, size_t n, const void *key, size_t kn)
+{
+	return record_crc(record_crc(0, key, kn), row + 4, n - 4);
+}
+
+void
+record_seal(uint8_t *row, size_t n, const void *key, size_t kn)
+{
+	record_put32(row, row_crc(row, n, key, kn));
+}
+
+int
+record_sealed(const uint8_t *row, size_t n, const void *key, size_t kn)
+{
+	if (n < 4 || record_get32(row) != row_crc(row, n, key, kn))
+		return bad();
+	return 0;
+}

@@ -1,0 +1,628 @@
+#include "broker/writer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/die.h"
+#include "broker/record.h"
+#include "broker/segment.h"
+
+enum {
+	TXN_MAX = 16 << 20, /* bytes of frames in one commit */
+	ROWS_MAX = 4096,    /* rows of a checkpoint in one commit */
+	KEPT_MAX = 4 << 20  /* bytes of kept lines in one commit */
+};
+
+struct list {
+	struct log_item *head, **tail;
+};
+
+struct writer {
+	struct writer_options o;
+	uint64_t next; /* number the next frame must have */
+	int64_t base;  /* size of the segment when it was empty */
+	int named;     /* the segment knows the run */
+
+	struct log_item **batch;
+	size_t n, cap;
+	const struct frame_head **group;
+	struct log_item **slot; /* newest item of a channel, by hash */
+	size_t slots, slot_cap; /* used by this transaction, allocated */
+
+	struct list jobs; /* LOG_LAST, LOG_DROP */
+	size_t job_at;
+	struct buf space;
+
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	struct list queue, done; /* under lock, as are error and stop */
+	int error;		 /* an error was not taken back yet */
+	int stop;
+	int fd;
+	pthread_t thread;
+
+	struct log_item *ready; /* the front's */
+};
+
+static void
+list_init(struct list *list)
+{
+	list->head = NULL;
+	list->tail = &list->head;
+}
+
+static void
+list_add(struct list *list, struct log_item *item)
+{
+	item->next = NULL;
+	*list->tail = item;
+	list->tail = &item->next;
+}
+
+static struct log_item *
+list_take(struct list *list)
+{
+	struct log_item *head = list->head;
+
+	list_init(list);
+	return head;
+}
+
+/* Hand items back; error != 0: the first failed so, the rest with it. */
+static void
+publish(struct writer *w, struct log_item **item, size_t n, int error)
+{
+	uint64_t one = 1;
+	ssize_t ignored;
+
+	pthread_mutex_lock(&w->lock);
+	for (size_t i = 0; i < n; i++) {
+		if (error != 0)
+			item[i]->error = i == 0 ? error : ECANCELED;
+		list_add(&w->done, item[i]);
+	}
+	if (error != 0 && error != ECANCELED)
+		w->error = 1;
+	pthread_mutex_unlock(&w->lock);
+	ignored = write(w->fd, &one, sizeof one);
+	(void)ignored;
+}
+
+/* Hand back an item whose error concerns nothing else. */
+static void
+publish_one(struct writer *w, struct log_item *item, int error)
+{
+	item->error = error;
+	publish(w, &item, 1, 0);
+}
+
+/* Channels touched in a transaction: one row each. */
+
+static void
+slots_init(struct writer *w, size_t n)
+{
+	size_t cap = 64;
+
+	while (cap < n * 2)
+		cap *= 2;
+	if (cap > w->slot_cap) {
+		w->slot = xrealloc(w->slot, cap * sizeof(struct log_item *));
+		w->slot_cap = cap;
+	}
+	w->slots = cap;
+	memset(w->slot, 0, cap * sizeof(struct log_item *));
+}
+
+static const char *
+item_channel(const struct log_item *item, uint64_t *chan)
+{
+	const struct log_frame *frame;
+	const struct log_channel *bye;
+
+	if (item->kind == LOG_FRAME) {
+		frame = (const struct log_frame *)item;
+		*chan = frame->head.chan;
+		return frame->head.from;
+	}
+	bye = (const struct log_channel *)item;
+	*chan = bye->chan;
+	return bye->from;
+}
+
+static void
+slots_set(struct writer *w, struct log_item *item)
+{
+	uint64_t chan, other;
+	const char *from = item_channel(item, &chan);
+	size_t i = record_crc((uint32_t)chan, from, strlen(from));
+
+	for (i &= w->slots - 1; w->slot[i] != NULL;
+	     i = (i + 1) & (w->slots - 1)) {
+		const char *name = item_channel(w->slot[i], &other);
+
+		if (other == chan && strcmp(name, from) == 0)
+			break;
+	}
+	w->slot[i] = item;
+}
+
+static int
+put_channels(struct writer *w, struct db_txn *txn)
+{
+	const struct frame_head *h;
+	uint64_t chan;
+	const char *from;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < w->slots; i++) {
+		if (w->slot[i] == NULL)
+			continue;
+		from = item_channel(w->slot[i], &chan);
+		if (w->slot[i]->kind == LOG_BYE) {
+			r = segment_del_channel(txn, from, chan);
+			continue;
+		}
+		h = &((struct log_frame *)w->slot[i])->head;
+		r = segment_put_channel(
+		    txn, from, chan, h->first + h->numbers - 1, h->rt);
+	}
+	return r;
+}
+
+/* Frames of a transaction, grouped into records. */
+
+static int
+put_frames(struct writer *w, struct db_txn *txn, struct log_item **item,
+    size_t n, uint64_t *next)
+{
+	size_t size = RECORD_HEAD, more, m = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct frame_head *h;
+
+		if (item[i]->kind != LOG_FRAME)
+			continue;
+		h = &((struct log_frame *)item[i])->head;
+		if (h->events == 0)
+			continue;
+		if (h->n != *next) {
+			errno = EINVAL;
+			return -1;
+		}
+		*next += h->events;
+		more = record_frame_size(h);
+		if (m > 0 && size + more > SEGMENT_RECORD_MAX) {
+			r = segment_put_frames(
+			    txn, w->o.run.number, w->group, m);
+			size = RECORD_HEAD;
+			m = 0;
+		}
+		w->group[m++] = h;
+		size += more;
+	}
+	if (r == 0 && m > 0)
+		r = segment_put_frames(txn, w->o.run.number, w->group, m);
+	return r;
+}
+
+static int
+put_rest(struct writer *w, struct db_txn *txn, struct log_item **item, size_t n)
+{
+	const struct log_cursor *c;
+	int r = 0;
+
+	slots_init(w, n);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		if (item[i]->kind == LOG_CURSOR) {
+			c = (const struct log_cursor *)item[i];
+			r = segment_put_cursor(txn, c->name, c->json);
+		} else if (item[i]->kind == LOG_BYE ||
+		    ((struct log_frame *)item[i])->head.chan != 0) {
+			slots_set(w, item[i]);
+		}
+	}
+	return r == 0 ? put_channels(w, txn) : -1;
+}
+
+static int
+commit_items(struct writer *w, struct log_item **item, size_t n)
+{
+	struct db_txn *txn = db_begin(w->o.active, DB_WRITE);
+	uint64_t next = w->next;
+	int r = 0;
+
+	if (txn == NULL)
+		return -1;
+	if (!w->named)
+		r = segment_put_run(
+		    txn, w->o.run.number, w->o.run.name, w->o.run.start);
+	if (r == 0)
+		r = put_frames(w, txn, item, n, &next);
+	if (r == 0)
+		r = put_rest(w, txn, item, n);
+	if (r == -1) {
+		db_abort(txn);
+		return -1;
+	}
+	if (db_commit(txn) == -1)
+		return -1;
+	w->next = next;
+	w->named = 1;
+	return 0;
+}
+
+static int
+roll(struct writer *w, struct writer_roll *item)
+{
+	struct db *db =
+	    segment_create(w->o.dir, w->o.id + 1, w->o.map, w->o.active);
+
+	if (db == NULL) {
+		publish_one(w, &item->item, errno);
+		return -1;
+	}
+	w->o.active = db;
+	w->base = db_size(db);
+	w->named = 0;
+	item->id = ++w->o.id;
+	item->db = db;
+	publish_one(w, &item->item, 0);
+	return 0;
+}
+
+static int
+roll_now(struct writer *w)
+{
+	struct writer_roll *item = xcalloc(1, sizeof *item);
+
+	item->item.kind = LOG_ROLL;
+	return roll(w, item);
+}
+
+static int
+write_items(struct writer *w, struct log_item **item, size_t n)
+{
+	if (db_size(w->o.active) - w->base >= w->o.segment && roll_now(w) == -1)
+		return -1;
+	if (commit_items(w, item, n) == 0)
+		return 0;
+	if (errno != ENOBUFS)
+		return -1;
+	return roll_now(w) == -1 ? -1 : commit_items(w, item, n);
+}
+
+static size_t
+item_size(const struct log_item *item)
+{
+	if (item->kind != LOG_FRAME)
+		return RECORD_FRAME;
+	return record_frame_size(&((const struct log_frame *)item)->head);
+}
+
+/* How many items from the batch's i on share a transaction. */
+static size_t
+txn_items(const struct writer *w, size_t i)
+{
+	size_t n = 0, size = 0;
+
+	for (; i + n < w->n; n++) {
+		if (w->batch[i + n]->kind == LOG_ROLL ||
+		    w->batch[i + n]->error != 0)
+			break;
+		size += item_size(w->batch[i + n]);
+		if (n > 0 && size > TXN_MAX)
+			break;
+	}
+	return n;
+}
+
+static void
+write_batch(struct writer *w)
+{
+	struct log_item **item;
+	size_t n;
+
+	for (size_t i = 0; i < w->n; i += n) {
+		item = &w->batch[i];
+		n = 1;
+		if (item[0]->error != 0) {
+			publish(w, item, 1, item[0]->error);
+		} else if (item[0]->kind == LOG_ROLL) {
+			roll(w, (struct writer_roll *)item[0]);
+		} else {
+			n = txn_items(w, i);
+			if (write_items(w, item, n) == 0) {
+				publish(w, item, n, 0);
+				continue;
+			}
+			n = w->n - i;
+			publish(w, item, n, errno != 0 ? errno : EIO);
+		}
+	}
+}
+
+/* Jobs on the state. */
+
+static int
+is_stored(const struct writer *w, struct log_place at)
+{
+	return at.run > w->o.oldest.run ||
+	    (at.run == w->o.oldest.run && at.n >= w->o.oldest.n);
+}
+
+static int
+put_last(struct writer *w, struct db_txn *txn, const struct log_row *row)
+{
+	struct state_place at = { w->o.number[row->at.run], row->at.n };
+
+	if (row->at.n == 0)
+		return state_forget(txn, row->topic, row->topic_len);
+	if (state_put_last(txn, row->topic, row->topic_len, at) == -1)
+		return -1;
+	if (!is_stored(w, row->at))
+		return 0;
+	return state_release(txn, row->topic, row->topic_len);
+}
+
+/* One transaction's part of a job, from *at on. */
+static int
+put_rows(struct writer *w, struct db_txn *txn, const struct log_rows *rows,
+    size_t *at)
+{
+	size_t end = *at + ROWS_MAX, bytes = 0;
+	int r = 0;
+
+	for (; r == 0 && *at < rows->n && *at < end && bytes < KEPT_MAX;
+	     ++*at) {
+		const struct log_row *row = &rows->row[*at];
+
+		bytes += row->len;
+		if (rows->item.kind == LOG_LAST)
+			r = put_last(w, txn, row);
+		else
+			r = state_put_kept(txn, row, &w->space);
+	}
+	return r;
+}
+
+static int
+put_end(struct writer *w, struct db_txn *txn, const struct log_rows *rows)
+{
+	struct state_place mark = { w->o.number[rows->mark.run], rows->mark.n };
+
+	if (rows->item.kind == LOG_LAST)
+		return state_put_mark(txn, mark);
+	w->o.run.end = w->next - 1;
+	return state_put_run(txn, &w->o.run);
+}
+
+static int
+commit_rows(struct writer *w, const struct log_rows *rows, size_t *at)
+{
+	struct db_txn *txn = db_begin(w->o.state, DB_WRITE);
+
+	if (txn == NULL)
+		return -1;
+	if (put_rows(w, txn, rows, at) == -1 ||
+	    (*at == rows->n && put_end(w, txn, rows) == -1)) {
+		db_abort(txn);
+		return -1;
+	}
+	return db_commit(txn);
+}
+
+static void
+job_done(struct writer *w, int error)
+{
+	struct log_item *item = w->jobs.head;
+
+	w->jobs.head = item->next;
+	if (w->jobs.head == NULL)
+		list_init(&w->jobs);
+	w->job_at = 0;
+	publish_one(w, item, error);
+}
+
+static void
+job_step(struct writer *w)
+{
+	struct log_rows *rows = (struct log_rows *)w->jobs.head;
+
+	if (rows == NULL)
+		return;
+	if (rows->item.kind == LOG_DROP && rows->segment == w->o.id) {
+		job_done(w, EINVAL);
+		return;
+	}
+	if (commit_rows(w, rows, &w->job_at) == -1) {
+		job_done(w, errno);
+		return;
+	}
+	if (w->job_at < rows->n)
+		return;
+	if (rows->item.kind == LOG_DROP) {
+		if (segment_remove(w->o.dir, rows->segment) == -1) {
+			job_done(w, errno);
+			return;
+		}
+		w->o.oldest = rows->oldest;
+	}
+	job_done(w, 0);
+}
+
+/* The loop. */
+
+static void
+batch_add(struct writer *w, struct log_item *item)
+{
+	if (w->n == w->cap) {
+		w->cap = w->cap == 0 ? 64 : w->cap * 2;
+		w->batch = xrealloc(w->batch, w->cap * sizeof item);
+		w->group = xrealloc(w->group, w->cap * sizeof *w->group);
+	}
+	w->batch[w->n++] = item;
+}
+
+/* Wait for work and sort it into batch and jobs; 0: none will come. */
+static int
+take(struct writer *w)
+{
+	struct log_item *item, *next;
+	int stop, cancel;
+
+	pthread_mutex_lock(&w->lock);
+	while (w->queue.head == NULL && w->jobs.head == NULL && !w->stop)
+		pthread_cond_wait(&w->wake, &w->lock);
+	item = list_take(&w->queue);
+	cancel = w->error;
+	stop = w->stop;
+	pthread_mutex_unlock(&w->lock);
+
+	if (item == NULL && w->jobs.head == NULL && stop)
+		return 0;
+	w->n = 0;
+	for (; item != NULL; item = next) {
+		next = item->next;
+		if (item->kind == LOG_LAST || item->kind == LOG_DROP) {
+			list_add(&w->jobs, item);
+			continue;
+		}
+		if (cancel && item->kind != LOG_ROLL)
+			item->error = ECANCELED;
+		batch_add(w, item);
+	}
+	return 1;
+}
+
+static void *
+run(void *ctx)
+{
+	struct writer *w = ctx;
+
+	while (take(w)) {
+		write_batch(w);
+		job_step(w);
+	}
+	return NULL;
+}
+
+/* Signals belong to the front, whose waits they must end. */
+static int
+start_thread(struct writer *w)
+{
+	sigset_t all, old;
+	int rc;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	rc = pthread_create(&w->thread, NULL, run, w);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	errno = rc;
+	return rc == 0 ? 0 : -1;
+}
+
+struct writer *
+writer_start(const struct writer_options *options)
+{
+	struct writer *w = xcalloc(1, sizeof *w);
+
+	w->o = *options;
+	w->next = 1;
+	list_init(&w->queue);
+	list_init(&w->done);
+	list_init(&w->jobs);
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->wake, NULL);
+	w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->fd != -1 && start_thread(w) == 0)
+		return w;
+	writer_free(w);
+	return NULL;
+}
+
+void
+writer_put(struct writer *w, struct log_item *item)
+{
+	item->error = 0;
+	pthread_mutex_lock(&w->lock);
+	list_add(&w->queue, item);
+	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* The error is taken back: what was put before now must not be written. */
+static void
+recover(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->error = 0;
+	for (struct log_item *i = w->queue.head; i != NULL; i = i->next)
+		if (i->kind == LOG_FRAME || i->kind == LOG_CURSOR ||
+		    i->kind == LOG_BYE)
+			i->error = ECANCELED;
+	pthread_mutex_unlock(&w->lock);
+}
+
+struct log_item *
+writer_done(struct writer *w)
+{
+	struct log_item *item;
+	uint64_t count;
+	ssize_t ignored;
+
+	if (w->ready == NULL) {
+		pthread_mutex_lock(&w->lock);
+		w->ready = list_take(&w->done);
+		if (w->ready == NULL) {
+			ignored = read(w->fd, &count, sizeof count);
+			(void)ignored;
+		}
+		pthread_mutex_unlock(&w->lock);
+	}
+	item = w->ready;
+	if (item == NULL)
+		return NULL;
+	w->ready = item->next;
+	if (item->error != 0 && item->error != ECANCELED &&
+	    (item->kind == LOG_FRAME || item->kind == LOG_CURSOR ||
+		item->kind == LOG_BYE))
+		recover(w);
+	return item;
+}
+
+int
+writer_fd(const struct writer *w)
+{
+	return w->fd;
+}
+
+void
+writer_stop(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	w->stop = 1;
+	pthread_cond_signal(&w->wake);
+	pthread_mutex_unlock(&w->lock);
+	pthread_join(w->thread, NULL);
+}
+
+void
+writer_free(struct writer *w)
+{
+	free(w->batch);
+	free(w->group);
+	free(w->slot);
+	buf_fini(&w->space);
+	if (w->fd != -1)
+		close(w->fd);
+	pthread_mutex_destroy(&w->lock);
+	pthread_cond_destroy(&w->wake);
+	free(w);
+}

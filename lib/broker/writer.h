@@ -1,0 +1,56 @@
+/*
+ * The thread that writes a log: it takes all items that wait at once,
+ * commits them together and hands them back.  It owns the newest segment;
+ * what the front must know of a roll comes back as an item.
+ */
+#ifndef SG_BROKER_WRITER_H
+#define SG_BROKER_WRITER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/db.h"
+#include "broker/log.h"
+#include "broker/state.h"
+
+struct writer;
+
+struct writer_options {
+	const char *dir;
+	int64_t segment; /* bytes after which a segment is closed */
+	size_t map;	 /* of a segment */
+	struct db *state;
+	struct db *active;	 /* the newest segment, */
+	uint64_t id;		 /* and its id */
+	const uint32_t *number;	 /* run numbers by log_place.run */
+	uint32_t current;	 /* index of the run that is written */
+	struct state_run run;	 /* the same run */
+	struct log_place oldest; /* oldest event stored */
+};
+
+/*
+ * What LOG_ROLL carries: asked for, or begun by the writer itself.  Done,
+ * it has the new segment, unless item.error is set; the receiver frees it.
+ */
+struct writer_roll {
+	struct log_item item;
+	uint64_t id;
+	struct db *db;
+};
+
+/* writer_start(options) - NULL with errno; what is in options is borrowed. */
+struct writer *writer_start(const struct writer_options *options);
+
+/* writer_put/done/fd - As log_put, log_done, log_done_fd. */
+void writer_put(struct writer *w, struct log_item *item);
+struct log_item *writer_done(struct writer *w);
+int writer_fd(const struct writer *w);
+
+/*
+ * writer_stop(w) - Write what waits and end the thread; writer_done() still
+ * works.  writer_free(w) after that.
+ */
+void writer_stop(struct writer *w);
+void writer_free(struct writer *w);
+
+#endif
