@@ -1,0 +1,90 @@
+/*
+ * Where the broker's events are: the newest frames in memory, the others in
+ * the log on disk, if there is one.  Readers ask by place and do not see the
+ * difference.
+ */
+#ifndef SG_BROKER_STORE_H
+#define SG_BROKER_STORE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/last.h"
+#include "broker/log.h"
+
+/* A frame in memory, with the topic and the offset of each line. */
+struct store_frame {
+	struct log_frame f;	/* first: what the log takes and gives back */
+	uint32_t run;
+	uint32_t events;
+	struct last_topic **topic;	/* NULL entry: topic has no entry */
+	uint32_t *at;		/* events + 1 offsets into head.lines */
+};
+
+/*
+ * store_frame_new(events) - Room for so many events; store_frame_free() also
+ * drops the reference to the body.
+ */
+struct store_frame *store_frame_new(uint32_t events);
+void store_frame_free(struct store_frame *frame);
+
+struct store;
+
+/*
+ * store_new(log, name, memory, last) - memory bounds the bytes of frames
+ * held.  log may be NULL: then name and the clock give the one log id there
+ * is, and a line that leaves memory is kept in last if it is still its
+ * topic's newest.  log and last are borrowed.
+ */
+struct store *store_new(struct log *log, const char *name, size_t memory,
+    struct last *last);
+void store_free(struct store *s);
+
+/* store_runs(s), store_run(s, i) - The logs, oldest first (log.h). */
+size_t store_runs(const struct store *s);
+const struct log_run *store_run(const struct store *s, size_t i);
+
+/* store_now(s) - One past the newest event: {run, events passed}. */
+struct log_place store_now(const struct store *s);
+
+/* store_add(s, frame) - The next frame, now durable; taken. */
+void store_add(struct store *s, struct store_frame *frame);
+
+/*
+ * A frame to read, wherever it is.  memory is set if it is one in memory,
+ * and then head.lines lies in its body.
+ */
+struct store_view {
+	struct frame_head head;
+	const struct store_frame *memory;
+	struct store *store;
+	size_t index;
+	struct log_view log;
+	int open;
+};
+
+/*
+ * store_view(v, s, place) - Stand on the frame with event place.n + 1 of
+ * log place.run: 1, 0 if that log has no such event (yet, or any more), -1
+ * with errno.  store_view_next(v): the next frame of the log.  A view from
+ * the log pins a transaction: store_view_end(v) before any wait.
+ */
+int store_view(struct store_view *v, struct store *s, struct log_place place);
+int store_view_next(struct store_view *v);
+void store_view_end(struct store_view *v);
+
+/*
+ * store_skip(s, place, lost) - Move a place that is not stored any more to
+ * the oldest event there is, and one at the end of a closed log to the next
+ * log.  *lost: events passed over, 0 if none.
+ */
+void store_skip(struct store *s, struct log_place *place, uint64_t *lost);
+
+/* store_memory(s) - Bytes of frames held in memory. */
+size_t store_memory(const struct store *s);
+
+/* store_find_line(head, n, len) - Line of event n in a frame, without LF. */
+const char *store_find_line(const struct frame_head *head, uint64_t n,
+    size_t *len);
+
+#endif
