@@ -35,7 +35,20 @@ store_frame_free(struct store_frame *frame)
 	if (frame == NULL)
 		return;
 	blob_unref(frame->f.body);
+	free(frame->summary);
 	free(frame);
+}
+
+void
+store_frame_summary(struct store_frame *frame, struct summary *summary)
+{
+	uint8_t bytes[FRAME_SUMMARY_MAX];
+	size_t n = summary_finish(summary, bytes);
+
+	frame->summary = xmalloc(n);
+	memcpy(frame->summary, bytes, n);
+	frame->f.head.summary = frame->summary;
+	frame->f.head.summary_len = (uint32_t)n;
 }
 
 static size_t
@@ -217,7 +230,8 @@ store_view(struct store_view *v, struct store *s, struct log_place place)
 		stand_on(v, (size_t)index);
 		return 1;
 	}
-	if (s->log == NULL || store_run(s, place.run)->end <= place.n)
+	if (s->log == NULL || place.run >= store_runs(s) ||
+	    store_run(s, place.run)->end <= place.n)
 		return 0;
 	place.n++;
 	return stand_on_log(v, log_view(&v->log, s->log, place));
@@ -258,6 +272,59 @@ store_skip(struct store *s, struct log_place *place, uint64_t *lost)
 			return;
 		*place = (struct log_place){ place->run + 1, 0 };
 	}
+}
+
+static void
+seek_held(const struct store *s, int64_t rt, struct log_place *place)
+{
+	size_t low = 0, high = s->count, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (held(s, mid)->f.head.rt < rt)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low < s->count)
+		place->n = held(s, low)->f.head.n - 1;
+	else
+		*place = store_now(s);
+}
+
+int
+store_seek(struct store *s, int64_t rt, struct log_place *place)
+{
+	if (s->log == NULL) {
+		place->run = 0;
+		seek_held(s, rt, place);
+		return 0;
+	}
+	if (log_seek(s->log, rt, place) != 0)
+		return -1;
+	place->n--;
+	return 0;
+}
+
+int
+store_kept(struct store *s, const struct last_topic *topic, struct buf *b)
+{
+	const struct last_kept *kept;
+	struct buf space = { 0 };
+	struct log_row row;
+	int found;
+
+	if (s->log == NULL) {
+		kept = last_kept(s->last, topic);
+		if (kept != NULL)
+			buf_add(b, kept->line, kept->len);
+		return kept != NULL;
+	}
+	found = log_kept(s->log, topic->text, topic->len, &row, &space);
+	if (found == 1)
+		buf_add(b, row.line, row.len);
+	buf_fini(&space);
+	return found;
 }
 
 const char *

@@ -9,8 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "broker/last.h"
 #include "broker/log.h"
+#include "broker/summary.h"
+
+struct publish;
 
 /* A frame in memory, with the topic and the offset of each line. */
 struct store_frame {
@@ -19,6 +23,8 @@ struct store_frame {
 	uint32_t events;
 	struct last_topic **topic;	/* NULL entry: topic has no entry */
 	uint32_t *at;		/* events + 1 offsets into head.lines */
+	uint8_t *summary;	/* what head.summary points to */
+	struct publish *owner;	/* the request to answer, publish.c's */
 };
 
 /*
@@ -27,6 +33,13 @@ struct store_frame {
  */
 struct store_frame *store_frame_new(uint32_t events);
 void store_frame_free(struct store_frame *frame);
+
+/*
+ * store_frame_summary(frame, summary) - Give the frame its topic summary.
+ */
+void store_frame_summary(struct store_frame *frame, struct summary *summary);
+
+enum { STORE_RUN_NONE = -1 };	/* run of a place that is in no log */
 
 struct store;
 
@@ -79,6 +92,19 @@ void store_view_end(struct store_view *v);
  * log.  *lost: events passed over, 0 if none.
  */
 void store_skip(struct store *s, struct log_place *place, uint64_t *lost);
+
+/*
+ * store_seek(s, rt, place) - Before the first event received at or after rt.
+ * 0 or -1 with errno.
+ */
+int store_seek(struct store *s, int64_t rt, struct log_place *place);
+
+/*
+ * store_kept(s, topic, b) - Append the kept line of a topic whose newest
+ * event is not stored any more.  1, 0 if there is none, -1 with errno.
+ */
+int store_kept(struct store *s, const struct last_topic *topic,
+    struct buf *b);
 
 /* store_memory(s) - Bytes of frames held in memory. */
 size_t store_memory(const struct store *s);

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/buf.h"
 
@@ -46,6 +47,17 @@ static inline int
 event_has(const struct event *e, enum event_member m)
 {
 	return e->have >> m & 1;
+}
+
+/*
+ * event_momentary(topic, n) - 1 if events of the topic are commands or
+ * requests (COMMAND/…, DR/REQUEST/…): they have no last value.
+ */
+static inline int
+event_momentary(const char *topic, size_t n)
+{
+	return (n > 8 && memcmp(topic, "COMMAND/", 8) == 0) ||
+	    (n > 11 && memcmp(topic, "DR/REQUEST/", 11) == 0);
 }
 
 /*

@@ -1,0 +1,578 @@
+#include "broker/broker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/app.h"
+#include "base/date.h"
+#include "base/die.h"
+#include "broker/session.h"
+#include "event/event.h"
+
+enum {
+	CHECKPOINT_BYTES = 64 * 1024 * 1024,
+	DRAIN_TIME = 2 * DATE_SECOND
+};
+
+static const int64_t channel_life = (int64_t)30 * 86400 * DATE_SECOND;
+
+void
+session_answer(struct broker *b, const struct front_route *route,
+    struct buf *header)
+{
+	struct blob *blob = blob_new(header->len);
+	struct front_piece piece = { blob, blob->p, header->len };
+
+	memcpy(blob->p, header->p, header->len);
+	blob->len = header->len;
+	front_reply(b->front, route, &piece, 1);
+	buf_fini(header);
+}
+
+void
+session_error(struct broker *b, const struct front_route *route,
+    const char *error_name, const char *why)
+{
+	struct buf h = { 0 };
+
+	buf_addf(&h, "{\"ok\":false,\"error\":\"%s\",\"why\":", error_name);
+	json_add_string(&h, why, strlen(why));
+	buf_addc(&h, '}');
+	session_answer(b, route, &h);
+}
+
+struct log_place
+session_begin(const struct broker *b)
+{
+	return (struct log_place){ 0, store_run(b->store, 0)->first - 1 };
+}
+
+void
+session_cursor(const struct broker *b, struct log_place place,
+    struct wire_cursor *cursor)
+{
+	const struct log_run *run = store_run(b->store, place.run);
+
+	memset(cursor, 0, sizeof *cursor);
+	memcpy(cursor->at[0].name, run->name, sizeof run->name);
+	cursor->at[0].start = run->start;
+	cursor->at[0].n = place.n;
+	cursor->n = 1;
+}
+
+int
+session_place(const struct broker *b, const struct wire_cursor *cursor,
+    struct log_place *place)
+{
+	const struct wire_position *at = NULL;
+	const struct log_run *run;
+	size_t i;
+
+	for (i = 0; i < cursor->n; i++)
+		if (strcmp(cursor->at[i].name, b->o.name) == 0)
+			at = &cursor->at[i];
+	*place = session_begin(b);
+	if (at == NULL)
+		return 0;
+	for (i = 0; i < store_runs(b->store); i++) {
+		run = store_run(b->store, i);
+		if (run->start < at->start)
+			continue;
+		place->run = (uint32_t)i;
+		place->n = run->start == at->start ? at->n : 0;
+		return place->n <= run->end ? 0 : -1;
+	}
+	return -1;
+}
+
+static void
+request(struct session *s, const struct front_route *route, struct blob *body)
+{
+	struct wire_request r;
+	const char *why;
+
+	if (wire_request_parse(&r, body->p, body->len, &why) != 0) {
+		session_error(s->b, route, "bad", why);
+		return;
+	}
+	switch (r.op) {
+	case WIRE_HELLO: query_hello(s, route, &r); break;
+	case WIRE_PUB: publish_request(s, route, body, &r); break;
+	case WIRE_FETCH_OP: subscribe_request(s, route, &r); break;
+	case WIRE_LAST: query_last(s, route, &r); break;
+	case WIRE_SEEK: query_seek(s, route, &r); break;
+	case WIRE_COMMIT: subscribe_commit(s, route, &r); break;
+	case WIRE_BYE: publish_bye(s, route, &r); break;
+	case WIRE_STAT: query_stat(s, route); break;
+	default:
+		session_error(s->b, route, "bad",
+		    "op: not offered by this broker");
+	}
+}
+
+static struct session *
+session_of(struct broker *b, struct front_conn *conn)
+{
+	struct session *s = front_conn_get(conn);
+
+	if (s == NULL) {
+		s = xcalloc(1, sizeof *s);
+		s->b = b;
+		s->conn = conn;
+		front_conn_set(conn, s);
+	}
+	return s;
+}
+
+static void
+closed(struct front_conn *conn)
+{
+	struct session *s = front_conn_get(conn);
+
+	if (s == NULL)
+		return;
+	subscribe_closed(s);
+	publish_closed(s);
+	free(s);
+}
+
+/* A failed write: every frame the log still has will fail too. */
+static void
+write_failed(struct broker *b, int code)
+{
+	if (code == ENOSPC || code == EDQUOT || code == EFBIG) {
+		if (!b->failing)
+			error("store: %s; refusing events", strerror(code));
+		b->failing = code;
+	} else if (code != ECANCELED && !b->fatal) {
+		error("store: %s; leaving", strerror(code));
+		b->fatal = 1;
+		b->failing = code;
+	} else if (!b->failing) {
+		b->failing = code;
+	}
+}
+
+static void
+rows_free(struct log_rows *rows)
+{
+	size_t i;
+
+	for (i = 0; i < rows->n && rows->item.kind == LOG_DROP; i++)
+		free((char *)(uintptr_t)rows->row[i].line);
+	free(rows->row);
+	free(rows);
+}
+
+static void
+item_done(struct broker *b, struct log_item *item)
+{
+	b->queued--;
+	if (item->error != 0)
+		write_failed(b, item->error);
+	switch (item->kind) {
+	case LOG_FRAME:
+		publish_done(b, (struct store_frame *)(void *)item,
+		    item->error);
+		break;
+	case LOG_CURSOR:
+		subscribe_committed(b, (struct log_cursor *)(void *)item);
+		break;
+	case LOG_BYE: free(item); break;
+	case LOG_LAST:
+		b->checkpoint_out = 0;
+		rows_free((struct log_rows *)(void *)item);
+		break;
+	case LOG_DROP:
+		b->drop_out = 0;
+		rows_free((struct log_rows *)(void *)item);
+		break;
+	}
+	if (b->queued == 0 && b->failing && !b->fatal) {
+		b->next = store_now(b->store).n + 1;
+		b->failing = 0;
+	}
+}
+
+static void
+take_done(struct broker *b)
+{
+	struct log_item *item;
+
+	while ((item = log_done(b->log)) != NULL)
+		item_done(b, item);
+}
+
+/* Hand the changed last values to the log. */
+static void
+checkpoint(struct broker *b)
+{
+	struct log_rows *rows;
+	struct last_topic **dirty;
+	size_t n, i;
+
+	dirty = last_dirty(b->last, &n);
+	b->checkpoint_bytes = 0;
+	if (n == 0 || b->checkpoint_out)
+		return;
+	rows = xcalloc(1, sizeof *rows);
+	rows->item.kind = LOG_LAST;
+	rows->row = xcalloc(n, sizeof *rows->row);
+	rows->n = n;
+	rows->mark = store_now(b->store);
+	for (i = 0; i < n; i++) {
+		rows->row[i].topic = dirty[i]->text;
+		rows->row[i].topic_len = dirty[i]->len;
+		rows->row[i].at =
+		    (struct log_place){ dirty[i]->run, dirty[i]->n };
+	}
+	last_clean(b->last);
+	b->checkpoint_out = 1;
+	b->queued++;
+	log_put(b->log, &rows->item);
+}
+
+static int
+in_range(const struct last_topic *t, struct log_place from,
+    struct log_place to)
+{
+	if (t->n == 0 || t->run < from.run || t->run > to.run)
+		return 0;
+	return (t->run > from.run || t->n >= from.n) &&
+	    (t->run < to.run || t->n <= to.n);
+}
+
+static void
+keep_row(struct broker *b, struct log_rows *rows, const struct last_topic *t)
+{
+	struct log_row *row = &rows->row[rows->n];
+	struct store_view v;
+	const char *line;
+	size_t n;
+
+	if (store_view(&v, b->store, (struct log_place){ t->run, t->n - 1 }) !=
+	    1)
+		return;
+	line = store_find_line(&v.head, t->n, &n);
+	row->topic = t->text;
+	row->topic_len = t->len;
+	row->line = xstrndup(line, n);
+	row->len = n;
+	row->rt = v.head.rt;
+	row->from = "";
+	rows->n++;
+	store_view_end(&v);
+}
+
+/* Drop the oldest segment, keeping the last values that lie in it. */
+static void
+retire(struct broker *b)
+{
+	struct log_place from, to;
+	struct log_rows *rows;
+	size_t i, n = 0;
+
+	if (b->drop_out || !log_due(b->log, date_now(), &from, &to))
+		return;
+	for (i = 0; i < last_count(b->last); i++)
+		n += (size_t)in_range(last_at(b->last, i), from, to);
+	rows = xcalloc(1, sizeof *rows);
+	rows->item.kind = LOG_DROP;
+	rows->row = xcalloc(n, sizeof *rows->row);
+	for (i = 0; i < last_count(b->last); i++)
+		if (in_range(last_at(b->last, i), from, to))
+			keep_row(b, rows, last_at(b->last, i));
+	b->drop_out = 1;
+	b->queued++;
+	log_put(b->log, &rows->item);
+}
+
+static void
+forget_old_channel(struct broker *b)
+{
+	struct channel *c =
+	    channels_old(b->channels, date_now() - channel_life);
+	struct log_channel *item;
+
+	if (c == NULL)
+		return;
+	if (b->log != NULL) {
+		item = xcalloc(1, sizeof *item);
+		item->item.kind = LOG_BYE;
+		memcpy(item->from, c->from, sizeof item->from);
+		item->chan = c->chan;
+		b->queued++;
+		log_put(b->log, &item->item);
+	}
+	channels_forget(b->channels, c);
+}
+
+static void
+each_second(struct broker *b, int64_t now)
+{
+	b->second_at = now + DATE_SECOND;
+	b->rate_in = b->counts.events_in - b->second.events_in;
+	b->rate_out = b->counts.events_out - b->second.events_out;
+	b->second = b->counts;
+	publish_expire(b, now);
+	forget_old_channel(b);
+	if (b->log == NULL)
+		return;
+	checkpoint(b);
+	retire(b);
+}
+
+static void
+handle(struct broker *b, struct front_event *event)
+{
+	switch (event->kind) {
+	case FRONT_REQUEST:
+		request(session_of(b, event->route.conn), &event->route,
+		    event->body);
+		blob_unref(event->body);
+		break;
+	case FRONT_CLOSED: closed(event->route.conn); break;
+	case FRONT_READABLE:
+		if (b->log != NULL && event->fd == log_done_fd(b->log))
+			take_done(b);
+		break;
+	case FRONT_TIME: break;
+	}
+}
+
+static int64_t
+timers(struct broker *b)
+{
+	int64_t now = date_mono(), beat;
+
+	if (now >= b->second_at)
+		each_second(b, now);
+	if (b->log != NULL && b->checkpoint_bytes >= CHECKPOINT_BYTES)
+		checkpoint(b);
+	beat = subscribe_turn(b, now);
+	return beat < b->second_at ? beat : b->second_at;
+}
+
+/* Everything the log has comes back before we go. */
+static void
+drain(struct broker *b)
+{
+	struct front_event event;
+	int64_t end = date_mono() + DRAIN_TIME;
+
+	if (b->log != NULL && !b->fatal)
+		checkpoint(b);
+	while (b->queued != 0 && date_mono() < end) {
+		take_done(b);
+		if (b->queued == 0)
+			break;
+		if (front_next(b->front, &event, date_mono() + 1000) == 0 &&
+		    event.kind == FRONT_REQUEST) {
+			session_error(b, &event.route, "limit",
+			    "the broker is leaving");
+			blob_unref(event.body);
+		} else if (event.kind == FRONT_CLOSED) {
+			closed(event.route.conn);
+		}
+	}
+	front_drain(b->front, end);
+}
+
+int
+broker_run(struct broker *b)
+{
+	struct front_event event;
+
+	while (!app_stop() && !b->fatal) {
+		int64_t deadline = timers(b);
+
+		if (front_next(b->front, &event, deadline) == 0)
+			handle(b, &event);
+		else if (errno != EINTR)
+			die(EXIT_BUG, "epoll: %s", strerror(errno));
+	}
+	drain(b);
+	return b->fatal ? EXIT_IO : EXIT_OK;
+}
+
+/* Start-up: what the store remembers. */
+
+static void
+load_channel(void *ctx, const struct log_channel *row)
+{
+	struct broker *b = ctx;
+	struct channel *c = channels_get(
+	    b->channels, row->from, strlen(row->from), row->chan, 1);
+
+	c->accepted = c->durable = row->last;
+	c->rt = row->rt;
+}
+
+static void
+load_last(void *ctx, const struct log_row *row)
+{
+	struct broker *b = ctx;
+	struct last_topic *t = last_topic(b->last, row->topic, row->topic_len);
+
+	if (t == NULL)
+		return;
+	if (row->line != NULL)
+		last_set(b->last, t, (uint32_t)STORE_RUN_NONE, 1);
+	else
+		last_set(b->last, t, row->at.run, row->at.n);
+}
+
+static void
+replay_frame(struct broker *b, uint32_t run, const struct frame_head *h)
+{
+	char space[TOPIC_MAX + 1];
+	const char *p = h->lines, *end = p + h->len, *lf, *topic;
+	struct last_topic *t;
+	size_t n;
+	uint32_t i;
+
+	for (i = 0; i < h->events && p < end; i++, p = lf + 1) {
+		lf = memchr(p, '\n', (size_t)(end - p));
+		topic = session_topic(p, (size_t)(lf - p), space, &n);
+		if (topic == NULL || event_momentary(topic, n))
+			continue;
+		t = last_topic(b->last, topic, n);
+		if (t != NULL)
+			last_set(b->last, t, run, h->n + i);
+	}
+}
+
+/* Last values of the frames stored since the checkpoint. */
+static int
+replay(struct broker *b, struct log_place mark)
+{
+	struct store_view v;
+	uint64_t lost;
+	int more;
+
+	for (;;) {
+		store_skip(b->store, &mark, &lost);
+		more = store_view(&v, b->store, mark);
+		if (more <= 0)
+			return more;
+		for (; more > 0; more = store_view_next(&v)) {
+			replay_frame(b, mark.run, &v.head);
+			mark.n = v.head.n + v.head.events - 1;
+		}
+		store_view_end(&v);
+		if (more < 0)
+			return -1;
+	}
+}
+
+static int
+load(struct broker *b)
+{
+	struct log_place mark;
+
+	if (log_channels(b->log, load_channel, b) != 0 ||
+	    subscribe_load(b) != 0 ||
+	    log_last(b->log, load_last, b, &mark) != 0)
+		return -1;
+	last_clean(b->last);
+	return replay(b, mark);
+}
+
+static void
+cut_off(void *ctx, const char *conn, const char *why)
+{
+	(void)ctx;
+	warn("%s: %s", conn, why);
+}
+
+static struct log *
+open_log(const struct broker_options *o, int *status, const char **why)
+{
+	const struct log_options options = { o->dir, o->name, o->segment,
+		o->retain_age, o->retain_size };
+
+	return log_open(&options, status, why);
+}
+
+static int
+open_parts(struct broker *b, int *status, const char **why)
+{
+	*status = EXIT_IO;
+	if (b->o.dir != NULL) {
+		b->log = open_log(&b->o, status, why);
+		if (b->log == NULL)
+			return -1;
+	}
+	b->store = store_new(
+	    b->log, b->o.name, (size_t)b->o.memory, b->last);
+	b->run = store_now(b->store).run;
+	b->next = store_now(b->store).n + 1;
+	if (b->log != NULL && load(b) != 0) {
+		*why = strerror(errno);
+		return -1;
+	}
+	if (b->o.tap != NULL) {
+		b->tap = tap_new(b->o.tap, why);
+		*status = EXIT_CONFIG;
+		if (b->tap == NULL)
+			return -1;
+	}
+	front_watch(b->front, app_signal_fd());
+	if (b->log != NULL)
+		front_watch(b->front, log_done_fd(b->log));
+	return 0;
+}
+
+struct broker *
+broker_new(const struct broker_options *options, int *status,
+    const char **why)
+{
+	struct broker *b = xcalloc(1, sizeof *b);
+
+	b->o = *options;
+	b->started = date_mono();
+	b->wheel_at = b->started / SESSION_TICK;
+	b->second_at = b->started + DATE_SECOND;
+	b->front = front_new(&b->o.limits);
+	front_log(b->front, cut_off, b);
+	b->last = last_new((size_t)b->o.last_topics);
+	b->dispatch = dispatch_new();
+	b->channels = channels_new();
+	if (open_parts(b, status, why) != 0) {
+		broker_free(b);
+		return NULL;
+	}
+	return b;
+}
+
+int
+broker_listen(struct broker *b, const char *url, const char **why)
+{
+	return front_listen(b->front, url, why);
+}
+
+const char *
+broker_url(const struct broker *b, size_t i)
+{
+	return front_url(b->front, i);
+}
+
+void
+broker_free(struct broker *b)
+{
+	if (b == NULL)
+		return;
+	front_free(b->front);
+	if (b->log != NULL)
+		log_close(b->log);
+	tap_free(b->tap);
+	subscribe_free(b);
+	store_free(b->store);
+	last_free(b->last);
+	channels_free(b->channels);
+	dispatch_free(b->dispatch);
+	summary_fini(&b->summary);
+	free(b);
+}

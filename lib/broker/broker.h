@@ -1,0 +1,47 @@
+/*
+ * The Event Manager: takes requests from the front, keeps the log, answers
+ * subscribers.  Everything here runs in one thread; only the log has one of
+ * its own.
+ */
+#ifndef SG_BROKER_BROKER_H
+#define SG_BROKER_BROKER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/opt.h"
+#include "broker/front.h"
+
+struct broker;
+
+struct broker_options {
+	const char *name;
+	const char *dir;	/* NULL: keep nothing (--memory) */
+	const char *tap;	/* URL of the lossy tap, or NULL */
+	int64_t segment, retain_age, retain_size;
+	int64_t max_line;	/* bytes of an event line */
+	int64_t last_topics;
+	int64_t memory;		/* bytes of frames held for readers */
+	struct front_limits limits;
+};
+
+/*
+ * broker_new(options, status, why) - Open the store and start.  NULL with
+ * *why and an exit code in *status.
+ */
+struct broker *broker_new(const struct broker_options *options, int *status,
+    const char **why);
+
+/* broker_listen(b, url, why) - front_listen(); broker_url() - front_url(). */
+int broker_listen(struct broker *b, const char *url, const char **why);
+const char *broker_url(const struct broker *b, size_t i);
+
+/*
+ * broker_run(b) - Serve until TERM or INT, then answer what is durable and
+ * return EXIT_OK; EXIT_IO if the store failed.
+ */
+int broker_run(struct broker *b);
+
+void broker_free(struct broker *b);
+
+#endif

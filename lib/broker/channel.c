@@ -1,0 +1,128 @@
+#include "broker/channel.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/die.h"
+
+enum { SLICE = 256 };	/* chains channels_old() looks at in one call */
+
+struct channels {
+	struct channel **chain;
+	size_t mask, count, hand;
+};
+
+struct channels *
+channels_new(void)
+{
+	struct channels *channels = xcalloc(1, sizeof *channels);
+
+	channels->mask = 255;
+	channels->chain =
+	    xcalloc(channels->mask + 1, sizeof(struct channel *));
+	return channels;
+}
+
+/* Channel numbers are random bits already. */
+static size_t
+chain_of(const struct channels *channels, uint64_t chan)
+{
+	return (chan ^ chan >> 32) & channels->mask;
+}
+
+static void
+grow(struct channels *channels)
+{
+	struct channel **old = channels->chain, *c, *next;
+	size_t n = channels->mask + 1, i, to;
+
+	channels->mask = n * 2 - 1;
+	channels->chain =
+	    xcalloc(channels->mask + 1, sizeof(struct channel *));
+	for (i = 0; i < n; i++)
+		for (c = old[i]; c != NULL; c = next) {
+			next = c->chain;
+			to = chain_of(channels, c->chan);
+			c->chain = channels->chain[to];
+			channels->chain[to] = c;
+		}
+	free(old);
+}
+
+struct channel *
+channels_get(struct channels *channels, const char *from, size_t n,
+    uint64_t chan, int make)
+{
+	size_t at = chain_of(channels, chan);
+	struct channel *c;
+
+	for (c = channels->chain[at]; c != NULL; c = c->chain)
+		if (c->chan == chan && memcmp(c->from, from, n) == 0 &&
+		    c->from[n] == '\0')
+			return c;
+	if (!make)
+		return NULL;
+	if (channels->count++ > channels->mask) {
+		grow(channels);
+		at = chain_of(channels, chan);
+	}
+	c = xcalloc(1, sizeof *c);
+	memcpy(c->from, from, n);
+	c->chan = chan;
+	c->chain = channels->chain[at];
+	channels->chain[at] = c;
+	return c;
+}
+
+void
+channels_forget(struct channels *channels, struct channel *channel)
+{
+	struct channel **at =
+	    &channels->chain[chain_of(channels, channel->chan)];
+
+	while (*at != channel)
+		at = &(*at)->chain;
+	*at = channel->chain;
+	channels->count--;
+	free(channel);
+}
+
+struct channel *
+channels_old(struct channels *channels, int64_t before)
+{
+	struct channel *c;
+	int i;
+
+	for (i = 0; i < SLICE; i++) {
+		channels->hand = (channels->hand + 1) & channels->mask;
+		for (c = channels->chain[channels->hand]; c != NULL;
+		     c = c->chain)
+			if (c->rt < before && c->accepted == c->durable &&
+			    c->ahead == NULL && c->waiting == NULL)
+				return c;
+	}
+	return NULL;
+}
+
+size_t
+channels_count(const struct channels *channels)
+{
+	return channels->count;
+}
+
+void
+channels_free(struct channels *channels)
+{
+	struct channel *c, *next;
+	size_t i;
+
+	if (channels == NULL)
+		return;
+	for (i = 0; i <= channels->mask; i++)
+		for (c = channels->chain[i]; c != NULL; c = next) {
+			next = c->chain;
+			free(c);
+		}
+	free(channels->chain);
+	free(channels);
+}

@@ -1,0 +1,52 @@
+/*
+ * Delivery channels: of each (publisher, channel) the highest number taken
+ * and the highest that is durable, so that what is sent again is stored
+ * once, in order.
+ */
+#ifndef SG_BROKER_CHANNEL_H
+#define SG_BROKER_CHANNEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "broker/frame.h"
+
+struct publish;		/* publish.c's: a request not answered yet */
+
+struct channel {
+	struct channel *chain;
+	char from[FRAME_FROM_MAX + 1];
+	uint64_t chan;
+	uint64_t accepted;	/* highest number handed to the log */
+	uint64_t durable;	/* highest number on disk */
+	int64_t rt;		/* when it was used last, us */
+	struct publish *ahead;	/* frames beyond a gap, by first number */
+	size_t ahead_count;
+	struct publish *waiting;	/* repeats of what is not durable yet */
+};
+
+struct channels;
+
+struct channels *channels_new(void);
+void channels_free(struct channels *channels);
+
+/*
+ * channels_get(channels, from, n, chan, make) - The channel, made if make is
+ * not 0, else NULL if it is unknown.  n <= FRAME_FROM_MAX.
+ */
+struct channel *channels_get(struct channels *channels, const char *from,
+    size_t n, uint64_t chan, int make);
+
+/* channels_forget(channels, channel) - Remove and free it. */
+void channels_forget(struct channels *channels, struct channel *channel);
+
+/*
+ * channels_old(channels, before) - A channel last used before that
+ * time with nothing pending, or NULL; each call looks at one slice of the
+ * table, so that no call takes long.
+ */
+struct channel *channels_old(struct channels *channels, int64_t before);
+
+size_t channels_count(const struct channels *channels);
+
+#endif

@@ -1,0 +1,668 @@
+/*
+ * Publish requests: order and repeats by channel, the check of every line,
+ * the way to the log and back to the publisher.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/date.h"
+#include "base/die.h"
+#include "broker/session.h"
+#include "broker/summary.h"
+#include "event/event.h"
+
+enum {
+	AHEAD_FRAMES = 64,		/* waiting for an earlier one, a channel */
+	AHEAD_BYTES = 32 * 1024 * 1024,	/* all channels together */
+	AHEAD_TIME = 5 * DATE_SECOND	/* then the answer is "gap" */
+};
+
+/* A publish request that is not answered yet. */
+struct publish {
+	struct publish *next;		/* in its channel's list */
+	struct publish *other, **self;	/* in its session's list */
+	struct publish *queue, **queued;	/* in the broker's ahead list */
+	struct session *session;	/* NULL: the connection is gone */
+	struct front_route route;
+	struct channel *channel;	/* NULL: not numbered */
+	struct blob *body;		/* while it waits ahead of its turn */
+	struct wire_request request;
+	int64_t since;
+	uint64_t after, upto;		/* once the channel is durable up to
+					   after, it is up to upto */
+	uint64_t events;
+	struct buf refused;		/* elements of the answer's array */
+	size_t nrefused;
+};
+
+static void
+enlist(struct publish *p, struct session *s)
+{
+	p->session = s;
+	p->other = s->publishes;
+	p->self = &s->publishes;
+	if (p->other != NULL)
+		p->other->self = &p->other;
+	s->publishes = p;
+}
+
+static struct publish *
+publish_new(struct session *s, const struct front_route *route,
+    struct channel *channel, const struct wire_request *r)
+{
+	struct publish *p = xcalloc(1, sizeof *p);
+
+	p->route = *route;
+	p->channel = channel;
+	p->request = *r;
+	enlist(p, s);
+	return p;
+}
+
+static void
+publish_free(struct publish *p)
+{
+	if (p->session != NULL) {
+		*p->self = p->other;
+		if (p->other != NULL)
+			p->other->self = p->self;
+	}
+	buf_fini(&p->refused);
+	free(p);
+}
+
+/* Answer with the channel's marks, or with a count if it has no channel. */
+static void
+acknowledge(struct broker *b, struct publish *p)
+{
+	struct buf h = { 0 };
+
+	if (p->session != NULL) {
+		buf_adds(&h, "{\"ok\":true");
+		if (p->channel != NULL) {
+			buf_adds(&h, ",\"local\":");
+			buf_addu(&h, p->channel->durable);
+			buf_adds(&h, ",\"safe\":");
+			buf_addu(&h, p->channel->durable);
+		} else {
+			buf_adds(&h, ",\"n\":");
+			buf_addu(&h, p->events);
+		}
+		if (p->nrefused != 0) {
+			buf_adds(&h, ",\"refused\":[");
+			buf_add(&h, p->refused.p, p->refused.len);
+			buf_addc(&h, ']');
+		}
+		buf_addc(&h, '}');
+		session_answer(b, &p->route, &h);
+	}
+	publish_free(p);
+}
+
+static void
+refuse(struct broker *b, struct publish *p, const char *error, const char *why)
+{
+	struct buf h = { 0 };
+
+	if (p->session != NULL) {
+		buf_addf(&h, "{\"ok\":false,\"error\":\"%s\"", error);
+		if (p->channel != NULL) {
+			buf_adds(&h, ",\"local\":");
+			buf_addu(&h, p->channel->durable);
+			buf_adds(&h, ",\"safe\":");
+			buf_addu(&h, p->channel->durable);
+		}
+		buf_adds(&h, ",\"why\":");
+		json_add_string(&h, why, strlen(why));
+		buf_addc(&h, '}');
+		session_answer(b, &p->route, &h);
+	}
+	publish_free(p);
+}
+
+static void
+refuse_line(struct broker *b, struct publish *p, uint64_t line,
+    const char *why)
+{
+	struct buf h = { 0 };
+
+	buf_addf(&h, "{\"ok\":false,\"error\":\"bad\",\"line\":%llu,\"why\":",
+	    (unsigned long long)line);
+	json_add_string(&h, why, strlen(why));
+	buf_addc(&h, '}');
+	if (p->session != NULL)
+		session_answer(b, &p->route, &h);
+	else
+		buf_fini(&h);
+	publish_free(p);
+}
+
+/* A line that is well formed but may not be accepted. */
+static void
+note_refused(struct broker *b, struct publish *p, uint64_t line,
+    const char *why)
+{
+	b->counts.refused++;
+	if (p->nrefused++ >= WIRE_REFUSED_MAX)
+		return;
+	if (p->refused.len != 0)
+		buf_addc(&p->refused, ',');
+	buf_addc(&p->refused, '[');
+	buf_addu(&p->refused, line);
+	buf_addc(&p->refused, ',');
+	json_add_string(&p->refused, why, strlen(why));
+	buf_addc(&p->refused, ']');
+}
+
+static uint32_t
+count_lines(const char *p, size_t n)
+{
+	const char *end = p + n, *lf;
+	uint32_t count = 0;
+
+	while (p < end && (lf = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		count++;
+		p = lf + 1;
+	}
+	return count + (p < end);
+}
+
+/* Move past the first lines that are known already. */
+static void
+skip_lines(struct wire_request *r, uint64_t count)
+{
+	const char *end = r->lines + r->lines_len, *lf;
+
+	while (count-- > 0 && r->lines < end) {
+		lf = memchr(r->lines, '\n', (size_t)(end - r->lines));
+		r->lines = lf != NULL ? lf + 1 : end;
+	}
+	r->lines_len = (size_t)(end - r->lines);
+}
+
+/*
+ * The body with its last line ended.  Only requests typed by hand lack the
+ * newline, so the copy does not matter.
+ */
+static struct blob *
+end_last_line(struct blob *body, struct wire_request *r)
+{
+	struct blob *whole;
+
+	if (r->lines_len == 0 || r->lines[r->lines_len - 1] == '\n')
+		return blob_ref(body);
+	whole = blob_new(r->lines_len + 1);
+	memcpy(whole->p, r->lines, r->lines_len);
+	whole->p[r->lines_len++] = '\n';
+	whole->len = r->lines_len;
+	r->lines = whole->p;
+	return whole;
+}
+
+/* What scanning a frame needs beside the line in hand. */
+struct scan {
+	struct broker *b;
+	struct publish *p;
+	struct store_frame *frame;
+	int64_t now;
+	uint32_t kept, numbers;
+	uint64_t line;		/* index in the request, from 1 */
+};
+
+static const char *
+class_fault(const struct event *e, const char *topic, size_t n, int64_t now)
+{
+	const char *why;
+
+	if (topic[0] == '$')
+		return "topic is the broker's own";
+	if (n < 8 || (topic[0] != 'C' && topic[0] != 'D'))
+		return NULL;
+	return event_command(e, now, &why) == 1 ? NULL : why;
+}
+
+static void
+add_to_summary(struct broker *b, struct last_topic *t, const char *topic,
+    size_t n)
+{
+	uint64_t hash[TOPIC_LEVELS_MAX];
+	size_t levels = summary_levels(topic, n, hash), i;
+
+	for (i = 0; i < levels; i++)
+		summary_add(&b->summary, hash[i]);
+	if (t != NULL)
+		t->frame = b->frame_mark;
+}
+
+/* 1 kept, 0 refused (noted), -1 malformed with *why. */
+static int
+scan_line(struct scan *s, const char *line, size_t n, const char **why)
+{
+	char space[TOPIC_MAX + 1];
+	struct event e;
+	const char *topic, *fault;
+	size_t topic_n;
+	struct last_topic *t;
+
+	if (n > (size_t)s->b->o.max_line) {
+		*why = "line too long";
+		return -1;
+	}
+	if (event_scan(&e, line, n, why) != 0 || event_complete(&e, why) != 0)
+		return -1;
+	topic = event_topic(&e, space, &topic_n);
+	fault = class_fault(&e, topic, topic_n, s->now);
+	if (fault != NULL) {
+		note_refused(s->b, s->p, s->line, fault);
+		return 0;
+	}
+	t = last_topic(s->b->last, topic, topic_n);
+	s->frame->topic[s->kept] = t;
+	if (t == NULL || t->frame != s->b->frame_mark)
+		add_to_summary(s->b, t, topic, topic_n);
+	return 1;
+}
+
+/*
+ * Check every line and note where it stands.  Refused lines are cut out, in
+ * place: nobody else reads the body yet.  -1: the request has been refused.
+ */
+static int
+scan_lines(struct scan *s, char *lines, size_t len)
+{
+	char *p = lines, *to = lines, *end = lines + len, *lf;
+	const char *why;
+	size_t n;
+	int kept;
+
+	for (; p < end; p = lf + 1, s->line++, s->numbers++) {
+		lf = memchr(p, '\n', (size_t)(end - p));
+		n = (size_t)(lf - p);
+		kept = scan_line(s, p, n, &why);
+		if (kept < 0) {
+			refuse_line(s->b, s->p, s->line, why);
+			return -1;
+		}
+		if (!kept)
+			continue;
+		if (to != p)
+			memmove(to, p, n + 1);
+		s->frame->at[s->kept++] = (uint32_t)(to - lines);
+		to += n + 1;
+	}
+	s->frame->at[s->kept] = (uint32_t)(to - lines);
+	return 0;
+}
+
+static void
+fill_head(struct scan *s, const char *lines)
+{
+	struct frame_head *h = &s->frame->f.head;
+	const struct publish *p = s->p;
+	struct broker *b = s->b;
+
+	b->rt = s->now > b->rt ? s->now : b->rt;
+	h->n = b->next;
+	h->rt = b->rt;
+	h->events = s->frame->events = s->kept;
+	h->numbers = s->numbers;
+	if (p->channel != NULL) {
+		memcpy(h->from, p->channel->from, sizeof h->from);
+		h->chan = p->channel->chan;
+		h->first = p->upto - s->numbers + 1;
+	} else if (p->request.from.kind == JSON_STRING) {
+		memcpy(h->from, p->request.from.p, p->request.from.n);
+	} else {
+		memcpy(h->from, "anonymous", sizeof "anonymous");
+	}
+	h->lines = lines;
+	h->len = s->frame->at[s->kept];
+	store_frame_summary(s->frame, &b->summary);
+}
+
+/* Answer repeats whose events have become durable. */
+static void
+settle(struct broker *b, struct channel *c)
+{
+	struct publish *p;
+
+	while ((p = c->waiting) != NULL && p->after <= c->durable) {
+		c->waiting = p->next;
+		if (c->durable < p->upto)
+			c->durable = p->upto;
+		acknowledge(b, p);
+	}
+}
+
+static void
+wait_for_durable(struct broker *b, struct publish *p, uint64_t after)
+{
+	struct publish **at = &p->channel->waiting;
+
+	p->after = after;
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = p;
+	p->next = NULL;
+	settle(b, p->channel);
+}
+
+/* The frame is whole: number it and hand it to the log. */
+static void
+store_scanned(struct scan *s, struct blob *body, const char *lines)
+{
+	struct store_frame *frame = s->frame;
+	struct publish *p = s->p;
+	struct broker *b = s->b;
+
+	fill_head(s, lines);
+	frame->f.body = body;
+	frame->run = b->run;
+	frame->owner = p;
+	p->events = s->kept;
+	b->next += s->kept;
+	b->counts.frames++;
+	b->counts.bytes_in += frame->f.head.len;
+	b->counts.events_in += s->kept;
+	if (b->log == NULL) {
+		publish_done(b, frame, 0);
+		return;
+	}
+	b->queued++;
+	log_put(b->log, &frame->f.item);
+}
+
+/* Take the lines of a request whose turn it is, from line skip + 1 on. */
+static void
+accept_lines(struct broker *b, struct publish *p, struct blob *given,
+    uint64_t skip)
+{
+	struct wire_request *r = &p->request;
+	struct scan s = { .b = b, .p = p, .line = skip + 1 };
+	struct blob *body;
+	char *lines;
+
+	skip_lines(r, skip);
+	body = end_last_line(given, r);
+	lines = body->p + (r->lines - body->p);
+	s.now = date_now();
+	s.frame = store_frame_new(count_lines(lines, r->lines_len));
+	b->frame_mark++;
+	summary_begin(&b->summary);
+	if (scan_lines(&s, lines, r->lines_len) != 0) {
+		store_frame_free(s.frame);
+		blob_unref(body);
+		return;
+	}
+	if (p->channel != NULL)
+		p->channel->accepted = p->upto;
+	if (s.kept != 0) {
+		store_scanned(&s, body, lines);
+		return;
+	}
+	store_frame_free(s.frame);
+	blob_unref(body);
+	if (p->channel != NULL)
+		wait_for_durable(b, p, p->upto - s.numbers);
+	else
+		acknowledge(b, p);
+}
+
+static void
+leave_ahead(struct broker *b, struct publish *p)
+{
+	*p->queued = p->queue;
+	if (p->queue != NULL)
+		p->queue->queued = p->queued;
+	b->ahead_bytes -= p->body->len;
+	p->channel->ahead_count--;
+}
+
+/* Frames that waited for the one just taken. */
+static void
+take_ahead(struct broker *b, struct channel *c)
+{
+	struct publish *p;
+	struct blob *body;
+
+	while ((p = c->ahead) != NULL &&
+	    p->request.first <= c->accepted + 1) {
+		uint64_t known = c->accepted + 1 - p->request.first;
+
+		c->ahead = p->next;
+		leave_ahead(b, p);
+		body = p->body;
+		p->body = NULL;
+		if (p->upto <= c->accepted)
+			wait_for_durable(b, p, p->upto);
+		else
+			accept_lines(b, p, body, known);
+		blob_unref(body);
+	}
+}
+
+static void
+wait_ahead(struct broker *b, struct publish *p, struct blob *body)
+{
+	struct publish **at = &p->channel->ahead;
+
+	if (p->channel->ahead_count >= AHEAD_FRAMES ||
+	    b->ahead_bytes + body->len > AHEAD_BYTES) {
+		b->counts.gaps++;
+		refuse(b, p, "gap", "earlier events are missing");
+		return;
+	}
+	while (*at != NULL && (*at)->request.first < p->request.first)
+		at = &(*at)->next;
+	p->next = *at;
+	*at = p;
+	p->channel->ahead_count++;
+	p->body = blob_ref(body);
+	p->since = date_mono();
+	b->ahead_bytes += body->len;
+	p->queue = b->ahead;
+	p->queued = &b->ahead;
+	if (p->queue != NULL)
+		p->queue->queued = &p->queue;
+	b->ahead = p;
+}
+
+/* Remove from the list of frames waiting for an earlier one. */
+static void
+forget_ahead(struct broker *b, struct publish *p)
+{
+	struct publish **at = &p->channel->ahead;
+
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	leave_ahead(b, p);
+	blob_unref(p->body);
+	p->body = NULL;
+}
+
+static void
+publish_in_channel(struct broker *b, struct publish *p, struct blob *body)
+{
+	struct channel *c = p->channel;
+	struct wire_request *r = &p->request;
+
+	c->rt = date_now();
+	if (r->safe > c->accepted) {
+		if (c->accepted != 0)
+			b->counts.behind++;
+		c->accepted = c->durable = r->safe;
+	}
+	if (r->first > c->accepted + 1) {
+		wait_ahead(b, p, body);
+		return;
+	}
+	if (p->upto <= c->accepted) {
+		b->counts.repeated += p->upto - r->first + 1;
+		wait_for_durable(b, p, p->upto);
+		return;
+	}
+	b->counts.repeated += c->accepted + 1 - r->first;
+	accept_lines(b, p, body, c->accepted + 1 - r->first);
+	take_ahead(b, c);
+}
+
+static const char *
+request_fault(const struct wire_request *r, uint64_t lines)
+{
+	if (r->from.kind == JSON_STRING &&
+	    (r->from.escaped || !wire_name_check(r->from.p, r->from.n)))
+		return "from: no valid name";
+	if (r->has_chan && r->from.kind != JSON_STRING)
+		return "chan without from";
+	if (r->has_chan && r->first == 0)
+		return "first: must be at least 1";
+	if (r->n >= 0 && (uint64_t)r->n != lines)
+		return "n does not equal the number of lines";
+	if (lines > WIRE_EVENTS_MAX)
+		return "too many events in a frame";
+	if (r->lines_len > WIRE_LINES_MAX)
+		return "frame too long";
+	return NULL;
+}
+
+void
+publish_request(struct session *s, const struct front_route *route,
+    struct blob *body, const struct wire_request *r)
+{
+	struct broker *b = s->b;
+	struct channel *c = NULL;
+	struct publish *p;
+	uint64_t lines = count_lines(r->lines, r->lines_len);
+	const char *fault = request_fault(r, lines);
+
+	if (fault != NULL) {
+		session_error(b, route, "bad", fault);
+		return;
+	}
+	if (r->has_chan)
+		c = channels_get(b->channels, r->from.p, r->from.n, r->chan, 1);
+	p = publish_new(s, route, c, r);
+	p->upto = r->first + lines - 1;
+	if (b->failing)
+		refuse(b, p, "full", strerror(b->failing));
+	else if (lines == 0)
+		acknowledge(b, p);
+	else if (c == NULL)
+		accept_lines(b, p, body, 0);
+	else
+		publish_in_channel(b, p, body);
+}
+
+static void
+set_last(struct broker *b, const struct store_frame *frame)
+{
+	uint32_t i;
+
+	for (i = 0; i < frame->events; i++) {
+		struct last_topic *t = frame->topic[i];
+
+		if (t != NULL && !event_momentary(t->text, t->len))
+			last_set(b->last, t, frame->run, frame->f.head.n + i);
+	}
+}
+
+static void
+publish_failed(struct broker *b, struct publish *p, int error)
+{
+	struct channel *c = p->channel;
+	struct publish *repeat;
+
+	if (c != NULL) {
+		c->accepted = c->durable;
+		while ((repeat = c->waiting) != NULL) {
+			c->waiting = repeat->next;
+			refuse(b, repeat, "full", strerror(error));
+		}
+	}
+	refuse(b, p, "full", strerror(error));
+}
+
+void
+publish_done(struct broker *b, struct store_frame *frame, int error)
+{
+	struct publish *p = frame->owner;
+	struct channel *c = p->channel;
+
+	if (error != 0) {
+		b->counts.events_in -= frame->events;
+		publish_failed(b, p, error);
+		store_frame_free(frame);
+		return;
+	}
+	if (c != NULL)
+		c->durable = p->upto;
+	acknowledge(b, p);
+	if (c != NULL)
+		settle(b, c);
+	b->checkpoint_bytes += frame->f.head.len;
+	set_last(b, frame);
+	store_add(b->store, frame);
+	subscribe_frame(b, frame);
+}
+
+void
+publish_bye(struct session *s, const struct front_route *route,
+    const struct wire_request *r)
+{
+	struct broker *b = s->b;
+	struct channel *c = NULL;
+	struct log_channel *item;
+	struct buf h = { 0 };
+
+	if (r->from.kind == JSON_STRING && r->has_chan &&
+	    wire_name_check(r->from.p, r->from.n))
+		c = channels_get(b->channels, r->from.p, r->from.n, r->chan, 0);
+	if (c != NULL && (c->ahead != NULL || c->accepted != c->durable)) {
+		session_error(b, route, "bad", "events are on their way");
+		return;
+	}
+	if (c != NULL && b->log != NULL) {
+		item = xcalloc(1, sizeof *item);
+		item->item.kind = LOG_BYE;
+		memcpy(item->from, c->from, sizeof item->from);
+		item->chan = c->chan;
+		b->queued++;
+		log_put(b->log, &item->item);
+	}
+	if (c != NULL)
+		channels_forget(b->channels, c);
+	buf_adds(&h, "{\"ok\":true}");
+	session_answer(b, route, &h);
+}
+
+void
+publish_closed(struct session *s)
+{
+	struct publish *p, *next;
+
+	for (p = s->publishes; p != NULL; p = next) {
+		next = p->other;
+		p->session = NULL;
+		if (p->body == NULL)
+			continue;
+		forget_ahead(s->b, p);
+		publish_free(p);
+	}
+	s->publishes = NULL;
+}
+
+void
+publish_expire(struct broker *b, int64_t now)
+{
+	struct publish *p, *next;
+
+	for (p = b->ahead; p != NULL; p = next) {
+		next = p->queue;
+		if (p->since + AHEAD_TIME > now)
+			continue;
+		forget_ahead(b, p);
+		b->counts.gaps++;
+		refuse(b, p, "gap", "earlier events did not come");
+	}
+}

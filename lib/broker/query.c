@@ -1,0 +1,228 @@
+/*
+ * Requests that only ask: hello, last, seek, stat.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/date.h"
+#include "base/die.h"
+#include "base/num.h"
+#include "broker/answer.h"
+#include "broker/session.h"
+#include "event/event.h"
+
+enum { LOOK = 65536 };	/* topics looked at for one page of last values */
+
+static void
+add_log_id(struct buf *h, const struct log_run *run)
+{
+	buf_addf(h, "\"%s.%llu\"", run->name, (unsigned long long)run->start);
+}
+
+void
+query_hello(struct session *s, const struct front_route *route,
+    const struct wire_request *r)
+{
+	struct broker *b = s->b;
+	struct buf h = { 0 };
+
+	if (r->version != 0 && r->version != WIRE_VERSION) {
+		session_error(b, route, "bad", "sg: this broker speaks 1");
+		return;
+	}
+	buf_addf(&h, "{\"ok\":true,\"sg\":%d,\"name\":\"%s\",\"log\":",
+	    WIRE_VERSION, b->o.name);
+	add_log_id(&h, store_run(b->store, b->run));
+	buf_adds(&h, ",\"time\":");
+	num_add_micros(&h, date_now());
+	buf_addf(&h, ",\"limits\":{\"frame\":%d,\"line\":%lld,\"events\":%d,"
+	    "\"fetch\":%d,\"parked\":%d}}", WIRE_LINES_MAX,
+	    (long long)b->o.max_line, WIRE_EVENTS_MAX, WIRE_LINES_MAX,
+	    b->o.limits.requests);
+	session_answer(b, route, &h);
+}
+
+void
+query_seek(struct session *s, const struct front_route *route,
+    const struct wire_request *r)
+{
+	struct broker *b = s->b;
+	struct log_place place = store_now(b->store);
+	struct wire_cursor cursor;
+	struct buf h = { 0 };
+
+	if (r->start == WIRE_FROM_BEGIN)
+		place = session_begin(b);
+	else if (r->start == WIRE_FROM_TIME)
+		store_seek(b->store, r->time, &place);
+	session_cursor(b, place, &cursor);
+	buf_adds(&h, "{\"ok\":true,\"cursor\":");
+	wire_cursor_add(&h, &cursor);
+	buf_addc(&h, '}');
+	session_answer(b, route, &h);
+}
+
+/* Append the topic's newest line.  Lines that cannot be read are left out. */
+static void
+add_value(struct broker *b, const struct last_topic *t, struct answer *a)
+{
+	struct log_place before = { t->run, t->n - 1 };
+	struct buf line = { 0 };
+	struct store_view v;
+	size_t n;
+	const char *p;
+
+	if (store_view(&v, b->store, before) == 1) {
+		p = store_find_line(&v.head, t->n, &n);
+		answer_add(a, NULL, p, n + 1, 1);
+		store_view_end(&v);
+		return;
+	}
+	if (store_kept(b->store, t, &line) == 1) {
+		buf_addc(&line, '\n');
+		answer_add(a, NULL, line.p, line.len, 1);
+	}
+	buf_fini(&line);
+}
+
+/* Values from *next on, until the answer or the look is long enough. */
+static void
+add_page(struct broker *b, const struct topic_set *set, size_t max,
+    uint64_t *next, struct answer *a)
+{
+	uint64_t end = *next + LOOK;
+	size_t count = last_count(b->last);
+
+	if (end > count)
+		end = count;
+	for (; *next < end && a->bytes < max; ++*next) {
+		const struct last_topic *t = last_at(b->last, *next);
+
+		if (t->n != 0 && topic_set_match(set, t->text, t->len))
+			add_value(b, t, a);
+	}
+}
+
+static void
+answer_page(struct session *s, const struct front_route *route,
+    const struct wire_request *r, const struct topic_set *set)
+{
+	struct broker *b = s->b;
+	uint64_t next = r->next;
+	struct wire_cursor cursor;
+	struct answer a = { 0 };
+	struct buf h = { 0 };
+
+	add_page(b, set, session_max(r), &next, &a);
+	buf_adds(&h, "{\"ok\":true,\"n\":");
+	buf_addu(&h, a.events);
+	if (r->next == 0) {
+		session_cursor(b, store_now(b->store), &cursor);
+		buf_adds(&h, ",\"cursor\":");
+		wire_cursor_add(&h, &cursor);
+	}
+	if (next >= last_count(b->last)) {
+		buf_adds(&h, ",\"end\":true}\n");
+	} else {
+		buf_adds(&h, ",\"next\":");
+		buf_addu(&h, next);
+		buf_adds(&h, "}\n");
+	}
+	answer_send(&a, b->front, route, &h);
+}
+
+void
+query_last(struct session *s, const struct front_route *route,
+    const struct wire_request *r)
+{
+	struct topic_set set = { 0 };
+	const char *why = session_filters(&set, &r->filters);
+
+	if (why != NULL)
+		session_error(s->b, route, "bad", why);
+	else
+		answer_page(s, route, r, &set);
+	topic_set_fini(&set);
+}
+
+/* Events a second, in and out, over the last whole second. */
+static void
+add_counts(const struct broker *b, struct buf *h)
+{
+	const struct counts *c = &b->counts;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} rows[] = {
+		{ "events_in", c->events_in }, { "events_out", c->events_out },
+		{ "bytes_in", c->bytes_in }, { "bytes_out", c->bytes_out },
+		{ "frames", c->frames }, { "repeated", c->repeated },
+		{ "refused", c->refused }, { "gaps", c->gaps },
+		{ "behind", c->behind }, { "damaged", c->damaged },
+		{ "rate_in", b->rate_in }, { "rate_out", b->rate_out },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof rows / sizeof *rows; i++)
+		buf_addf(h, ",\"%s\":%llu", rows[i].name,
+		    (unsigned long long)rows[i].value);
+}
+
+static void
+add_front(const struct broker *b, struct buf *h)
+{
+	const struct front_counts *c = front_counts(b->front);
+
+	buf_addf(h, ",\"connections\":%d,\"accepted\":%llu,\"turned_away\":%llu,"
+	    "\"cut\":%llu,\"requests\":%llu,\"parked\":%zu",
+	    c->connections, (unsigned long long)c->accepted,
+	    (unsigned long long)c->refused, (unsigned long long)c->cut,
+	    (unsigned long long)c->requests, b->parked);
+}
+
+static void
+add_logs(const struct broker *b, struct buf *h)
+{
+	size_t i;
+
+	buf_adds(h, ",\"logs\":{");
+	for (i = 0; i < store_runs(b->store); i++) {
+		const struct log_run *run = store_run(b->store, i);
+
+		buf_adds(h, i ? "," : "");
+		add_log_id(h, run);
+		buf_addf(h, ":{\"first\":%llu,\"end\":%llu}",
+		    (unsigned long long)run->first,
+		    (unsigned long long)run->end);
+	}
+	buf_addf(h, "},\"store_bytes\":%lld,\"memory_bytes\":%zu,"
+	    "\"topics\":%zu,\"channels\":%zu,\"queued\":%zu",
+	    (long long)(b->log != NULL ? log_bytes(b->log) : 0),
+	    store_memory(b->store), last_count(b->last),
+	    channels_count(b->channels), b->queued);
+}
+
+void
+query_stat(struct session *s, const struct front_route *route)
+{
+	struct broker *b = s->b;
+	struct buf h = { 0 };
+
+	buf_addf(&h, "{\"ok\":true,\"name\":\"%s\",\"version\":\"%s\",\"log\":",
+	    b->o.name, SG_VERSION);
+	add_log_id(&h, store_run(b->store, b->run));
+	buf_adds(&h, ",\"time\":");
+	num_add_micros(&h, date_now());
+	buf_adds(&h, ",\"uptime\":");
+	num_add_micros(&h, date_mono() - b->started);
+	add_counts(b, &h);
+	add_front(b, &h);
+	add_logs(b, &h);
+	buf_adds(&h, ",\"cursors\":{");
+	subscribe_stat(b, &h);
+	buf_addf(&h, "},\"degraded\":[%s%s%s]}",
+	    b->log == NULL ? "\"memory\"" : "",
+	    b->log == NULL && b->failing ? "," : "",
+	    b->failing ? "\"full\"" : "");
+	session_answer(b, route, &h);
+}

@@ -1,0 +1,1024 @@
+/*
+ * Fetch requests: subscriptions, the live path and the way through what is
+ * stored, durable cursors and their leases, the heartbeat.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/date.h"
+#include "base/die.h"
+#include "broker/answer.h"
+#include "broker/session.h"
+#include "event/event.h"
+
+enum {
+	LEASE = 10 * DATE_SECOND,	/* a silent holder loses a cursor */
+	SCAN_MAX = 16 * 1024 * 1024	/* bytes looked through for an answer */
+};
+
+/* A fetch that is not answered yet. */
+struct fetch {
+	struct fetch *next;		/* of the same subscription */
+	struct fetch *after, **self;	/* in the wheel */
+	struct sub *sub;
+	struct front_route route;
+	size_t max;
+	uint64_t count;
+	int64_t wait, deadline;
+};
+
+/* A durable cursor. */
+struct durable {
+	struct durable *next;
+	char name[WIRE_NAME_MAX + 1];
+	struct wire_cursor cursor;
+	struct sub *holder;		/* of the lease */
+	int64_t leased;			/* holder's last sign of life */
+};
+
+/* Lines from … to (offsets) of the frame being dispatched. */
+struct range {
+	uint32_t from, to, event, events;
+};
+
+struct sub {
+	struct dispatch_sub d;	/* first: dispatch knows this part */
+	struct sub *next;	/* of the same session */
+	struct session *session;
+	int64_t k;		/* 0: for one answer only */
+	struct log_place at, until;
+	int has_until, meta, all;
+	int live;		/* all up to now is passed, none pending */
+	uint64_t part;
+	struct fetch *first, **last;
+	struct durable *durable;
+	struct range *ranges;	/* of the frame in hand, for this sub */
+	size_t nranges, ranges_cap;
+	struct sub *woken;	/* next one the frame in hand goes to */
+};
+
+static int
+place_reached(struct log_place at, struct log_place goal)
+{
+	return at.run > goal.run || (at.run == goal.run && at.n >= goal.n);
+}
+
+/* The wheel: fetches by the time they must be answered. */
+
+static void
+park(struct broker *b, struct fetch *f)
+{
+	struct fetch **slot =
+	    &b->wheel[f->deadline / SESSION_TICK % SESSION_WHEEL];
+
+	f->after = *slot;
+	f->self = slot;
+	if (f->after != NULL)
+		f->after->self = &f->after;
+	*slot = f;
+	b->parked++;
+}
+
+static void
+unpark(struct broker *b, struct fetch *f)
+{
+	if (f->self == NULL)
+		return;
+	*f->self = f->after;
+	if (f->after != NULL)
+		f->after->self = f->self;
+	f->self = NULL;
+	b->parked--;
+}
+
+static struct durable *
+durable_find(const struct broker *b, const char *name)
+{
+	struct durable *d;
+
+	for (d = b->durables; d != NULL; d = d->next)
+		if (strcmp(d->name, name) == 0)
+			return d;
+	return NULL;
+}
+
+static struct durable *
+durable_add(struct broker *b, const char *name)
+{
+	struct durable *d = xcalloc(1, sizeof *d);
+
+	memcpy(d->name, name, strlen(name) + 1);
+	d->next = b->durables;
+	b->durables = d;
+	return d;
+}
+
+static void
+durable_forget(struct broker *b, struct durable *d)
+{
+	struct durable **at = &b->durables;
+
+	while (*at != d)
+		at = &(*at)->next;
+	*at = d->next;
+	if (d->holder != NULL)
+		d->holder->durable = NULL;
+	free(d);
+}
+
+static void
+sub_free(struct sub *sub)
+{
+	struct broker *b = sub->session->b;
+	struct sub **at = &sub->session->subs;
+	struct fetch *f;
+
+	while (*at != sub)
+		at = &(*at)->next;
+	*at = sub->next;
+	sub->session->nsubs--;
+	dispatch_remove(b->dispatch, &sub->d);
+	topic_set_fini(&sub->d.set);
+	while ((f = sub->first) != NULL) {
+		sub->first = f->next;
+		unpark(b, f);
+		free(f);
+	}
+	if (sub->durable != NULL)
+		sub->durable->holder = NULL;
+	free(sub->ranges);
+	free(sub);
+}
+
+static struct sub *
+sub_find(const struct session *s, int64_t k)
+{
+	struct sub *sub;
+
+	for (sub = s->subs; sub != NULL; sub = sub->next)
+		if (k != 0 && sub->k == k)
+			return sub;
+	return NULL;
+}
+
+/* Remove the first fetch, once it is answered; the sub too if it is done. */
+static void
+fetch_done(struct sub *sub)
+{
+	struct fetch *f = sub->first;
+
+	sub->first = f->next;
+	if (sub->first == NULL)
+		sub->last = &sub->first;
+	unpark(sub->session->b, f);
+	free(f);
+}
+
+static struct log_place
+position(const struct sub *sub)
+{
+	return sub->live ? store_now(sub->session->b->store) : sub->at;
+}
+
+/* Send what the answer holds for the first fetch. */
+static void
+send_answer(struct sub *sub, struct answer *a)
+{
+	struct broker *b = sub->session->b;
+	struct wire_cursor cursor;
+	struct buf h = { 0 };
+
+	buf_adds(&h, "{\"ok\":true");
+	if (sub->k != 0) {
+		buf_adds(&h, ",\"part\":");
+		buf_addu(&h, ++sub->part);
+	}
+	buf_adds(&h, ",\"n\":");
+	buf_addu(&h, a->events);
+	buf_adds(&h, ",\"cursor\":");
+	session_cursor(b, position(sub), &cursor);
+	wire_cursor_add(&h, &cursor);
+	if (sub->has_until && place_reached(position(sub), sub->until))
+		buf_adds(&h, ",\"end\":true");
+	if (sub->meta) {
+		answer_meta_end(a);
+		buf_adds(&h, ",\"meta\":[");
+		buf_add(&h, a->meta.p, a->meta.len);
+		buf_addc(&h, ']');
+	}
+	buf_adds(&h, "}\n");
+	b->counts.events_out += a->events;
+	b->counts.bytes_out += a->bytes;
+	answer_send(a, b->front, &sub->first->route, &h);
+	fetch_done(sub);
+}
+
+static void
+send_gone(struct sub *sub, uint64_t lost, const char *why)
+{
+	struct broker *b = sub->session->b;
+	struct wire_cursor cursor;
+	struct buf h = { 0 };
+
+	buf_adds(&h, "{\"ok\":false,\"error\":\"gone\",\"lost\":");
+	buf_addu(&h, lost);
+	if (sub->k != 0) {
+		buf_adds(&h, ",\"part\":");
+		buf_addu(&h, ++sub->part);
+	}
+	buf_adds(&h, ",\"cursor\":");
+	session_cursor(b, sub->at, &cursor);
+	wire_cursor_add(&h, &cursor);
+	buf_addf(&h, ",\"why\":\"%s\"}", why);
+	session_answer(b, &sub->first->route, &h);
+	fetch_done(sub);
+}
+
+const char *
+session_topic(const char *line, size_t n, char *space, size_t *topic_n)
+{
+	static const char first[] = "{\"topic\":\"";
+	struct event e;
+	const char *why, *end;
+
+	if (n > sizeof first && memcmp(line, first, sizeof first - 1) == 0) {
+		line += sizeof first - 1;
+		end = memchr(line, '"', n - (sizeof first - 1));
+		if (end != NULL &&
+		    memchr(line, '\\', (size_t)(end - line)) == NULL) {
+			*topic_n = (size_t)(end - line);
+			return line;
+		}
+		line -= sizeof first - 1;
+	}
+	if (event_scan(&e, line, n, &why) != 0 || !event_has(&e, EVENT_TOPIC))
+		return NULL;
+	return event_topic(&e, space, topic_n);
+}
+
+static int
+line_matches(const struct sub *sub, const char *line, size_t n)
+{
+	char space[TOPIC_MAX + 1];
+	size_t topic_n;
+	const char *topic = session_topic(line, n, space, &topic_n);
+
+	return topic != NULL && topic_set_match(&sub->d.set, topic, topic_n);
+}
+
+static int
+event_matches(const struct sub *sub, const struct store_view *v, uint32_t i,
+    const char *line, size_t n)
+{
+	const struct last_topic *t;
+
+	if (v->memory == NULL || (t = v->memory->topic[i]) == NULL)
+		return line_matches(sub, line, n);
+	return topic_set_match(&sub->d.set, t->text, t->len);
+}
+
+/* What is left to put into one answer. */
+struct room {
+	size_t max;
+	uint64_t count;
+};
+
+static int
+fits(const struct answer *a, const struct room *room, size_t n)
+{
+	return a->events < room->count &&
+	    (a->bytes + n <= room->max || a->events == 0);
+}
+
+/*
+ * Lines of one frame, from sub->at on, into the answer.  1 if there was room
+ * for all of it; sub->at is moved past what was looked at.
+ */
+static int
+take_lines(struct sub *sub, const struct store_view *v, struct answer *a,
+    const struct room *room)
+{
+	const struct frame_head *h = &v->head;
+	uint32_t i = (uint32_t)(sub->at.n + 1 - h->n);
+	const char *end = h->lines + h->len, *p, *lf;
+	size_t n;
+
+	p = v->memory != NULL ? h->lines + v->memory->at[i] :
+				store_find_line(h, h->n + i, &n);
+	for (; i < h->events; i++, p = lf + 1, sub->at.n++) {
+		if (sub->has_until && place_reached(sub->at, sub->until))
+			return 0;
+		lf = memchr(p, '\n', (size_t)(end - p));
+		n = (size_t)(lf + 1 - p);
+		if (!sub->all && !event_matches(sub, v, i, p, n - 1))
+			continue;
+		if (!fits(a, room, n))
+			return 0;
+		answer_add(a, v->memory ? v->memory->f.body : NULL, p, n, 1);
+		if (sub->meta)
+			answer_meta(a, h, sub->session->b->store, sub->at);
+	}
+	return 1;
+}
+
+/* A whole frame at once, if all of it goes and fits. */
+static int
+take_whole(struct sub *sub, const struct store_view *v, struct answer *a,
+    const struct room *room)
+{
+	const struct frame_head *h = &v->head;
+	struct log_place end = { sub->at.run, h->n + h->events - 1 };
+
+	if (!sub->all || sub->meta || sub->at.n + 1 != h->n ||
+	    a->events + h->events > room->count ||
+	    a->bytes + h->len > room->max ||
+	    (sub->has_until && !place_reached(sub->until, end)))
+		return 0;
+	answer_add(a, v->memory ? v->memory->f.body : NULL, h->lines, h->len,
+	    h->events);
+	sub->at = end;
+	return 1;
+}
+
+static int
+take_frame(struct sub *sub, const struct store_view *v, struct answer *a,
+    const struct room *room)
+{
+	const struct frame_head *h = &v->head;
+
+	if (!sub->all && v->memory == NULL &&
+	    !summary_may_match(h->summary, h->summary_len, &sub->d.set)) {
+		sub->at.n = h->n + h->events - 1;
+		if (sub->has_until && place_reached(sub->at, sub->until))
+			sub->at = sub->until;
+		return 1;
+	}
+	return take_whole(sub, v, a, room) || take_lines(sub, v, a, room);
+}
+
+/* Frames of one log.  1: at its end, 0: the answer is full, -1: errno. */
+static int
+take_frames(struct sub *sub, struct answer *a, const struct room *room,
+    size_t *scanned)
+{
+	struct store_view v;
+	int more = store_view(&v, sub->session->b->store, sub->at);
+
+	while (more > 0) {
+		if (!take_frame(sub, &v, a, room) ||
+		    (*scanned += v.head.len) > SCAN_MAX) {
+			store_view_end(&v);
+			return 0;
+		}
+		more = store_view_next(&v);
+	}
+	store_view_end(&v);
+	return more < 0 ? -1 : 1;
+}
+
+/* A record that cannot be read is passed over and said to be lost. */
+static void
+skip_damaged(struct sub *sub, const struct front_conn *conn)
+{
+	struct broker *b = sub->session->b;
+	const struct log_run *run = store_run(b->store, sub->at.run);
+	struct store_view v;
+	uint64_t lost = 0;
+
+	while (sub->at.n < run->end) {
+		sub->at.n++;
+		lost++;
+		if (store_view(&v, b->store, sub->at) >= 0) {
+			store_view_end(&v);
+			break;
+		}
+	}
+	b->counts.damaged += lost;
+	error("%s: %llu events of log %s.%llu are damaged",
+	    front_conn_name(conn), (unsigned long long)lost, run->name,
+	    (unsigned long long)run->start);
+	send_gone(sub, lost, "damaged in the store");
+}
+
+/*
+ * Answer the first fetch from what is stored.  1 if it was answered, 0 if
+ * there is nothing for it up to now.
+ */
+static int
+serve_stored(struct sub *sub)
+{
+	struct broker *b = sub->session->b;
+	struct room room = { sub->first->max, sub->first->count };
+	struct answer a = { 0 };
+	size_t scanned = 0;
+	uint64_t lost;
+	int end = 1;
+
+	for (;;) {
+		if (sub->has_until && place_reached(sub->at, sub->until))
+			break;
+		if (a.events == 0) {
+			store_skip(b->store, &sub->at, &lost);
+			if (lost != 0) {
+				send_gone(sub, lost, "behind retention");
+				return 1;
+			}
+		}
+		end = take_frames(sub, &a, &room, &scanned);
+		if (end <= 0 || sub->at.run + 1 >= store_runs(b->store))
+			break;
+		if (sub->at.n < store_run(b->store, sub->at.run)->end)
+			break;
+		sub->at = (struct log_place){ sub->at.run + 1, 0 };
+	}
+	if (end < 0 && a.events == 0) {
+		answer_fini(&a);
+		skip_damaged(sub, sub->session->conn);
+		return 1;
+	}
+	if (a.events == 0 && end != 0 &&
+	    !(sub->has_until && place_reached(sub->at, sub->until)))
+		return 0;
+	send_answer(sub, &a);
+	return 1;
+}
+
+/* Answer fetches as long as there is something for them; park the rest. */
+static void
+pump(struct sub *sub)
+{
+	struct broker *b = sub->session->b;
+	struct answer empty = { 0 };
+	struct fetch *f;
+
+	while ((f = sub->first) != NULL) {
+		if (!sub->live && serve_stored(sub))
+			continue;
+		sub->live = !sub->has_until;
+		if (f->wait > 0)
+			break;
+		send_answer(sub, &empty);
+	}
+	for (; f != NULL; f = f->next)
+		if (f->self == NULL)
+			park(b, f);
+	if (sub->first == NULL && sub->k == 0)
+		sub_free(sub);
+}
+
+/* The live path. */
+
+static void
+add_range(struct sub *sub, const struct store_frame *frame, uint32_t i)
+{
+	struct range *r = sub->nranges ? &sub->ranges[sub->nranges - 1] : NULL;
+
+	if (r != NULL && r->to == frame->at[i]) {
+		r->to = frame->at[i + 1];
+		r->events++;
+		return;
+	}
+	if (sub->nranges == sub->ranges_cap) {
+		sub->ranges_cap = sub->ranges_cap ? sub->ranges_cap * 2 : 4;
+		sub->ranges = xrealloc(
+		    sub->ranges, sub->ranges_cap * sizeof *sub->ranges);
+	}
+	sub->ranges[sub->nranges++] =
+	    (struct range){ frame->at[i], frame->at[i + 1], i, 1 };
+}
+
+/* All ranges fit into the first fetch: answer it from them. */
+static void
+serve_ranges(struct sub *sub, const struct store_frame *frame)
+{
+	const struct frame_head *h = &frame->f.head;
+	struct answer a = { 0 };
+	size_t i;
+
+	for (i = 0; i < sub->nranges; i++) {
+		const struct range *r = &sub->ranges[i];
+		struct log_place at = { frame->run, h->n + r->event - 1 };
+		uint32_t k;
+
+		answer_add(&a, frame->f.body, h->lines + r->from,
+		    r->to - r->from, r->events);
+		for (k = 0; sub->meta && k < r->events; k++, at.n++)
+			answer_meta(&a, h, sub->session->b->store, at);
+	}
+	send_answer(sub, &a);
+}
+
+static void
+serve_live(struct sub *sub, const struct store_frame *frame)
+{
+	size_t bytes = 0, i;
+	uint64_t events = 0;
+
+	for (i = 0; i < sub->nranges; i++) {
+		bytes += sub->ranges[i].to - sub->ranges[i].from;
+		events += sub->ranges[i].events;
+	}
+	if (sub->first != NULL && bytes <= sub->first->max &&
+	    events <= sub->first->count) {
+		serve_ranges(sub, frame);
+	} else {
+		sub->live = 0;
+		sub->at = (struct log_place){ frame->run,
+			frame->f.head.n - 1 };
+	}
+	sub->nranges = 0;
+	pump(sub);
+}
+
+void
+subscribe_frame(struct broker *b, const struct store_frame *frame)
+{
+	const struct dispatch_match *m;
+	struct dispatch_match *once = NULL;
+	struct sub *woken = NULL, *sub;
+	const struct frame_head *h = &frame->f.head;
+	uint32_t i;
+	size_t k;
+
+	for (i = 0; i < frame->events; i++) {
+		struct last_topic *t = frame->topic[i];
+
+		if (t != NULL) {
+			m = dispatch_match(
+			    b->dispatch, t->text, t->len, &t->match);
+		} else {
+			char space[TOPIC_MAX + 1];
+			size_t n;
+			const char *topic = session_topic(h->lines + frame->at[i],
+			    frame->at[i + 1] - frame->at[i] - 1, space, &n);
+
+			m = dispatch_match(b->dispatch, topic, n, &once);
+			once->generation = 0;
+		}
+		for (k = 0; k < m->n; k++) {
+			sub = (struct sub *)(void *)m->sub[k];
+			if (!sub->live)
+				continue;
+			if (sub->nranges == 0) {
+				sub->woken = woken;
+				woken = sub;
+			}
+			add_range(sub, frame, i);
+		}
+	}
+	free(once);
+	while ((sub = woken) != NULL) {
+		woken = sub->woken;
+		serve_live(sub, frame);
+	}
+}
+
+/* Opening and closing. */
+
+static int
+filters_match_all(const struct topic_set *set)
+{
+	return set->n == 1 && !set->exclude[0] &&
+	    strcmp(set->filter[0], "#") == 0;
+}
+
+const char *
+session_filters(struct topic_set *set, const struct json_value *filters)
+{
+	struct json_walk walk;
+	struct json_value none, value;
+	struct buf text = { 0 };
+	const char *why = NULL;
+
+	json_walk(&walk, filters);
+	while (why == NULL && json_next(&walk, &none, &value)) {
+		if (value.kind != JSON_STRING) {
+			why = "filters: not an array of strings";
+			break;
+		}
+		buf_clear(&text);
+		json_text(&value, &text);
+		why = topic_set_add(set, text.p != NULL ? text.p : "", text.len);
+	}
+	buf_fini(&text);
+	return why != NULL ? why : topic_set_check(set);
+}
+
+static void
+cancel(struct sub *sub, const char *error, const char *why)
+{
+	struct broker *b = sub->session->b;
+
+	for (; sub->first != NULL; fetch_done(sub))
+		session_error(b, &sub->first->route, error, why);
+	sub_free(sub);
+}
+
+/* The name of a durable cursor, terminated, in space.  NULL if invalid. */
+static const char *
+cursor_name(const struct json_value *name, char space[WIRE_NAME_MAX + 1])
+{
+	if (name->kind != JSON_STRING || name->escaped ||
+	    !wire_name_check(name->p, name->n))
+		return NULL;
+	memcpy(space, name->p, name->n);
+	space[name->n] = '\0';
+	return space;
+}
+
+static void
+put_cursor(struct broker *b, struct durable *d, struct log_cursor *item)
+{
+	struct buf json = { 0 };
+
+	item->item.kind = LOG_CURSOR;
+	memcpy(item->name, d->name, sizeof item->name);
+	wire_cursor_add(&json, &d->cursor);
+	item->json = xstrdup(buf_cstr(&json));
+	buf_fini(&json);
+	b->queued++;
+	log_put(b->log, &item->item);
+}
+
+/* A commit that waits for the log. */
+struct commit {
+	struct log_cursor item;		/* first */
+	struct commit *next, **self;	/* in its session's list */
+	struct session *session;
+	struct front_route route;
+};
+
+static struct commit *
+commit_new(struct session *s, const struct front_route *route)
+{
+	struct commit *c = xcalloc(1, sizeof *c);
+
+	if (route == NULL)
+		return c;
+	c->route = *route;
+	c->session = s;
+	c->next = s->commits;
+	c->self = &s->commits;
+	if (c->next != NULL)
+		c->next->self = &c->next;
+	s->commits = c;
+	return c;
+}
+
+void
+subscribe_committed(struct broker *b, struct log_cursor *item)
+{
+	struct commit *c = (struct commit *)(void *)item;
+	struct buf h = { 0 };
+
+	if (c->session != NULL) {
+		*c->self = c->next;
+		if (c->next != NULL)
+			c->next->self = c->self;
+		if (item->item.error != 0) {
+			session_error(b, &c->route, "full",
+			    strerror(item->item.error));
+		} else {
+			buf_adds(&h, "{\"ok\":true}");
+			session_answer(b, &c->route, &h);
+		}
+	}
+	free(item->json);
+	free(c);
+}
+
+static void
+persist(struct session *s, struct durable *d, const struct front_route *route)
+{
+	struct broker *b = s->b;
+	struct commit *c = commit_new(s, route);
+
+	if (b->log != NULL)
+		put_cursor(b, d, &c->item);
+	else
+		subscribe_committed(b, &c->item);
+}
+
+static int
+lease_is_taken(struct durable *d, const struct session *s)
+{
+	if (d->holder == NULL)
+		return 0;
+	if (d->holder->session != s && d->leased + LEASE > date_mono())
+		return 1;
+	cancel(d->holder, "busy", "another reader has taken the cursor");
+	return 0;
+}
+
+static struct log_place
+start_place(const struct broker *b, const struct wire_request *r)
+{
+	struct log_place place = store_now(b->store);
+
+	if (r->start == WIRE_FROM_BEGIN)
+		place = session_begin(b);
+	return place;
+}
+
+/* Where a new subscription starts.  NULL, or an error with *why. */
+static const char *
+find_start(struct sub *sub, const struct wire_request *r, const char **why)
+{
+	struct broker *b = sub->session->b;
+	char name[WIRE_NAME_MAX + 1];
+	struct durable *d = NULL;
+
+	sub->at = start_place(b, r);
+	if (r->start == WIRE_FROM_CURSOR &&
+	    session_place(b, &r->cursor, &sub->at) != 0) {
+		*why = "cursor: ahead of this broker's log";
+		return "bad";
+	}
+	if (r->name.kind != JSON_NONE) {
+		if (cursor_name(&r->name, name) == NULL) {
+			*why = "name: no valid name";
+			return "bad";
+		}
+		d = durable_find(b, name);
+		if (d != NULL && lease_is_taken(d, sub->session)) {
+			*why = "the cursor is in use";
+			return "busy";
+		}
+		if (d == NULL) {
+			d = durable_add(b, name);
+			session_cursor(b, sub->at, &d->cursor);
+			persist(sub->session, d, NULL);
+		} else if (session_place(b, &d->cursor, &sub->at) != 0) {
+			*why = "stored cursor is ahead of this broker's log";
+			return "bad";
+		}
+		sub->durable = d;
+		d->holder = sub;
+	}
+	return NULL;
+}
+
+/* An end that is not written yet means: the end as it is now. */
+static void
+find_until(struct sub *sub, const struct wire_request *r)
+{
+	struct broker *b = sub->session->b;
+
+	if (!r->has_until)
+		return;
+	sub->has_until = 1;
+	if (session_place(b, &r->until, &sub->until) != 0)
+		sub->until = store_now(b->store);
+}
+
+static struct sub *
+sub_open(struct session *s, const struct wire_request *r, const char **error,
+    const char **why)
+{
+	struct sub *sub = sub_find(s, r->sub);
+
+	if (sub != NULL)
+		cancel(sub, "bad", "the subscription was opened anew");
+	sub = xcalloc(1, sizeof *sub);
+	sub->session = s;
+	sub->k = r->sub;
+	sub->meta = r->meta;
+	sub->last = &sub->first;
+	*error = "bad";
+	*why = s->nsubs >= SESSION_SUBS ? "too many subscriptions" :
+					  session_filters(&sub->d.set, &r->filters);
+	if (*why == NULL)
+		*error = find_start(sub, r, why);
+	if (*error != NULL) {
+		topic_set_fini(&sub->d.set);
+		free(sub);
+		return NULL;
+	}
+	find_until(sub, r);
+	sub->all = filters_match_all(&sub->d.set);
+	dispatch_add(s->b->dispatch, &sub->d);
+	sub->next = s->subs;
+	s->subs = sub;
+	s->nsubs++;
+	return sub;
+}
+
+size_t
+session_max(const struct wire_request *r)
+{
+	if (r->max <= 0)
+		return WIRE_FETCH;
+	return r->max < WIRE_LINES_MAX ? (size_t)r->max : WIRE_LINES_MAX;
+}
+
+static void
+add_fetch(struct sub *sub, const struct front_route *route,
+    const struct wire_request *r)
+{
+	struct fetch *f = xcalloc(1, sizeof *f);
+	int64_t wait = r->wait < DATE_SECOND ? r->wait : DATE_SECOND;
+
+	f->sub = sub;
+	f->route = *route;
+	f->max = session_max(r);
+	f->count = r->count > 0 ? (uint64_t)r->count : UINT64_MAX;
+	f->wait = wait;
+	f->deadline = date_mono() + wait;
+	*sub->last = f;
+	sub->last = &f->next;
+	if (sub->durable != NULL)
+		sub->durable->leased = date_mono();
+}
+
+void
+subscribe_request(struct session *s, const struct front_route *route,
+    const struct wire_request *r)
+{
+	const char *error = "bad", *why = "sub: no such subscription";
+	struct sub *sub;
+
+	if (r->filters.kind == JSON_NONE)
+		sub = sub_find(s, r->sub);
+	else
+		sub = sub_open(s, r, &error, &why);
+	if (sub == NULL) {
+		session_error(s->b, route, error, why);
+		return;
+	}
+	add_fetch(sub, route, r);
+	pump(sub);
+}
+
+static void
+commit_place(struct session *s, const struct front_route *route,
+    const struct wire_request *r, const char *name)
+{
+	struct broker *b = s->b;
+	struct durable *d = durable_find(b, name);
+	struct log_place place;
+
+	if (session_place(b, &r->cursor, &place) != 0) {
+		session_error(b, route, "bad",
+		    "cursor: ahead of this broker's log");
+		return;
+	}
+	if (d != NULL && d->holder != NULL && d->holder->session != s &&
+	    d->leased + LEASE > date_mono()) {
+		session_error(b, route, "busy", "the cursor is in use");
+		return;
+	}
+	if (d == NULL)
+		d = durable_add(b, name);
+	d->leased = date_mono();
+	d->cursor = r->cursor;
+	persist(s, d, route);
+}
+
+static void
+commit_delete(struct session *s, const struct front_route *route,
+    const char *name)
+{
+	struct broker *b = s->b;
+	struct durable *d = durable_find(b, name);
+	struct commit *c = commit_new(s, route);
+
+	c->item.item.kind = LOG_CURSOR;
+	memcpy(c->item.name, name, strlen(name) + 1);
+	if (d != NULL)
+		durable_forget(b, d);
+	if (b->log == NULL) {
+		subscribe_committed(b, &c->item);
+		return;
+	}
+	b->queued++;
+	log_put(b->log, &c->item.item);
+}
+
+void
+subscribe_commit(struct session *s, const struct front_route *route,
+    const struct wire_request *r)
+{
+	char name[WIRE_NAME_MAX + 1];
+
+	if (cursor_name(&r->name, name) == NULL)
+		session_error(s->b, route, "bad", "name: no valid name");
+	else if (r->has_cursor)
+		commit_place(s, route, r, name);
+	else
+		commit_delete(s, route, name);
+}
+
+void
+subscribe_closed(struct session *s)
+{
+	struct commit *c;
+
+	while (s->subs != NULL)
+		sub_free(s->subs);
+	for (c = s->commits; c != NULL; c = c->next)
+		c->session = NULL;
+	s->commits = NULL;
+}
+
+/* Answer a fetch whose time is over: the heartbeat. */
+static void
+heartbeat(struct fetch *f)
+{
+	struct sub *sub = f->sub;
+	struct answer empty = { 0 };
+
+	if (sub->durable != NULL)
+		sub->durable->leased = date_mono();
+	while (sub->first != f)
+		send_answer(sub, &empty);
+	send_answer(sub, &empty);
+	pump(sub);
+}
+
+static void
+turn_slot(struct fetch **slot, int64_t now)
+{
+	struct fetch *f = *slot;
+
+	while (f != NULL) {
+		if (f->deadline > now) {
+			f = f->after;
+			continue;
+		}
+		heartbeat(f);
+		f = *slot;
+	}
+}
+
+int64_t
+subscribe_turn(struct broker *b, int64_t now)
+{
+	int64_t tick = now / SESSION_TICK, i;
+
+	if (tick - b->wheel_at > SESSION_WHEEL)
+		b->wheel_at = tick - SESSION_WHEEL;
+	for (; b->wheel_at < tick; b->wheel_at++)
+		turn_slot(&b->wheel[b->wheel_at % SESSION_WHEEL], now);
+	if (b->parked == 0)
+		return INT64_MAX;
+	for (i = 0; i < SESSION_WHEEL; i++)
+		if (b->wheel[(tick + i) % SESSION_WHEEL] != NULL)
+			break;
+	return (tick + i + 1) * SESSION_TICK;
+}
+
+static void
+load_row(void *ctx, const char *name, const char *json)
+{
+	struct broker *b = ctx;
+	struct json_value value = json_value(json, strlen(json));
+	struct wire_cursor cursor;
+
+	if (strlen(name) <= WIRE_NAME_MAX &&
+	    wire_cursor_parse(&cursor, &value) == 0)
+		durable_add(b, name)->cursor = cursor;
+}
+
+int
+subscribe_load(struct broker *b)
+{
+	return log_cursors(b->log, load_row, b);
+}
+
+static uint64_t
+lag(const struct broker *b, struct log_place at)
+{
+	uint64_t events = 0;
+	size_t run;
+
+	for (run = at.run; run < store_runs(b->store); run++)
+		events += store_run(b->store, run)->end -
+		    (run == at.run ? at.n : 0);
+	return events;
+}
+
+void
+subscribe_stat(const struct broker *b, struct buf *out)
+{
+	const struct durable *d;
+	struct log_place at;
+	const char *comma = "";
+
+	for (d = b->durables; d != NULL; d = d->next, comma = ",") {
+		buf_addf(out, "%s\"%s\":{\"cursor\":", comma, d->name);
+		wire_cursor_add(out, &d->cursor);
+		if (session_place(b, &d->cursor, &at) == 0) {
+			buf_adds(out, ",\"lag\":");
+			buf_addu(out, lag(b, at));
+		}
+		buf_addf(out, ",\"held\":%s}",
+		    d->holder != NULL ? "true" : "false");
+	}
+}
+
+void
+subscribe_free(struct broker *b)
+{
+	while (b->durables != NULL)
+		durable_forget(b, b->durables);
+}
