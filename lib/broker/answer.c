@@ -7,7 +7,7 @@
 #include "event/json.h"
 
 enum {
-	COPY_MAX = 4096,	/* smaller pieces are copied together */
+	COPY_MAX = 4096, /* smaller pieces are copied together */
 	GATHER = 65536
 };
 
@@ -96,8 +96,7 @@ answer_meta(struct answer *a, const struct frame_head *head,
 	    (long long)(head->rt % 1000000));
 	json_add_string(&a->run, head->from, strlen(head->from));
 	buf_addf(&a->run, ",\"%s.%llu\",%llu]", run->name,
-	    (unsigned long long)run->start,
-	    (unsigned long long)before.n + 1);
+	    (unsigned long long)run->start, (unsigned long long)before.n + 1);
 }
 
 void

@@ -17,11 +17,11 @@ struct answer {
 	size_t n, cap;
 	uint64_t events;
 	size_t bytes;
-	struct blob *open;	/* of the last piece, if it can still grow */
-	struct buf meta;	/* elements of the "meta" array */
-	uint64_t run_n;		/* of the meta element being counted */
+	struct blob *open; /* of the last piece, if it can still grow */
+	struct buf meta;   /* elements of the "meta" array */
+	uint64_t run_n;	   /* of the meta element being counted */
 	struct log_place run_end;
-	struct buf run;		/* its tail: ,RT,FROM,LOG,POS] */
+	struct buf run; /* its tail: ,RT,FROM,LOG,POS] */
 };
 
 /*

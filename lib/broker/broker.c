@@ -11,16 +11,13 @@
 #include "broker/session.h"
 #include "event/event.h"
 
-enum {
-	CHECKPOINT_BYTES = 64 * 1024 * 1024,
-	DRAIN_TIME = 2 * DATE_SECOND
-};
+enum { CHECKPOINT_BYTES = 64 * 1024 * 1024, DRAIN_TIME = 2 * DATE_SECOND };
 
 static const int64_t channel_life = (int64_t)30 * 86400 * DATE_SECOND;
 
 void
-session_answer(struct broker *b, const struct front_route *route,
-    struct buf *header)
+session_answer(
+    struct broker *b, const struct front_route *route, struct buf *header)
 {
 	struct blob *blob = blob_new(header->len);
 	struct front_piece piece = { blob, blob->p, header->len };
@@ -50,8 +47,8 @@ session_begin(const struct broker *b)
 }
 
 void
-session_cursor(const struct broker *b, struct log_place place,
-    struct wire_cursor *cursor)
+session_cursor(
+    const struct broker *b, struct log_place place, struct wire_cursor *cursor)
 {
 	const struct log_run *run = store_run(b->store, place.run);
 
@@ -107,8 +104,8 @@ request(struct session *s, const struct front_route *route, struct blob *body)
 	case WIRE_BYE: publish_bye(s, route, &r); break;
 	case WIRE_STAT: query_stat(s, route); break;
 	default:
-		session_error(s->b, route, "bad",
-		    "op: not offered by this broker");
+		session_error(
+		    s->b, route, "bad", "op: not offered by this broker");
 	}
 }
 
@@ -174,8 +171,8 @@ item_done(struct broker *b, struct log_item *item)
 		write_failed(b, item->error);
 	switch (item->kind) {
 	case LOG_FRAME:
-		publish_done(b, (struct store_frame *)(void *)item,
-		    item->error);
+		publish_done(
+		    b, (struct store_frame *)(void *)item, item->error);
 		break;
 	case LOG_CURSOR:
 		subscribe_committed(b, (struct log_cursor *)(void *)item);
@@ -235,8 +232,7 @@ checkpoint(struct broker *b)
 }
 
 static int
-in_range(const struct last_topic *t, struct log_place from,
-    struct log_place to)
+in_range(const struct last_topic *t, struct log_place from, struct log_place to)
 {
 	if (t->n == 0 || t->run < from.run || t->run > to.run)
 		return 0;
@@ -370,8 +366,8 @@ drain(struct broker *b)
 			break;
 		if (front_next(b->front, &event, date_mono() + 1000) == 0 &&
 		    event.kind == FRONT_REQUEST) {
-			session_error(b, &event.route, "limit",
-			    "the broker is leaving");
+			session_error(
+			    b, &event.route, "limit", "the broker is leaving");
 			blob_unref(event.body);
 		} else if (event.kind == FRONT_CLOSED) {
 			closed(event.route.conn);
@@ -505,8 +501,7 @@ open_parts(struct broker *b, int *status, const char **why)
 		if (b->log == NULL)
 			return -1;
 	}
-	b->store = store_new(
-	    b->log, b->o.name, (size_t)b->o.memory, b->last);
+	b->store = store_new(b->log, b->o.name, (size_t)b->o.memory, b->last);
 	b->run = store_now(b->store).run;
 	b->next = store_now(b->store).n + 1;
 	if (b->log != NULL && load(b) != 0) {
@@ -514,7 +509,7 @@ open_parts(struct broker *b, int *status, const char **why)
 		return -1;
 	}
 	if (b->o.tap != NULL) {
-		b->tap = tap_new(b->o.tap, why);
+		b->tap = tap_open(b->o.tap, why);
 		*status = EXIT_CONFIG;
 		if (b->tap == NULL)
 			return -1;
@@ -526,8 +521,7 @@ open_parts(struct broker *b, int *status, const char **why)
 }
 
 struct broker *
-broker_new(const struct broker_options *options, int *status,
-    const char **why)
+broker_new(const struct broker_options *options, int *status, const char **why)
 {
 	struct broker *b = xcalloc(1, sizeof *b);
 
@@ -559,6 +553,12 @@ broker_url(const struct broker *b, size_t i)
 	return front_url(b->front, i);
 }
 
+const char *
+broker_tap_url(const struct broker *b)
+{
+	return b->tap != NULL ? tap_url(b->tap) : NULL;
+}
+
 void
 broker_free(struct broker *b)
 {
@@ -567,7 +567,7 @@ broker_free(struct broker *b)
 	front_free(b->front);
 	if (b->log != NULL)
 		log_close(b->log);
-	tap_free(b->tap);
+	tap_close(b->tap);
 	subscribe_free(b);
 	store_free(b->store);
 	last_free(b->last);

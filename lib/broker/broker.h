@@ -14,14 +14,16 @@
 
 struct broker;
 
+enum { BROKER_TOPICS_MAX = 1 << 23 };
+
 struct broker_options {
 	const char *name;
-	const char *dir;	/* NULL: keep nothing (--memory) */
-	const char *tap;	/* URL of the lossy tap, or NULL */
+	const char *dir; /* NULL: keep nothing (--memory) */
+	const char *tap; /* URL of the lossy tap, or NULL */
 	int64_t segment, retain_age, retain_size;
-	int64_t max_line;	/* bytes of an event line */
+	int64_t max_line; /* bytes of an event line */
 	int64_t last_topics;
-	int64_t memory;		/* bytes of frames held for readers */
+	int64_t memory; /* bytes of frames held for readers */
 	struct front_limits limits;
 };
 
@@ -29,12 +31,16 @@ struct broker_options {
  * broker_new(options, status, why) - Open the store and start.  NULL with
  * *why and an exit code in *status.
  */
-struct broker *broker_new(const struct broker_options *options, int *status,
-    const char **why);
+struct broker *
+broker_new(const struct broker_options *options, int *status, const char **why);
 
-/* broker_listen(b, url, why) - front_listen(); broker_url() - front_url(). */
+/*
+ * broker_listen(b, url, why) - front_listen(); broker_url() - front_url();
+ * broker_tap_url(b) - the tap's, NULL without one.
+ */
 int broker_listen(struct broker *b, const char *url, const char **why);
 const char *broker_url(const struct broker *b, size_t i);
+const char *broker_tap_url(const struct broker *b);
 
 /*
  * broker_run(b) - Serve until TERM or INT, then answer what is durable and

@@ -5,7 +5,7 @@
 
 #include "base/die.h"
 
-enum { SLICE = 256 };	/* chains channels_old() looks at in one call */
+enum { SLICE = 256 }; /* chains channels_old() looks at in one call */
 
 struct channels {
 	struct channel **chain;
@@ -18,8 +18,7 @@ channels_new(void)
 	struct channels *channels = xcalloc(1, sizeof *channels);
 
 	channels->mask = 255;
-	channels->chain =
-	    xcalloc(channels->mask + 1, sizeof(struct channel *));
+	channels->chain = xcalloc(channels->mask + 1, sizeof(struct channel *));
 	return channels;
 }
 
@@ -37,8 +36,7 @@ grow(struct channels *channels)
 	size_t n = channels->mask + 1, i, to;
 
 	channels->mask = n * 2 - 1;
-	channels->chain =
-	    xcalloc(channels->mask + 1, sizeof(struct channel *));
+	channels->chain = xcalloc(channels->mask + 1, sizeof(struct channel *));
 	for (i = 0; i < n; i++)
 		for (c = old[i]; c != NULL; c = next) {
 			next = c->chain;

@@ -11,18 +11,18 @@
 
 #include "broker/frame.h"
 
-struct publish;		/* publish.c's: a request not answered yet */
+struct publish; /* publish.c's: a request not answered yet */
 
 struct channel {
 	struct channel *chain;
 	char from[FRAME_FROM_MAX + 1];
 	uint64_t chan;
-	uint64_t accepted;	/* highest number handed to the log */
-	uint64_t durable;	/* highest number on disk */
-	int64_t rt;		/* when it was used last, us */
-	struct publish *ahead;	/* frames beyond a gap, by first number */
+	uint64_t accepted;     /* highest number handed to the log */
+	uint64_t durable;      /* highest number on disk */
+	int64_t rt;	       /* when it was used last, us */
+	struct publish *ahead; /* frames beyond a gap, by first number */
 	size_t ahead_count;
-	struct publish *waiting;	/* repeats of what is not durable yet */
+	struct publish *waiting; /* repeats of what is not durable yet */
 };
 
 struct channels;

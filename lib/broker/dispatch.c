@@ -15,8 +15,8 @@ struct list {
 
 struct node {
 	struct node *parent;
-	struct node *next;	/* in its hash chain */
-	struct node *plus;	/* child for '+' */
+	struct node *next; /* in its hash chain */
+	struct node *plus; /* child for '+' */
 	size_t children;
 	struct list end[ENDINGS];
 	uint64_t hash;
@@ -26,7 +26,7 @@ struct node {
 
 struct dispatch {
 	struct node root;
-	struct node **table;	/* named children of all nodes */
+	struct node **table; /* named children of all nodes */
 	size_t mask, count;
 	uint64_t generation, mark;
 	struct list found;
@@ -264,7 +264,7 @@ struct ask {
 	struct dispatch *d;
 	const char *topic;
 	size_t n;
-	int internal;		/* topic begins with $SG */
+	int internal; /* topic begins with $SG */
 };
 
 static void
@@ -307,13 +307,13 @@ dispatch_match(struct dispatch *d, const char *topic, size_t n,
 	d->found.n = 0;
 	match_below(&ask, &d->root, 0);
 	if (m == NULL || m->n < d->found.n)
-		m = xrealloc(m,
-		    sizeof *m + d->found.n * sizeof(struct dispatch_sub *));
+		m = xrealloc(
+		    m, sizeof *m + d->found.n * sizeof(struct dispatch_sub *));
 	m->generation = d->generation;
 	m->n = d->found.n;
 	if (m->n != 0)
-		memcpy(m->sub, d->found.v,
-		    m->n * sizeof(struct dispatch_sub *));
+		memcpy(
+		    m->sub, d->found.v, m->n * sizeof(struct dispatch_sub *));
 	*cache = m;
 	return m;
 }

@@ -15,9 +15,9 @@ struct dispatch;
 
 /* A subscription as the trie sees it; embedded in the caller's. */
 struct dispatch_sub {
-	struct topic_set set;	/* the caller fills it before dispatch_add */
-	int excludes;		/* set has a '!' filter */
-	uint64_t mark;		/* dispatch's */
+	struct topic_set set; /* the caller fills it before dispatch_add */
+	int excludes;	      /* set has a '!' filter */
+	uint64_t mark;	      /* dispatch's */
 };
 
 /* The subscriptions of one topic, valid while the generation is the same. */

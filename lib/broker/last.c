@@ -6,20 +6,20 @@
 #include "base/die.h"
 
 enum {
-	CHUNK = 4096,		/* entries allocated together */
-	ARENA = 256 * 1024	/* bytes of topic texts allocated together */
+	CHUNK = 4096,	   /* entries allocated together */
+	ARENA = 256 * 1024 /* bytes of topic texts allocated together */
 };
 
 struct slot {
-	uint32_t tag;		/* upper half of the hash */
-	uint32_t entry;		/* index + 1; 0: free */
+	uint32_t tag;	/* upper half of the hash */
+	uint32_t entry; /* index + 1; 0: free */
 };
 
 struct last {
 	struct slot *slots;
 	size_t mask;
 	struct last_topic **chunks;
-	struct last_kept ***kept;	/* chunks of pointers, made on demand */
+	struct last_kept ***kept; /* chunks of pointers, made on demand */
 	size_t count, limit;
 	char **arenas;
 	size_t narenas, arena_used;
@@ -132,8 +132,8 @@ grow(struct last *last)
 
 		for (at = h & mask; slots[at].entry != 0; at = (at + 1) & mask)
 			;
-		slots[at] = (struct slot){ (uint32_t)(h >> 32),
-			(uint32_t)i + 1 };
+		slots[at] =
+		    (struct slot){ (uint32_t)(h >> 32), (uint32_t)i + 1 };
 	}
 	free(last->slots);
 	last->slots = slots;
@@ -200,8 +200,8 @@ last_set(struct last *last, struct last_topic *topic, uint32_t run, uint64_t n)
 	topic->dirty = 1;
 	if (last->ndirty == last->dirty_cap) {
 		last->dirty_cap = last->dirty_cap ? last->dirty_cap * 2 : 64;
-		last->dirty = xrealloc(last->dirty,
-		    last->dirty_cap * sizeof(struct last_topic *));
+		last->dirty = xrealloc(
+		    last->dirty, last->dirty_cap * sizeof(struct last_topic *));
 	}
 	last->dirty[last->ndirty++] = topic;
 	kept = kept_slot(last, topic);

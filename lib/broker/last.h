@@ -22,13 +22,13 @@ struct last_kept {
 
 struct last_topic {
 	const char *text;
-	struct dispatch_match *match;	/* dispatch.h; NULL: not asked yet */
-	uint64_t n;		/* place of the newest event; 0: none */
+	struct dispatch_match *match; /* dispatch.h; NULL: not asked yet */
+	uint64_t n;		      /* place of the newest event; 0: none */
 	uint32_t run;
-	uint32_t frame;		/* the caller's mark of the frame in hand */
-	uint32_t len : 8;	/* of text */
-	uint32_t dirty : 1;	/* changed since the last checkpoint */
-	uint32_t index : 23;	/* last_at() */
+	uint32_t frame;	     /* the caller's mark of the frame in hand */
+	uint32_t len : 8;    /* of text */
+	uint32_t dirty : 1;  /* changed since the last checkpoint */
+	uint32_t index : 23; /* last_at() */
 };
 
 struct last;
@@ -58,8 +58,8 @@ struct last_topic *last_at(const struct last *last, size_t i);
  * last_set(last, topic, run, n) - The topic's newest event is at that place.
  * A kept line of it is forgotten.
  */
-void last_set(struct last *last, struct last_topic *topic, uint32_t run,
-    uint64_t n);
+void
+last_set(struct last *last, struct last_topic *topic, uint32_t run, uint64_t n);
 
 /*
  * last_dirty(last, n) - Entries set since the last call of last_clean(), in
@@ -74,8 +74,8 @@ void last_clean(struct last *last);
  */
 void last_keep(struct last *last, const struct last_topic *topic,
     const char *line, size_t n, int64_t rt, const char *from);
-const struct last_kept *last_kept(const struct last *last,
-    const struct last_topic *topic);
+const struct last_kept *
+last_kept(const struct last *last, const struct last_topic *topic);
 
 /*
  * last_hash(p, n) - The hash of the table; fast, not stable over versions.

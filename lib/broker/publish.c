@@ -12,26 +12,26 @@
 #include "event/event.h"
 
 enum {
-	AHEAD_FRAMES = 64,		/* waiting for an earlier one, a channel */
-	AHEAD_BYTES = 32 * 1024 * 1024,	/* all channels together */
+	AHEAD_FRAMES = 64, /* waiting for an earlier one, a channel */
+	AHEAD_BYTES = 32 * 1024 * 1024, /* all channels together */
 	AHEAD_TIME = 5 * DATE_SECOND	/* then the answer is "gap" */
 };
 
 /* A publish request that is not answered yet. */
 struct publish {
-	struct publish *next;		/* in its channel's list */
-	struct publish *other, **self;	/* in its session's list */
-	struct publish *queue, **queued;	/* in the broker's ahead list */
-	struct session *session;	/* NULL: the connection is gone */
+	struct publish *next;		 /* in its channel's list */
+	struct publish *other, **self;	 /* in its session's list */
+	struct publish *queue, **queued; /* in the broker's ahead list */
+	struct session *session;	 /* NULL: the connection is gone */
 	struct front_route route;
-	struct channel *channel;	/* NULL: not numbered */
-	struct blob *body;		/* while it waits ahead of its turn */
+	struct channel *channel; /* NULL: not numbered */
+	struct blob *body;	 /* while it waits ahead of its turn */
 	struct wire_request request;
 	int64_t since;
-	uint64_t after, upto;		/* once the channel is durable up to
-					   after, it is up to upto */
+	uint64_t after, upto; /* once the channel is durable up to
+				 after, it is up to upto */
 	uint64_t events;
-	struct buf refused;		/* elements of the answer's array */
+	struct buf refused; /* elements of the answer's array */
 	size_t nrefused;
 };
 
@@ -121,8 +121,7 @@ refuse(struct broker *b, struct publish *p, const char *error, const char *why)
 }
 
 static void
-refuse_line(struct broker *b, struct publish *p, uint64_t line,
-    const char *why)
+refuse_line(struct broker *b, struct publish *p, uint64_t line, const char *why)
 {
 	struct buf h = { 0 };
 
@@ -139,8 +138,8 @@ refuse_line(struct broker *b, struct publish *p, uint64_t line,
 
 /* A line that is well formed but may not be accepted. */
 static void
-note_refused(struct broker *b, struct publish *p, uint64_t line,
-    const char *why)
+note_refused(
+    struct broker *b, struct publish *p, uint64_t line, const char *why)
 {
 	b->counts.refused++;
 	if (p->nrefused++ >= WIRE_REFUSED_MAX)
@@ -206,7 +205,7 @@ struct scan {
 	struct store_frame *frame;
 	int64_t now;
 	uint32_t kept, numbers;
-	uint64_t line;		/* index in the request, from 1 */
+	uint64_t line; /* index in the request, from 1 */
 };
 
 static const char *
@@ -222,8 +221,8 @@ class_fault(const struct event *e, const char *topic, size_t n, int64_t now)
 }
 
 static void
-add_to_summary(struct broker *b, struct last_topic *t, const char *topic,
-    size_t n)
+add_to_summary(
+    struct broker *b, struct last_topic *t, const char *topic, size_t n)
 {
 	uint64_t hash[TOPIC_LEVELS_MAX];
 	size_t levels = summary_levels(topic, n, hash), i;
@@ -374,8 +373,8 @@ store_scanned(struct scan *s, struct blob *body, const char *lines)
 
 /* Take the lines of a request whose turn it is, from line skip + 1 on. */
 static void
-accept_lines(struct broker *b, struct publish *p, struct blob *given,
-    uint64_t skip)
+accept_lines(
+    struct broker *b, struct publish *p, struct blob *given, uint64_t skip)
 {
 	struct wire_request *r = &p->request;
 	struct scan s = { .b = b, .p = p, .line = skip + 1 };
@@ -425,8 +424,7 @@ take_ahead(struct broker *b, struct channel *c)
 	struct publish *p;
 	struct blob *body;
 
-	while ((p = c->ahead) != NULL &&
-	    p->request.first <= c->accepted + 1) {
+	while ((p = c->ahead) != NULL && p->request.first <= c->accepted + 1) {
 		uint64_t known = c->accepted + 1 - p->request.first;
 
 		c->ahead = p->next;
@@ -568,6 +566,21 @@ set_last(struct broker *b, const struct store_frame *frame)
 }
 
 static void
+tap_frame(struct broker *b, const struct store_frame *frame)
+{
+	char space[TOPIC_MAX + 1];
+	uint32_t i;
+
+	for (i = 0; i < frame->events; i++) {
+		const char *line = frame->f.head.lines + frame->at[i];
+		size_t n = frame->at[i + 1] - frame->at[i] - 1, topic_n;
+		const char *topic = session_topic(line, n, space, &topic_n);
+
+		tap_send(b->tap, topic, topic_n, line, n);
+	}
+}
+
+static void
 publish_failed(struct broker *b, struct publish *p, int error)
 {
 	struct channel *c = p->channel;
@@ -602,6 +615,8 @@ publish_done(struct broker *b, struct store_frame *frame, int error)
 		settle(b, c);
 	b->checkpoint_bytes += frame->f.head.len;
 	set_last(b, frame);
+	if (tap_busy(b->tap))
+		tap_frame(b, frame);
 	store_add(b->store, frame);
 	subscribe_frame(b, frame);
 }

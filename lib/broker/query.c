@@ -11,7 +11,7 @@
 #include "broker/session.h"
 #include "event/event.h"
 
-enum { LOOK = 65536 };	/* topics looked at for one page of last values */
+enum { LOOK = 65536 }; /* topics looked at for one page of last values */
 
 static void
 add_log_id(struct buf *h, const struct log_run *run)
@@ -30,15 +30,17 @@ query_hello(struct session *s, const struct front_route *route,
 		session_error(b, route, "bad", "sg: this broker speaks 1");
 		return;
 	}
-	buf_addf(&h, "{\"ok\":true,\"sg\":%d,\"name\":\"%s\",\"log\":",
-	    WIRE_VERSION, b->o.name);
+	buf_addf(&h,
+	    "{\"ok\":true,\"sg\":%d,\"name\":\"%s\",\"log\":", WIRE_VERSION,
+	    b->o.name);
 	add_log_id(&h, store_run(b->store, b->run));
 	buf_adds(&h, ",\"time\":");
 	num_add_micros(&h, date_now());
-	buf_addf(&h, ",\"limits\":{\"frame\":%d,\"line\":%lld,\"events\":%d,"
-	    "\"fetch\":%d,\"parked\":%d}}", WIRE_LINES_MAX,
-	    (long long)b->o.max_line, WIRE_EVENTS_MAX, WIRE_LINES_MAX,
-	    b->o.limits.requests);
+	buf_addf(&h,
+	    ",\"limits\":{\"frame\":%d,\"line\":%lld,\"events\":%d,"
+	    "\"fetch\":%d,\"parked\":%d}}",
+	    WIRE_LINES_MAX, (long long)b->o.max_line, WIRE_EVENTS_MAX,
+	    WIRE_LINES_MAX, b->o.limits.requests);
 	session_answer(b, route, &h);
 }
 
@@ -154,12 +156,18 @@ add_counts(const struct broker *b, struct buf *h)
 		const char *name;
 		uint64_t value;
 	} rows[] = {
-		{ "events_in", c->events_in }, { "events_out", c->events_out },
-		{ "bytes_in", c->bytes_in }, { "bytes_out", c->bytes_out },
-		{ "frames", c->frames }, { "repeated", c->repeated },
-		{ "refused", c->refused }, { "gaps", c->gaps },
-		{ "behind", c->behind }, { "damaged", c->damaged },
-		{ "rate_in", b->rate_in }, { "rate_out", b->rate_out },
+		{ "events_in", c->events_in },
+		{ "events_out", c->events_out },
+		{ "bytes_in", c->bytes_in },
+		{ "bytes_out", c->bytes_out },
+		{ "frames", c->frames },
+		{ "repeated", c->repeated },
+		{ "refused", c->refused },
+		{ "gaps", c->gaps },
+		{ "behind", c->behind },
+		{ "damaged", c->damaged },
+		{ "rate_in", b->rate_in },
+		{ "rate_out", b->rate_out },
 	};
 	size_t i;
 
@@ -173,7 +181,8 @@ add_front(const struct broker *b, struct buf *h)
 {
 	const struct front_counts *c = front_counts(b->front);
 
-	buf_addf(h, ",\"connections\":%d,\"accepted\":%llu,\"turned_away\":%llu,"
+	buf_addf(h,
+	    ",\"connections\":%d,\"accepted\":%llu,\"turned_away\":%llu,"
 	    "\"cut\":%llu,\"requests\":%llu,\"parked\":%zu",
 	    c->connections, (unsigned long long)c->accepted,
 	    (unsigned long long)c->refused, (unsigned long long)c->cut,
@@ -195,7 +204,8 @@ add_logs(const struct broker *b, struct buf *h)
 		    (unsigned long long)run->first,
 		    (unsigned long long)run->end);
 	}
-	buf_addf(h, "},\"store_bytes\":%lld,\"memory_bytes\":%zu,"
+	buf_addf(h,
+	    "},\"store_bytes\":%lld,\"memory_bytes\":%zu,"
 	    "\"topics\":%zu,\"channels\":%zu,\"queued\":%zu",
 	    (long long)(b->log != NULL ? log_bytes(b->log) : 0),
 	    store_memory(b->store), last_count(b->last),

@@ -17,9 +17,9 @@
 #include "bus/wire.h"
 
 enum {
-	SESSION_SUBS = 64,	/* subscriptions of one connection */
-	SESSION_WHEEL = 64,	/* slots of the heartbeat wheel */
-	SESSION_TICK = 32000	/* us a slot stands for */
+	SESSION_SUBS = 64,   /* subscriptions of one connection */
+	SESSION_WHEEL = 64,  /* slots of the heartbeat wheel */
+	SESSION_TICK = 32000 /* us a slot stands for */
 };
 
 struct sub;
@@ -35,31 +35,31 @@ struct counts {
 struct broker {
 	struct broker_options o;
 	struct front *front;
-	struct log *log;	/* NULL: --memory */
+	struct log *log; /* NULL: --memory */
 	struct store *store;
 	struct last *last;
 	struct dispatch *dispatch;
 	struct channels *channels;
 	struct tap *tap;
-	struct durable *durables;	/* durable cursors */
+	struct durable *durables; /* durable cursors */
 	struct fetch *wheel[SESSION_WHEEL];
-	int64_t wheel_at;	/* tick up to which the wheel has turned */
-	size_t parked;		/* fetches in the wheel */
-	struct publish *ahead;	/* frames waiting for an earlier one */
+	int64_t wheel_at;      /* tick up to which the wheel has turned */
+	size_t parked;	       /* fetches in the wheel */
+	struct publish *ahead; /* frames waiting for an earlier one */
 	size_t ahead_bytes;
-	uint32_t run;		/* the log that is appended to */
-	uint64_t next;		/* number of the next event in it */
-	int64_t rt;		/* last receive time given */
-	size_t queued;		/* items the log has */
-	int failing;		/* errno of a failed write not yet over */
-	int fatal;		/* the store is lost: leave */
+	uint32_t run;  /* the log that is appended to */
+	uint64_t next; /* number of the next event in it */
+	int64_t rt;    /* last receive time given */
+	size_t queued; /* items the log has */
+	int failing;   /* errno of a failed write not yet over */
+	int fatal;     /* the store is lost: leave */
 	uint32_t frame_mark;
-	struct summary summary;	/* of the frame being taken */
+	struct summary summary; /* of the frame being taken */
 	int64_t started, checkpoint_at, second_at;
-	uint64_t checkpoint_bytes;	/* bytes stored since the last one */
-	int checkpoint_out, drop_out;	/* such an item is with the log */
-	struct counts counts, second;	/* .second: as a second ago */
-	uint64_t rate_in, rate_out;	/* events, the last whole second */
+	uint64_t checkpoint_bytes;    /* bytes stored since the last one */
+	int checkpoint_out, drop_out; /* such an item is with the log */
+	struct counts counts, second; /* .second: as a second ago */
+	uint64_t rate_in, rate_out;   /* events, the last whole second */
 };
 
 struct session {
@@ -67,19 +67,19 @@ struct session {
 	struct front_conn *conn;
 	struct sub *subs;
 	size_t nsubs;
-	struct publish *publishes;	/* of this connection, unanswered */
+	struct publish *publishes; /* of this connection, unanswered */
 	struct commit *commits;
 };
 
 /* Answers: each completes one request. */
-void session_answer(struct broker *b, const struct front_route *route,
-    struct buf *header);
+void session_answer(
+    struct broker *b, const struct front_route *route, struct buf *header);
 void session_error(struct broker *b, const struct front_route *route,
     const char *error, const char *why);
 
 /* The filters of a request.  NULL, or what is wrong with them. */
-const char *session_filters(struct topic_set *set,
-    const struct json_value *filters);
+const char *
+session_filters(struct topic_set *set, const struct json_value *filters);
 
 /* Bytes of lines the answer to a request may have. */
 size_t session_max(const struct wire_request *r);
@@ -88,8 +88,8 @@ size_t session_max(const struct wire_request *r);
  * The topic of a stored line, which was checked when it came; space has
  * TOPIC_MAX + 1 bytes.  NULL if the line is damaged.
  */
-const char *session_topic(const char *line, size_t n, char *space,
-    size_t *topic_n);
+const char *
+session_topic(const char *line, size_t n, char *space, size_t *topic_n);
 
 /* publish.c */
 void publish_request(struct session *s, const struct front_route *route,
@@ -123,8 +123,8 @@ void query_hello(struct session *s, const struct front_route *route,
     const struct wire_request *r);
 
 /* Places and cursors of this broker's logs. */
-void session_cursor(const struct broker *b, struct log_place place,
-    struct wire_cursor *cursor);
+void session_cursor(
+    const struct broker *b, struct log_place place, struct wire_cursor *cursor);
 int session_place(const struct broker *b, const struct wire_cursor *cursor,
     struct log_place *place);
 struct log_place session_begin(const struct broker *b);

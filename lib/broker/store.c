@@ -10,17 +10,17 @@ struct store {
 	struct log *log;
 	struct last *last;
 	size_t memory, held;
-	struct store_frame **ring;	/* power of two of slots */
+	struct store_frame **ring; /* power of two of slots */
 	size_t slots, first, count;
-	struct log_run own;	/* the log of a broker without a store */
+	struct log_run own; /* the log of a broker without a store */
 };
 
 struct store_frame *
 store_frame_new(uint32_t events)
 {
-	struct store_frame *frame = xmalloc(sizeof *frame +
-	    events * sizeof(struct last_topic *) +
-	    ((size_t)events + 1) * sizeof(uint32_t));
+	struct store_frame *frame =
+	    xmalloc(sizeof *frame + events * sizeof(struct last_topic *) +
+		((size_t)events + 1) * sizeof(uint32_t));
 
 	memset(frame, 0, sizeof *frame);
 	frame->events = events;
@@ -204,8 +204,8 @@ find_held(const struct store *s, struct log_place place)
 		else
 			high = mid;
 	}
-	return n < held(s, low)->f.head.n + held(s, low)->events ? (long)low :
-								   -1;
+	return n < held(s, low)->f.head.n + held(s, low)->events ? (long)low
+								 : -1;
 }
 
 static int

@@ -18,13 +18,13 @@ struct publish;
 
 /* A frame in memory, with the topic and the offset of each line. */
 struct store_frame {
-	struct log_frame f;	/* first: what the log takes and gives back */
+	struct log_frame f; /* first: what the log takes and gives back */
 	uint32_t run;
 	uint32_t events;
-	struct last_topic **topic;	/* NULL entry: topic has no entry */
-	uint32_t *at;		/* events + 1 offsets into head.lines */
-	uint8_t *summary;	/* what head.summary points to */
-	struct publish *owner;	/* the request to answer, publish.c's */
+	struct last_topic **topic; /* NULL entry: topic has no entry */
+	uint32_t *at;		   /* events + 1 offsets into head.lines */
+	uint8_t *summary;	   /* what head.summary points to */
+	struct publish *owner;	   /* the request to answer, publish.c's */
 };
 
 /*
@@ -39,7 +39,7 @@ void store_frame_free(struct store_frame *frame);
  */
 void store_frame_summary(struct store_frame *frame, struct summary *summary);
 
-enum { STORE_RUN_NONE = -1 };	/* run of a place that is in no log */
+enum { STORE_RUN_NONE = -1 }; /* run of a place that is in no log */
 
 struct store;
 
@@ -49,8 +49,8 @@ struct store;
  * is, and a line that leaves memory is kept in last if it is still its
  * topic's newest.  log and last are borrowed.
  */
-struct store *store_new(struct log *log, const char *name, size_t memory,
-    struct last *last);
+struct store *
+store_new(struct log *log, const char *name, size_t memory, struct last *last);
 void store_free(struct store *s);
 
 /* store_runs(s), store_run(s, i) - The logs, oldest first (log.h). */
@@ -103,14 +103,13 @@ int store_seek(struct store *s, int64_t rt, struct log_place *place);
  * store_kept(s, topic, b) - Append the kept line of a topic whose newest
  * event is not stored any more.  1, 0 if there is none, -1 with errno.
  */
-int store_kept(struct store *s, const struct last_topic *topic,
-    struct buf *b);
+int store_kept(struct store *s, const struct last_topic *topic, struct buf *b);
 
 /* store_memory(s) - Bytes of frames held in memory. */
 size_t store_memory(const struct store *s);
 
 /* store_find_line(head, n, len) - Line of event n in a frame, without LF. */
-const char *store_find_line(const struct frame_head *head, uint64_t n,
-    size_t *len);
+const char *
+store_find_line(const struct frame_head *head, uint64_t n, size_t *len);
 
 #endif

@@ -12,14 +12,14 @@
 #include "event/event.h"
 
 enum {
-	LEASE = 10 * DATE_SECOND,	/* a silent holder loses a cursor */
-	SCAN_MAX = 16 * 1024 * 1024	/* bytes looked through for an answer */
+	LEASE = 10 * DATE_SECOND,   /* a silent holder loses a cursor */
+	SCAN_MAX = 16 * 1024 * 1024 /* bytes looked through for an answer */
 };
 
 /* A fetch that is not answered yet. */
 struct fetch {
-	struct fetch *next;		/* of the same subscription */
-	struct fetch *after, **self;	/* in the wheel */
+	struct fetch *next;	     /* of the same subscription */
+	struct fetch *after, **self; /* in the wheel */
 	struct sub *sub;
 	struct front_route route;
 	size_t max;
@@ -32,8 +32,8 @@ struct durable {
 	struct durable *next;
 	char name[WIRE_NAME_MAX + 1];
 	struct wire_cursor cursor;
-	struct sub *holder;		/* of the lease */
-	int64_t leased;			/* holder's last sign of life */
+	struct sub *holder; /* of the lease */
+	int64_t leased;	    /* holder's last sign of life */
 };
 
 /* Lines from … to (offsets) of the frame being dispatched. */
@@ -42,19 +42,19 @@ struct range {
 };
 
 struct sub {
-	struct dispatch_sub d;	/* first: dispatch knows this part */
-	struct sub *next;	/* of the same session */
+	struct dispatch_sub d; /* first: dispatch knows this part */
+	struct sub *next;      /* of the same session */
 	struct session *session;
-	int64_t k;		/* 0: for one answer only */
+	int64_t k; /* 0: for one answer only */
 	struct log_place at, until;
 	int has_until, meta, all;
-	int live;		/* all up to now is passed, none pending */
+	int live; /* all up to now is passed, none pending */
 	uint64_t part;
 	struct fetch *first, **last;
 	struct durable *durable;
-	struct range *ranges;	/* of the frame in hand, for this sub */
+	struct range *ranges; /* of the frame in hand, for this sub */
 	size_t nranges, ranges_cap;
-	struct sub *woken;	/* next one the frame in hand goes to */
+	struct sub *woken; /* next one the frame in hand goes to */
 };
 
 static int
@@ -303,8 +303,8 @@ take_lines(struct sub *sub, const struct store_view *v, struct answer *a,
 	const char *end = h->lines + h->len, *p, *lf;
 	size_t n;
 
-	p = v->memory != NULL ? h->lines + v->memory->at[i] :
-				store_find_line(h, h->n + i, &n);
+	p = v->memory != NULL ? h->lines + v->memory->at[i]
+			      : store_find_line(h, h->n + i, &n);
 	for (; i < h->events; i++, p = lf + 1, sub->at.n++) {
 		if (sub->has_until && place_reached(sub->at, sub->until))
 			return 0;
@@ -358,8 +358,8 @@ take_frame(struct sub *sub, const struct store_view *v, struct answer *a,
 
 /* Frames of one log.  1: at its end, 0: the answer is full, -1: errno. */
 static int
-take_frames(struct sub *sub, struct answer *a, const struct room *room,
-    size_t *scanned)
+take_frames(
+    struct sub *sub, struct answer *a, const struct room *room, size_t *scanned)
 {
 	struct store_view v;
 	int more = store_view(&v, sub->session->b->store, sub->at);
@@ -523,8 +523,7 @@ serve_live(struct sub *sub, const struct store_frame *frame)
 		serve_ranges(sub, frame);
 	} else {
 		sub->live = 0;
-		sub->at = (struct log_place){ frame->run,
-			frame->f.head.n - 1 };
+		sub->at = (struct log_place){ frame->run, frame->f.head.n - 1 };
 	}
 	sub->nranges = 0;
 	pump(sub);
@@ -549,8 +548,9 @@ subscribe_frame(struct broker *b, const struct store_frame *frame)
 		} else {
 			char space[TOPIC_MAX + 1];
 			size_t n;
-			const char *topic = session_topic(h->lines + frame->at[i],
-			    frame->at[i + 1] - frame->at[i] - 1, space, &n);
+			const char *topic =
+			    session_topic(h->lines + frame->at[i],
+				frame->at[i + 1] - frame->at[i] - 1, space, &n);
 
 			m = dispatch_match(b->dispatch, topic, n, &once);
 			once->generation = 0;
@@ -598,7 +598,8 @@ session_filters(struct topic_set *set, const struct json_value *filters)
 		}
 		buf_clear(&text);
 		json_text(&value, &text);
-		why = topic_set_add(set, text.p != NULL ? text.p : "", text.len);
+		why =
+		    topic_set_add(set, text.p != NULL ? text.p : "", text.len);
 	}
 	buf_fini(&text);
 	return why != NULL ? why : topic_set_check(set);
@@ -642,8 +643,8 @@ put_cursor(struct broker *b, struct durable *d, struct log_cursor *item)
 
 /* A commit that waits for the log. */
 struct commit {
-	struct log_cursor item;		/* first */
-	struct commit *next, **self;	/* in its session's list */
+	struct log_cursor item;	     /* first */
+	struct commit *next, **self; /* in its session's list */
 	struct session *session;
 	struct front_route route;
 };
@@ -676,8 +677,8 @@ subscribe_committed(struct broker *b, struct log_cursor *item)
 		if (c->next != NULL)
 			c->next->self = c->self;
 		if (item->item.error != 0) {
-			session_error(b, &c->route, "full",
-			    strerror(item->item.error));
+			session_error(
+			    b, &c->route, "full", strerror(item->item.error));
 		} else {
 			buf_adds(&h, "{\"ok\":true}");
 			session_answer(b, &c->route, &h);
@@ -785,8 +786,9 @@ sub_open(struct session *s, const struct wire_request *r, const char **error,
 	sub->meta = r->meta;
 	sub->last = &sub->first;
 	*error = "bad";
-	*why = s->nsubs >= SESSION_SUBS ? "too many subscriptions" :
-					  session_filters(&sub->d.set, &r->filters);
+	*why = s->nsubs >= SESSION_SUBS
+	    ? "too many subscriptions"
+	    : session_filters(&sub->d.set, &r->filters);
 	if (*why == NULL)
 		*error = find_start(sub, r, why);
 	if (*error != NULL) {
@@ -858,8 +860,8 @@ commit_place(struct session *s, const struct front_route *route,
 	struct log_place place;
 
 	if (session_place(b, &r->cursor, &place) != 0) {
-		session_error(b, route, "bad",
-		    "cursor: ahead of this broker's log");
+		session_error(
+		    b, route, "bad", "cursor: ahead of this broker's log");
 		return;
 	}
 	if (d != NULL && d->holder != NULL && d->holder->session != s &&
@@ -875,8 +877,8 @@ commit_place(struct session *s, const struct front_route *route,
 }
 
 static void
-commit_delete(struct session *s, const struct front_route *route,
-    const char *name)
+commit_delete(
+    struct session *s, const struct front_route *route, const char *name)
 {
 	struct broker *b = s->b;
 	struct durable *d = durable_find(b, name);
@@ -992,8 +994,8 @@ lag(const struct broker *b, struct log_place at)
 	size_t run;
 
 	for (run = at.run; run < store_runs(b->store); run++)
-		events += store_run(b->store, run)->end -
-		    (run == at.run ? at.n : 0);
+		events +=
+		    store_run(b->store, run)->end - (run == at.run ? at.n : 0);
 	return events;
 }
 
@@ -1011,8 +1013,8 @@ subscribe_stat(const struct broker *b, struct buf *out)
 			buf_adds(out, ",\"lag\":");
 			buf_addu(out, lag(b, at));
 		}
-		buf_addf(out, ",\"held\":%s}",
-		    d->holder != NULL ? "true" : "false");
+		buf_addf(
+		    out, ",\"held\":%s}", d->holder != NULL ? "true" : "false");
 	}
 }
 

@@ -1,0 +1,204 @@
+/*
+ * sg-broker - Takes events from publishers, keeps them, and hands them to
+ * those who ask, until TERM.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "base/app.h"
+#include "base/date.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "broker/broker.h"
+#include "bus/wire.h"
+#include "event/event.h"
+
+static struct {
+	struct opt_list listen;
+	const char *dir, *name, *tap;
+	int memory, insecure;
+	int64_t ready_fd;
+	int64_t retain_age, retain_size, segment;
+	int64_t max_line, last_topics, memory_size;
+	int64_t connections, address, requests, write_time;
+} o = {
+	.name = "broker",
+	.ready_fd = -1,
+	.retain_age = (int64_t)7 * 86400 * DATE_SECOND,
+	.retain_size = -1,
+	.segment = 256 * 1024 * 1024,
+	.max_line = EVENT_LINE_MAX,
+	.last_topics = 1000000,
+	.memory_size = 64 * 1024 * 1024,
+	.connections = 16384,
+	.requests = 64,
+	.write_time = 10 * DATE_SECOND,
+};
+
+static const struct opt options[] = {
+	{ 'l', "listen", OPT_LIST, "URL",
+	    "ipc:///path or tcp://host:port; repeatable", &o.listen, NULL,
+	    NULL },
+	{ 'd', "dir", OPT_STRING, "DIR", "the store", &o.dir, NULL, NULL },
+	{ 0, "memory", OPT_FLAG, NULL, "keep nothing on disk", &o.memory, NULL,
+	    NULL },
+	{ 0, "name", OPT_STRING, "NAME", "name of this broker (broker)",
+	    &o.name, NULL, NULL },
+	{ 0, "retain-age", OPT_DURATION, "DUR",
+	    "drop events older than this (7d)", &o.retain_age, NULL, NULL },
+	{ 0, "retain-size", OPT_SIZE, "SIZE",
+	    "bytes of the store (a tenth of the disk)", &o.retain_size, NULL,
+	    NULL },
+	{ 0, "segment-size", OPT_SIZE, "SIZE",
+	    "bytes that are dropped at a time (256M)", &o.segment, NULL, NULL },
+	{ 0, "memory-size", OPT_SIZE, "SIZE",
+	    "newest events held in memory (64M)", &o.memory_size, NULL, NULL },
+	{ 0, "max-line", OPT_SIZE, "SIZE", "longest event line (1M)",
+	    &o.max_line, NULL, NULL },
+	{ 0, "last-topics", OPT_INT, "N", "topics with a last value (1000000)",
+	    &o.last_topics, NULL, NULL },
+	{ 0, "max-connections", OPT_INT, "N", "connections in all (16384)",
+	    &o.connections, NULL, NULL },
+	{ 0, "max-address", OPT_INT, "N",
+	    "connections of one address (0: no limit)", &o.address, NULL,
+	    NULL },
+	{ 0, "max-requests", OPT_INT, "N",
+	    "unanswered requests of a connection (64)", &o.requests, NULL,
+	    NULL },
+	{ 0, "write-timeout", OPT_DURATION, "DUR",
+	    "cut off who does not read for so long (10s)", &o.write_time, NULL,
+	    NULL },
+	{ 0, "tap", OPT_STRING, "URL", "lossy copy of all events, nng PUB",
+	    &o.tap, NULL, NULL },
+	{ 0, "insecure", OPT_FLAG, NULL,
+	    "listen on more than ipc without authentication", &o.insecure, NULL,
+	    NULL },
+	{ 0, "ready-fd", OPT_INT, "N", "write a line there once listening",
+	    &o.ready_fd, NULL, NULL },
+	{ 0 }
+};
+
+static const struct opt_command command = { "sg-broker",
+	"keep events and hand them to subscribers", NULL, options,
+	{ "sg-broker &",
+	    "sg-broker -l tcp://0.0.0.0:7788 -d /var/lib/sg/a --insecure",
+	    NULL } };
+
+static int64_t
+tenth_of_disk(const char *dir)
+{
+	struct statvfs fs;
+
+	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
+		die(EXIT_CANTCREATE, "%s: %s", dir, strerror(errno));
+	if (statvfs(dir, &fs) != 0)
+		return 0;
+	return (int64_t)fs.f_frsize * (int64_t)fs.f_blocks / 10;
+}
+
+static void
+need_security(const char *url)
+{
+	if (front_local(url))
+		return;
+	if (!o.insecure)
+		die(EXIT_CONFIG,
+		    "%s: anybody could publish there: give --insecure to "
+		    "listen without authentication",
+		    url);
+	warn("%s: no authentication (--insecure): who reaches it may "
+	     "publish and read everything",
+	    url);
+}
+
+static void
+check_options(void)
+{
+	static const char *standard[1];
+	size_t i;
+
+	if (!wire_name_check(o.name, strlen(o.name)) ||
+	    strchr(o.name, '/') != NULL)
+		opt_usage("--name: \"%s\" is no valid name", o.name);
+	if (o.memory && o.dir != NULL)
+		opt_usage("--memory and --dir exclude each other");
+	if (o.max_line < 64 || o.max_line > EVENT_LINE_MAX)
+		opt_usage("--max-line: must be from 64 to %d", EVENT_LINE_MAX);
+	if (o.last_topics > BROKER_TOPICS_MAX)
+		opt_usage("--last-topics: at most %d", BROKER_TOPICS_MAX);
+	if (o.listen.n == 0) {
+		standard[0] = app_default_broker();
+		o.listen = (struct opt_list){ standard, 1 };
+	}
+	for (i = 0; i < o.listen.n; i++)
+		need_security(o.listen.v[i]);
+	if (o.tap != NULL)
+		need_security(o.tap);
+}
+
+static struct broker *
+start(void)
+{
+	static char dir[4096];
+	const char *why = NULL;
+	struct broker *b;
+	int status;
+
+	if (o.memory)
+		warn("--memory: events are lost when the broker ends");
+	else if (o.dir == NULL && app_state_dir(dir, sizeof dir, "broker") != 0)
+		die(EXIT_CANTCREATE, "%s: cannot create", dir);
+	if (!o.memory && o.dir == NULL)
+		o.dir = dir;
+	if (o.retain_size < 0)
+		o.retain_size = o.memory ? 0 : tenth_of_disk(o.dir);
+	const struct broker_options b_options = { .name = o.name,
+		.dir = o.dir,
+		.tap = o.tap,
+		.segment = o.segment,
+		.retain_age = o.retain_age,
+		.retain_size = o.retain_size,
+		.max_line = o.max_line,
+		.last_topics = o.last_topics,
+		.memory = o.memory_size,
+		.limits = { .message = WIRE_MESSAGE_MAX,
+		    .connections = (int)o.connections,
+		    .address = (int)o.address,
+		    .requests = (int)o.requests,
+		    .memory = 16 * 1024 * 1024,
+		    .greeting = 5 * DATE_SECOND,
+		    .message_time = 10 * DATE_SECOND,
+		    .write_time = o.write_time } };
+	b = broker_new(&b_options, &status, &why);
+	if (b == NULL)
+		die(status, "%s: %s", o.memory ? "start" : o.dir, why);
+	return b;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *why;
+	struct broker *b;
+	size_t i;
+	int status;
+
+	opt_parse(&command, argc, argv);
+	check_options();
+	app_signals();
+	b = start();
+	for (i = 0; i < o.listen.n; i++) {
+		if (broker_listen(b, o.listen.v[i], &why) != 0)
+			die(EXIT_CANTCREATE, "%s: %s", o.listen.v[i], why);
+		note("listening on %s", broker_url(b, i));
+	}
+	if (o.tap != NULL)
+		note("tap on %s", broker_tap_url(b));
+	app_ready((int)o.ready_fd);
+	status = broker_run(b);
+	broker_free(b);
+	return status;
+}
