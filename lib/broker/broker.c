@@ -139,6 +139,8 @@ closed(struct front_conn *conn)
 static void
 write_failed(struct broker *b, int code)
 {
+	if (code == 0)
+		return;
 	if (code == ENOSPC || code == EDQUOT || code == EFBIG) {
 		if (!b->failing)
 			error("store: %s; refusing events", strerror(code));
@@ -163,29 +165,47 @@ rows_free(struct log_rows *rows)
 	free(rows);
 }
 
+/* Rows that could not be written are written with the next checkpoint. */
+static void
+checkpoint_done(struct broker *b, struct log_item *item)
+{
+	struct log_rows *rows = (struct log_rows *)(void *)item;
+	struct last_topic *t;
+	size_t i;
+
+	b->checkpoint_out = 0;
+	for (i = 0; item->error != 0 && i < rows->n; i++) {
+		t = last_topic(
+		    b->last, rows->row[i].topic, rows->row[i].topic_len);
+		last_set(b->last, t, t->run, t->n);
+	}
+	rows_free(rows);
+}
+
 static void
 item_done(struct broker *b, struct log_item *item)
 {
 	b->queued--;
-	if (item->error != 0)
-		write_failed(b, item->error);
 	switch (item->kind) {
 	case LOG_FRAME:
+		write_failed(b, item->error);
 		publish_done(
 		    b, (struct store_frame *)(void *)item, item->error);
 		break;
 	case LOG_CURSOR:
+		write_failed(b, item->error);
 		subscribe_committed(b, (struct log_cursor *)(void *)item);
 		break;
-	case LOG_BYE: free(item); break;
-	case LOG_LAST:
-		b->checkpoint_out = 0;
-		rows_free((struct log_rows *)(void *)item);
+	case LOG_BYE:
+		write_failed(b, item->error);
+		free(item);
 		break;
+	case LOG_LAST: checkpoint_done(b, item); break;
 	case LOG_DROP:
 		b->drop_out = 0;
 		rows_free((struct log_rows *)(void *)item);
 		break;
+	case LOG_ROLL: break;
 	}
 	if (b->queued == 0 && b->failing && !b->fatal) {
 		b->next = store_now(b->store).n + 1;

@@ -325,20 +325,17 @@ settle(struct broker *b, struct channel *c)
 {
 	struct publish *p;
 
-	while ((p = c->waiting) != NULL && p->after <= c->durable) {
+	while ((p = c->waiting) != NULL && p->upto <= c->durable) {
 		c->waiting = p->next;
-		if (c->durable < p->upto)
-			c->durable = p->upto;
 		acknowledge(b, p);
 	}
 }
 
 static void
-wait_for_durable(struct broker *b, struct publish *p, uint64_t after)
+wait_for_durable(struct broker *b, struct publish *p)
 {
 	struct publish **at = &p->channel->waiting;
 
-	p->after = after;
 	while (*at != NULL)
 		at = &(*at)->next;
 	*at = p;
@@ -346,7 +343,10 @@ wait_for_durable(struct broker *b, struct publish *p, uint64_t after)
 	settle(b, p->channel);
 }
 
-/* The frame is whole: number it and hand it to the log. */
+/*
+ * Number the frame and hand it to the log.  One whose lines were all refused
+ * goes there too, for the channel's numbers.
+ */
 static void
 store_scanned(struct scan *s, struct blob *body, const char *lines)
 {
@@ -395,16 +395,7 @@ accept_lines(
 	}
 	if (p->channel != NULL)
 		p->channel->accepted = p->upto;
-	if (s.kept != 0) {
-		store_scanned(&s, body, lines);
-		return;
-	}
-	store_frame_free(s.frame);
-	blob_unref(body);
-	if (p->channel != NULL)
-		wait_for_durable(b, p, p->upto - s.numbers);
-	else
-		acknowledge(b, p);
+	store_scanned(&s, body, lines);
 }
 
 static void
@@ -432,7 +423,7 @@ take_ahead(struct broker *b, struct channel *c)
 		body = p->body;
 		p->body = NULL;
 		if (p->upto <= c->accepted)
-			wait_for_durable(b, p, p->upto);
+			wait_for_durable(b, p);
 		else
 			accept_lines(b, p, body, known);
 		blob_unref(body);
@@ -497,7 +488,7 @@ publish_in_channel(struct broker *b, struct publish *p, struct blob *body)
 	}
 	if (p->upto <= c->accepted) {
 		b->counts.repeated += p->upto - r->first + 1;
-		wait_for_durable(b, p, p->upto);
+		wait_for_durable(b, p);
 		return;
 	}
 	b->counts.repeated += c->accepted + 1 - r->first;
@@ -613,6 +604,10 @@ publish_done(struct broker *b, struct store_frame *frame, int error)
 	acknowledge(b, p);
 	if (c != NULL)
 		settle(b, c);
+	if (frame->events == 0) {
+		store_frame_free(frame);
+		return;
+	}
 	b->checkpoint_bytes += frame->f.head.len;
 	set_last(b, frame);
 	if (tap_busy(b->tap))

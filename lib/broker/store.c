@@ -211,11 +211,9 @@ find_held(const struct store *s, struct log_place place)
 static int
 stand_on_log(struct store_view *v, int found)
 {
-	if (found > 0) {
-		v->open = 1;
-		v->memory = NULL;
-		v->head = v->log.head;
-	}
+	v->open = found > 0;
+	v->memory = NULL;
+	v->head = v->log.head;
 	return found;
 }
 

@@ -79,7 +79,7 @@ struct store_view {
 /*
  * store_view(v, s, place) - Stand on the frame with event place.n + 1 of
  * log place.run: 1, 0 if that log has no such event (yet, or any more), -1
- * with errno.  store_view_next(v): the next frame of the log.  A view from
+ * with errno (EBADMSG: damaged, head.n and head.events say what).  store_view_next(v): the next frame of the log.  A view from
  * the log pins a transaction: store_view_end(v) before any wait.
  */
 int store_view(struct store_view *v, struct store *s, struct log_place place);

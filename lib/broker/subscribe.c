@@ -376,27 +376,24 @@ take_frames(
 	return more < 0 ? -1 : 1;
 }
 
-/* A record that cannot be read is passed over and said to be lost. */
+/* Events that cannot be read are passed over and said to be lost. */
 static void
-skip_damaged(struct sub *sub, const struct front_conn *conn)
+skip_damaged(struct sub *sub)
 {
 	struct broker *b = sub->session->b;
 	const struct log_run *run = store_run(b->store, sub->at.run);
 	struct store_view v;
-	uint64_t lost = 0;
+	uint64_t end = sub->at.n + 1, lost;
 
-	while (sub->at.n < run->end) {
-		sub->at.n++;
-		lost++;
-		if (store_view(&v, b->store, sub->at) >= 0) {
-			store_view_end(&v);
-			break;
-		}
-	}
+	if (store_view(&v, b->store, sub->at) >= 0)
+		store_view_end(&v);
+	else if (v.head.n + v.head.events > end)
+		end = v.head.n + v.head.events - 1;
+	lost = end - sub->at.n;
+	sub->at.n = end;
 	b->counts.damaged += lost;
-	error("%s: %llu events of log %s.%llu are damaged",
-	    front_conn_name(conn), (unsigned long long)lost, run->name,
-	    (unsigned long long)run->start);
+	error("log %s.%llu: %llu events are damaged", run->name,
+	    (unsigned long long)run->start, (unsigned long long)lost);
 	send_gone(sub, lost, "damaged in the store");
 }
 
@@ -433,7 +430,7 @@ serve_stored(struct sub *sub)
 	}
 	if (end < 0 && a.events == 0) {
 		answer_fini(&a);
-		skip_damaged(sub, sub->session->conn);
+		skip_damaged(sub);
 		return 1;
 	}
 	if (a.events == 0 && end != 0 &&
