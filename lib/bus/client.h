@@ -15,10 +15,11 @@
 struct client;
 
 /*
- * client_open(urls, retry, why) - urls is "URL[,URL…]".  Connects (and says
- * hello) within retry microseconds, trying the URLs in order.  NULL with
- * *why and errno (ETIMEDOUT: no broker; EPROTO: no broker of ours there;
- * EINVAL: bad URL).
+ * client_open(urls, retry, why) - urls is "URL[,URL…]", each ipc:///path or
+ * tcp://host:port.  Connects (and says hello) within retry microseconds,
+ * trying the URLs in order.  NULL with *why (valid until the next call) and
+ * errno (ETIMEDOUT: no broker; EPROTO: no broker of ours there; EACCES:
+ * denied; EINVAL: bad URL; EINTR: a signal).
  */
 struct client *client_open(const char *urls, int64_t retry,
     const char **why);
@@ -41,6 +42,14 @@ unsigned client_generation(const struct client *c);
  */
 int client_send(struct client *c, uint64_t tag, struct buf *msg);
 
+/*
+ * client_send_lines(c, tag, head, p, n) - As client_send with head and then
+ * p[0..n), which stays the caller's: for frames that are kept to be sent
+ * again.  Requests reach the broker in the order of these calls.
+ */
+int client_send_lines(struct client *c, uint64_t tag, struct buf *head,
+    const void *p, size_t n);
+
 enum client_result {
 	CLIENT_NONE,		/* nothing by the deadline */
 	CLIENT_REPLY,
@@ -55,23 +64,30 @@ struct client_event {
 };
 
 /*
- * client_fd(c) - Readable when client_next(c, …, 0) would give something.
+ * client_fd(c) - Readable when client_next(c, …, 0) would give something,
+ * provided that its last call gave CLIENT_NONE (so drain before polling).
  * client_next(c, event, deadline) - The next thing that happened, waiting
  * until deadline (date_mono time; 0: do not wait).  Redials and moves along
  * the URL list by itself.  0, or -1 with errno: EINTR a signal, EPROTO the
- * peer is not a broker, ETIMEDOUT no broker could be reached for `retry`
- * microseconds (client_retry()).
+ * peer is not a broker, EACCES it does not want us, ETIMEDOUT no broker
+ * could be reached for `retry` microseconds (client_retry()); client_why()
+ * says more.  After that the next call begins anew.
  */
 int client_fd(const struct client *c);
 int client_next(struct client *c, struct client_event *event,
     int64_t deadline);
+
+/* client_why(c) - Reason of the last failure, valid until the next call. */
+const char *client_why(const struct client *c);
 
 /* client_retry(c, retry) - From now on give up after so many us. */
 void client_retry(struct client *c, int64_t retry);
 
 /*
  * client_call(c, msg, event, deadline) - One request and its reply, nothing
- * else in flight.  0 with event->reply, or -1 with errno.
+ * else in flight; sent again if its connection is lost, so only for requests
+ * that may be repeated.  0 with event->reply, or -1 with errno (ETIMEDOUT:
+ * deadline passed, and a late reply is dropped).
  */
 int client_call(struct client *c, struct buf *msg, struct client_event *event,
     int64_t deadline);

@@ -1,0 +1,1052 @@
+#include "bus/client.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/req.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/app.h"
+#include "base/date.h"
+#include "base/die.h"
+
+enum {
+	REDIAL_MIN = 50000,	      /* us: first pause */
+	REDIAL_MAX = 5 * DATE_SECOND, /* longest pause */
+	HEALTHY = 10 * DATE_SECOND,   /* a connection this old resets it */
+	PROBE_TIME = 3 * DATE_SECOND, /* for the peer to accept */
+	HELLO_TIME = 5 * DATE_SECOND, /* for its greeting and hello */
+	URL_MAX = 256,
+	SP_HEADER = 64 /* request id and slack */
+};
+
+/* One request in flight, or idle and waiting for the next. */
+struct request {
+	struct client *c;
+	nng_ctx ctx;
+	nng_aio *send, *recv;
+	uint64_t tag;
+	int busy, has_ctx, dropped;
+	struct request *next; /* in the queue of answered ones */
+};
+
+/*
+ * What the library's threads and the connector share is under the lock; the
+ * rest belongs to the caller's thread.
+ */
+struct client {
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	nng_socket sock;
+	int has_sock, has_pipe, up, lost;
+	int pipe;
+	struct request *done, **done_tail;
+	int armed, rung;      /* the caller waits; wake_fd is set */
+	int answered;	      /* hello */
+	int finished, result; /* of the connector; 0 or an errno */
+	int stop;	      /* the connector shall end */
+	char why[URL_MAX + 128];
+
+	int wake_fd, stop_fd;
+	pthread_t connector;
+	int connecting, connected;
+	char **url;
+	size_t nurl, at, current;
+	int64_t retry, pause, since;
+	char name[WIRE_NAME_MAX + 1]; /* from hello */
+	char broker[WIRE_NAME_MAX + 1];
+	unsigned generation;
+	struct request **request;
+	size_t nrequest, busy;
+	nng_msg *held; /* of the reply last given */
+	const char *last_why;
+	char last_text[URL_MAX + 128];
+};
+
+/* Under the lock: end the caller's wait, if it waits. */
+static void
+wake(struct client *c)
+{
+	const uint64_t one = 1;
+	ssize_t wrote;
+
+	if (!c->armed)
+		return;
+	c->armed = 0;
+	c->rung = 1;
+	wrote = write(c->wake_fd, &one, sizeof one);
+	(void)wrote;
+}
+
+/* A reply has come, or its connection is gone. */
+static void
+on_answer(void *arg)
+{
+	struct request *r = arg;
+	struct client *c = r->c;
+
+	pthread_mutex_lock(&c->lock);
+	r->next = NULL;
+	*c->done_tail = r;
+	c->done_tail = &r->next;
+	wake(c);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/*
+ * A socket lives for one connection: a second pipe would take requests that
+ * were meant for the first.
+ */
+static void
+on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+	struct client *c = arg;
+	int id = nng_socket_id(nng_pipe_socket(pipe));
+	int refuse = 0;
+
+	pthread_mutex_lock(&c->lock);
+	if (event == NNG_PIPE_EV_ADD_PRE) {
+		refuse =
+		    !c->has_sock || c->has_pipe || id != nng_socket_id(c->sock);
+		if (!refuse) {
+			c->pipe = nng_pipe_id(pipe);
+			c->has_pipe = 1;
+		}
+	} else if (c->has_pipe && nng_pipe_id(pipe) == c->pipe) {
+		if (event == NNG_PIPE_EV_ADD_POST) {
+			c->up = 1;
+		} else {
+			c->lost = 1;
+			wake(c);
+		}
+		pthread_cond_broadcast(&c->change);
+	}
+	pthread_mutex_unlock(&c->lock);
+	if (refuse)
+		nng_pipe_close(pipe);
+}
+
+/* Wait under the lock until a change or the deadline: 0 or ETIMEDOUT. */
+static int
+await_change(struct client *c, int64_t deadline)
+{
+	struct timespec at = { .tv_sec = deadline / DATE_SECOND,
+		.tv_nsec = deadline % DATE_SECOND * 1000 };
+
+	return pthread_cond_timedwait(&c->change, &c->lock, &at);
+}
+
+/* Sleep; 1 if the connector shall end. */
+static int
+pause_until(struct client *c, int64_t deadline)
+{
+	int stop;
+
+	pthread_mutex_lock(&c->lock);
+	while (!c->stop && date_mono() < deadline)
+		await_change(c, deadline);
+	stop = c->stop;
+	pthread_mutex_unlock(&c->lock);
+	return stop;
+}
+
+/* A non-blocking connect brought to its end: 0, or an errno. */
+static int
+finish_connect(struct client *c, int fd)
+{
+	struct pollfd fds[2] = {
+		{ .fd = fd, .events = POLLOUT },
+		{ .fd = c->stop_fd, .events = POLLIN },
+	};
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	if (poll(fds, 2, PROBE_TIME / 1000) <= 0)
+		return ETIMEDOUT;
+	if (fds[1].revents != 0)
+		return ECANCELED;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
+		return errno;
+	return error;
+}
+
+static int
+try_connect(struct client *c, const struct sockaddr *to, socklen_t len)
+{
+	int fd, error = 0;
+
+	fd = socket(
+	    to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return errno;
+	if (connect(fd, to, len) < 0)
+		error = errno == EINPROGRESS ? finish_connect(c, fd) : errno;
+	close(fd);
+	return error;
+}
+
+static int
+probe_ipc(struct client *c, const char *path)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+
+	if (strlen(path) >= sizeof to.sun_path)
+		return ENAMETOOLONG;
+	memcpy(to.sun_path, path, strlen(path));
+	return try_connect(c, (const struct sockaddr *)&to, sizeof to);
+}
+
+/* Split "host:port" or "[host]:port"; -1 if it is neither. */
+static int
+split_host(const char *s, char *host, size_t n, const char **port)
+{
+	const char *colon = strrchr(s, ':');
+	size_t len;
+
+	if (colon == NULL || colon == s || colon[1] == '\0')
+		return -1;
+	len = (size_t)(colon - s);
+	if (s[0] == '[') {
+		if (s[len - 1] != ']' || len < 3)
+			return -1;
+		s++;
+		len -= 2;
+	}
+	if (len >= n)
+		return -1;
+	memcpy(host, s, len);
+	host[len] = '\0';
+	*port = colon + 1;
+	return 0;
+}
+
+/* The numeric URL of an address. */
+static void
+number_url(char *out, size_t n, const struct addrinfo *a)
+{
+	char host[128], port[16];
+
+	if (getnameinfo(a->ai_addr, a->ai_addrlen, host, sizeof host, port,
+		sizeof port, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		*out = '\0';
+	else if (a->ai_family == AF_INET6)
+		snprintf(out, n, "tcp://[%s]:%s", host, port);
+	else
+		snprintf(out, n, "tcp://%s:%s", host, port);
+}
+
+/* Try a name's addresses in turn; out is the URL of the one that answers. */
+static int
+probe_tcp(struct client *c, const char *where, char *out, size_t n)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list, *a;
+	char host[URL_MAX];
+	const char *port;
+	int error = EHOSTUNREACH;
+
+	if (split_host(where, host, sizeof host, &port) < 0 ||
+	    getaddrinfo(host, port, &hints, &list) != 0)
+		return EHOSTUNREACH;
+	for (a = list; a != NULL; a = a->ai_next) {
+		error = try_connect(c, a->ai_addr, a->ai_addrlen);
+		if (error == 0)
+			break;
+	}
+	if (a != NULL)
+		number_url(out, n, a);
+	freeaddrinfo(list);
+	return error;
+}
+
+/*
+ * The library dials in the background without saying why it fails, and in the
+ * foreground without a limit: so see first that somebody accepts.
+ */
+static int
+probe(struct client *c, const char *url, char *out, size_t n)
+{
+	if (strncmp(url, "ipc://", 6) == 0) {
+		snprintf(out, n, "%s", url);
+		return probe_ipc(c, url + 6);
+	}
+	return probe_tcp(c, url + 6, out, n);
+}
+
+static const char *
+check_url(const char *url)
+{
+	char host[URL_MAX];
+	const char *port;
+
+	if (strlen(url) >= URL_MAX)
+		return "URL too long";
+	if (strncmp(url, "ipc:///", 7) == 0)
+		return NULL;
+	if (strncmp(url, "tcp://", 6) != 0)
+		return "neither ipc:///path nor tcp://host:port";
+	if (split_host(url + 6, host, sizeof host, &port) < 0)
+		return "no host:port";
+	return NULL;
+}
+
+/* Drop the connector's socket, which no request uses (any more). */
+static void
+drop_socket(struct client *c)
+{
+	nng_socket sock = c->sock;
+	int has;
+
+	pthread_mutex_lock(&c->lock);
+	has = c->has_sock;
+	c->has_sock = 0;
+	c->has_pipe = c->up = c->lost = 0;
+	pthread_mutex_unlock(&c->lock);
+	if (has)
+		nng_close(sock);
+}
+
+/* A new socket that has begun to dial: 0 or an NNG error. */
+static int
+dial(struct client *c, const char *url)
+{
+	const nng_duration never = 3600 * 1000;
+	nng_socket sock;
+	int rv;
+
+	rv = nng_req0_open(&sock);
+	if (rv != 0)
+		return rv;
+	pthread_mutex_lock(&c->lock);
+	c->sock = sock;
+	c->has_sock = 1;
+	pthread_mutex_unlock(&c->lock);
+	if ((rv = nng_socket_set_ms(sock, NNG_OPT_REQ_RESENDTIME, -1)) ||
+	    (rv = nng_socket_set_size(
+		 sock, NNG_OPT_RECVMAXSZ, WIRE_MESSAGE_MAX + SP_HEADER)) ||
+	    (rv = nng_socket_set_ms(sock, NNG_OPT_RECONNMINT, never)) ||
+	    (rv = nng_socket_set_ms(sock, NNG_OPT_RECONNMAXT, never)) ||
+	    (rv = nng_socket_set_ms(
+		 sock, NNG_OPT_SENDTIMEO, HELLO_TIME / 1000)) ||
+	    (rv = nng_pipe_notify(sock, NNG_PIPE_EV_ADD_PRE, on_pipe, c)) ||
+	    (rv = nng_pipe_notify(sock, NNG_PIPE_EV_ADD_POST, on_pipe, c)) ||
+	    (rv = nng_pipe_notify(sock, NNG_PIPE_EV_REM_POST, on_pipe, c)))
+		return rv;
+	return nng_dial(sock, url, NULL, NNG_FLAG_NONBLOCK);
+}
+
+/* Wait for the dialled connection: 0 or an errno. */
+static int
+await_pipe(struct client *c)
+{
+	int64_t deadline = date_mono() + HELLO_TIME;
+	int error = 0;
+
+	pthread_mutex_lock(&c->lock);
+	while (!c->up && !c->stop && !c->lost && error == 0)
+		error = await_change(c, deadline);
+	if (c->stop)
+		error = ECANCELED;
+	else if (c->lost)
+		error = ECONNRESET;
+	pthread_mutex_unlock(&c->lock);
+	return error;
+}
+
+/* The broker's answer to hello: 0 and its name, or an errno. */
+static int
+read_hello(struct client *c, const char *p, size_t n)
+{
+	struct wire_reply reply;
+	struct json_value name;
+	const char *why;
+
+	if (wire_reply_parse(&reply, p, n, &why) < 0)
+		return EPROTO;
+	if (!reply.ok && strcmp(reply.error, "denied") == 0)
+		return EACCES;
+	if (!reply.ok && strcmp(reply.error, "bad") != 0)
+		return EAGAIN;
+	if (!reply.ok || !json_get(&reply.header, "name", &name) ||
+	    name.kind != JSON_STRING || name.escaped ||
+	    !wire_name_check(name.p, name.n))
+		return EPROTO;
+	memcpy(c->name, name.p, name.n);
+	c->name[name.n] = '\0';
+	return 0;
+}
+
+static void
+on_hello(void *arg)
+{
+	struct client *c = arg;
+
+	pthread_mutex_lock(&c->lock);
+	c->answered = 1;
+	pthread_cond_broadcast(&c->change);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* Receive hello's answer unless the connector shall end: 0 or an errno. */
+static int
+receive_hello(struct client *c, nng_aio *aio)
+{
+	nng_msg *msg;
+	int error;
+
+	nng_aio_set_timeout(aio, HELLO_TIME / 1000);
+	c->answered = 0;
+	nng_recv_aio(c->sock, aio);
+	pthread_mutex_lock(&c->lock);
+	while (!c->answered && !c->stop)
+		pthread_cond_wait(&c->change, &c->lock);
+	pthread_mutex_unlock(&c->lock);
+	nng_aio_cancel(aio);
+	nng_aio_wait(aio);
+	error = nng_aio_result(aio);
+	if (error != 0)
+		return error == NNG_ECANCELED ? ECANCELED
+		    : error == NNG_ETIMEDOUT  ? ETIMEDOUT
+					      : ECONNRESET;
+	msg = nng_aio_get_msg(aio);
+	error = read_hello(c, nng_msg_body(msg), nng_msg_len(msg));
+	nng_msg_free(msg);
+	return error;
+}
+
+static int
+hello(struct client *c)
+{
+	struct buf b = { 0 };
+	nng_aio *aio;
+	int error;
+
+	wire_hello(&b);
+	error = nng_send(c->sock, b.p, b.len, 0);
+	buf_fini(&b);
+	if (error != 0 || nng_aio_alloc(&aio, on_hello, c) != 0)
+		return ECONNRESET;
+	error = receive_hello(c, aio);
+	nng_aio_free(aio);
+	return error;
+}
+
+/* One attempt at one URL: 0 or an errno. */
+static int
+attempt(struct client *c, const char *url)
+{
+	char numeric[URL_MAX + 64];
+	int error = probe(c, url, numeric, sizeof numeric);
+
+	if (error != 0)
+		return error;
+	error = dial(c, numeric) == 0 ? 0 : EIO;
+	if (error == 0)
+		error = await_pipe(c);
+	if (error == 0)
+		error = hello(c);
+	if (error != 0)
+		drop_socket(c);
+	return error;
+}
+
+/* The next pause: decorrelated jitter between the bounds. */
+static int64_t
+next_pause(int64_t last)
+{
+	uint64_t random = 0;
+	int64_t most = last < REDIAL_MIN ? 3 * REDIAL_MIN : 3 * last;
+	ssize_t got;
+
+	got = getrandom(&random, sizeof random, GRND_NONBLOCK);
+	(void)got;
+	most = REDIAL_MIN + (int64_t)(random % (uint64_t)(most - REDIAL_MIN));
+	return most < REDIAL_MAX ? most : REDIAL_MAX;
+}
+
+/* Why an attempt failed, in words. */
+static const char *
+reason(int error)
+{
+	switch (error) {
+	case EPROTO: return "not a broker of ours";
+	case EACCES: return "denied";
+	case ENOENT: return "no such socket";
+	case EHOSTUNREACH: return "no such host or no route";
+	case EAGAIN: return "broker is busy";
+	default: return strerror(error);
+	}
+}
+
+static void
+explain(struct client *c, const char *url, int error)
+{
+	pthread_mutex_lock(&c->lock);
+	snprintf(c->why, sizeof c->why, "%s: %s", url, reason(error));
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* Each URL once, from the current one on: 0 or the last errno. */
+static int
+round_of_urls(struct client *c)
+{
+	size_t i, hopeless = 0;
+	int error = 0;
+
+	for (i = 0; i < c->nurl; i++) {
+		error = attempt(c, c->url[c->at]);
+		if (error == 0 || error == ECANCELED)
+			return error;
+		explain(c, c->url[c->at], error);
+		hopeless += error == EPROTO || error == EACCES;
+		c->at = (c->at + 1) % c->nurl;
+	}
+	return hopeless == c->nurl ? error : ETIMEDOUT;
+}
+
+/* Connect within the time given: 0 or an errno. */
+static int
+connect_by(struct client *c, int64_t deadline)
+{
+	int64_t now = date_mono();
+	int error;
+
+	if (now - c->since > HEALTHY)
+		c->pause = 0;
+	else if (pause_until(c, now + c->pause))
+		return ECANCELED;
+	for (;;) {
+		error = round_of_urls(c);
+		if (error != ETIMEDOUT)
+			return error;
+		c->pause = next_pause(c->pause);
+		now = date_mono();
+		if (now >= deadline)
+			return ETIMEDOUT;
+		if (pause_until(c,
+			now + c->pause < deadline ? now + c->pause : deadline))
+			return ECANCELED;
+	}
+}
+
+static void *
+connector(void *arg)
+{
+	struct client *c = arg;
+	int64_t retry;
+	int error;
+
+	drop_socket(c);
+	pthread_mutex_lock(&c->lock);
+	retry = c->retry;
+	pthread_mutex_unlock(&c->lock);
+	error = connect_by(c, date_mono() + retry);
+	pthread_mutex_lock(&c->lock);
+	c->finished = 1;
+	c->result = error;
+	wake(c);
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
+}
+
+/* Signals are for the caller's thread: neither ours nor the library's. */
+static void
+start_connector(struct client *c)
+{
+	sigset_t all, old;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	error = pthread_create(&c->connector, NULL, connector, c);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (error != 0) {
+		c->finished = 1;
+		c->result = error;
+		return;
+	}
+	c->connecting = 1;
+}
+
+static void
+stop_connector(struct client *c)
+{
+	const uint64_t one = 1;
+	ssize_t wrote;
+
+	if (!c->connecting)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->stop = 1;
+	pthread_cond_broadcast(&c->change);
+	pthread_mutex_unlock(&c->lock);
+	wrote = write(c->stop_fd, &one, sizeof one);
+	(void)wrote;
+	pthread_join(c->connector, NULL);
+	c->connecting = 0;
+}
+
+/* Nothing of a request is in the library's hands after this. */
+static void
+settle(struct request *r)
+{
+	nng_msg *msg;
+
+	nng_aio_wait(r->send);
+	msg = nng_aio_result(r->send) != 0 ? nng_aio_get_msg(r->send) : NULL;
+	if (msg != NULL)
+		nng_msg_free(msg);
+	nng_aio_set_msg(r->send, NULL);
+}
+
+/* An idle request with a context of this connection, or NULL. */
+static struct request *
+idle_request(struct client *c)
+{
+	struct request *r;
+	size_t i;
+
+	for (i = 0; i < c->nrequest && c->request[i]->busy; i++)
+		;
+	if (i == c->nrequest) {
+		r = xcalloc(1, sizeof *r);
+		r->c = c;
+		if (nng_aio_alloc(&r->send, NULL, NULL) != 0 ||
+		    nng_aio_alloc(&r->recv, on_answer, r) != 0)
+			die(EXIT_BUG, "out of memory");
+		c->request = xrealloc(c->request, (i + 1) * sizeof *c->request);
+		c->request[c->nrequest++] = r;
+	}
+	r = c->request[i];
+	if (!r->has_ctx && nng_ctx_open(&r->ctx, c->sock) != 0)
+		return NULL;
+	r->has_ctx = 1;
+	return r;
+}
+
+/* A message of two parts. */
+static nng_msg *
+make_message(const struct buf *head, const void *p, size_t n)
+{
+	nng_msg *msg;
+
+	if (nng_msg_alloc(&msg, 0) != 0 ||
+	    nng_msg_reserve(msg, head->len + n) != 0 ||
+	    nng_msg_append(msg, head->p, head->len) != 0 ||
+	    (n > 0 && nng_msg_append(msg, p, n) != 0))
+		die(EXIT_BUG, "out of memory");
+	return msg;
+}
+
+int
+client_send_lines(
+    struct client *c, uint64_t tag, struct buf *head, const void *p, size_t n)
+{
+	struct request *r;
+
+	errno = EAGAIN;
+	if (!c->connected || (r = idle_request(c)) == NULL)
+		return -1;
+	settle(r);
+	r->tag = tag;
+	r->busy = 1;
+	r->dropped = 0;
+	c->busy++;
+	nng_aio_set_msg(r->send, make_message(head, p, n));
+	buf_clear(head);
+	nng_ctx_send(r->ctx, r->send);
+	nng_ctx_recv(r->ctx, r->recv);
+	return 0;
+}
+
+int
+client_send(struct client *c, uint64_t tag, struct buf *msg)
+{
+	return client_send_lines(c, tag, msg, NULL, 0);
+}
+
+/* The connection is gone: what still waits for its answer gets none. */
+static void
+cancel_requests(struct client *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nrequest; i++) {
+		if (!c->request[i]->busy)
+			continue;
+		nng_aio_cancel(c->request[i]->send);
+		nng_aio_cancel(c->request[i]->recv);
+	}
+}
+
+/* All its requests are answered: leave the connection. */
+static void
+close_contexts(struct client *c)
+{
+	struct request *r;
+	size_t i;
+
+	for (i = 0; i < c->nrequest; i++) {
+		r = c->request[i];
+		nng_aio_wait(r->recv);
+		settle(r);
+		if (r->has_ctx)
+			nng_ctx_close(r->ctx);
+		r->has_ctx = 0;
+	}
+}
+
+/* What the threads have left for the caller. */
+struct news {
+	struct request *done;
+	int lost, finished;
+};
+
+static struct news
+take_news(struct client *c)
+{
+	struct news news;
+	uint64_t count;
+	ssize_t got;
+
+	pthread_mutex_lock(&c->lock);
+	if (c->rung) {
+		got = read(c->wake_fd, &count, sizeof count);
+		(void)got;
+	}
+	c->rung = 0;
+	news.done = c->done;
+	if (c->done != NULL && (c->done = c->done->next) == NULL)
+		c->done_tail = &c->done;
+	news.lost = c->lost && c->connected;
+	news.finished = c->finished;
+	c->armed = news.done == NULL && !news.lost && !news.finished;
+	pthread_mutex_unlock(&c->lock);
+	return news;
+}
+
+/* Give the caller an answered request: 1, 0 if nobody waits for it, or -1. */
+static int
+give_answer(struct client *c, struct request *r, struct client_event *event)
+{
+	int lost = nng_aio_result(r->recv) != 0;
+
+	r->busy = 0;
+	c->busy--;
+	event->tag = r->tag;
+	event->result = lost ? CLIENT_LOST : CLIENT_REPLY;
+	if (lost)
+		return !r->dropped;
+	if (r->dropped) {
+		nng_msg_free(nng_aio_get_msg(r->recv));
+		return 0;
+	}
+	c->held = nng_aio_get_msg(r->recv);
+	if (wire_reply_parse(&event->reply, nng_msg_body(c->held),
+		nng_msg_len(c->held), &c->last_why) == 0)
+		return 1;
+	errno = EPROTO;
+	return -1;
+}
+
+/* The connector has ended: 1 connected, or -1 with errno. */
+static int
+give_connection(struct client *c, struct client_event *event)
+{
+	if (c->connecting)
+		pthread_join(c->connector, NULL);
+	c->connecting = 0;
+	pthread_mutex_lock(&c->lock);
+	c->finished = 0;
+	memcpy(c->last_text, c->why, sizeof c->last_text);
+	pthread_mutex_unlock(&c->lock);
+	if (c->result != 0) {
+		c->last_why = c->last_text;
+		errno = c->result;
+		return -1;
+	}
+	c->connected = 1;
+	c->current = c->at;
+	memcpy(c->broker, c->name, sizeof c->broker);
+	c->since = date_mono();
+	c->generation++;
+	event->result = CLIENT_CONNECTED;
+	event->tag = 0;
+	return 1;
+}
+
+/* One step: 1 something to give, 0 go on, 2 nothing to do now, or -1. */
+static int
+step(struct client *c, struct client_event *event)
+{
+	struct news news = take_news(c);
+
+	if (news.done != NULL)
+		return give_answer(c, news.done, event);
+	if (news.finished)
+		return give_connection(c, event);
+	if (news.lost) {
+		c->connected = 0;
+		cancel_requests(c);
+		return 0;
+	}
+	if (!c->connected && !c->connecting && c->busy == 0) {
+		close_contexts(c);
+		start_connector(c);
+		return 0;
+	}
+	return 2;
+}
+
+/* Sleep until something comes: 1, 0 at the deadline, -1 at a signal. */
+static int
+await_news(struct client *c, int64_t deadline)
+{
+	struct pollfd fds[2] = {
+		{ .fd = c->wake_fd, .events = POLLIN },
+		{ .fd = app_signal_fd(), .events = POLLIN },
+	};
+	int64_t left = deadline - date_mono();
+	struct timespec wait = { .tv_sec = left / DATE_SECOND,
+		.tv_nsec = left % DATE_SECOND * 1000 };
+	int n;
+
+	if (left <= 0)
+		return 0;
+	n = ppoll(fds, 2, &wait, NULL);
+	if (n > 0 && fds[1].revents != 0) {
+		errno = EINTR;
+		n = -1;
+	}
+	if (n < 0)
+		c->last_why = "interrupted";
+	return n;
+}
+
+int
+client_next(struct client *c, struct client_event *event, int64_t deadline)
+{
+	int did;
+
+	if (c->held != NULL)
+		nng_msg_free(c->held);
+	c->held = NULL;
+	event->result = CLIENT_NONE;
+	for (;;) {
+		did = step(c, event);
+		if (did == 1)
+			return 0;
+		if (did == 2)
+			did = deadline == 0 ? 0 : await_news(c, deadline);
+		else if (did == 0)
+			continue;
+		if (did < 0)
+			return -1;
+		if (did == 0) {
+			event->result = CLIENT_NONE;
+			return 0;
+		}
+	}
+}
+
+/* Nobody waits any longer for what is in flight. */
+static void
+drop_requests(struct client *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nrequest; i++)
+		c->request[i]->dropped = c->request[i]->busy;
+}
+
+int
+client_call(struct client *c, struct buf *msg, struct client_event *event,
+    int64_t deadline)
+{
+	struct buf head = { 0 };
+	int due = 1;
+
+	for (;;) {
+		if (due) {
+			buf_clear(&head);
+			buf_add(&head, msg->p, msg->len);
+			due = client_send(c, 0, &head) < 0;
+		}
+		if (client_next(c, event, deadline) < 0)
+			break;
+		if (event->result == CLIENT_REPLY) {
+			buf_clear(msg);
+			buf_fini(&head);
+			return 0;
+		}
+		if (event->result == CLIENT_NONE) {
+			errno = ETIMEDOUT;
+			break;
+		}
+		due = 1;
+	}
+	drop_requests(c);
+	buf_fini(&head);
+	return -1;
+}
+
+/* Cut "URL,URL" into checked pieces: 0, or -1 with *why. */
+static int
+split_urls(struct client *c, const char *urls, const char **why)
+{
+	size_t n;
+
+	for (;;) {
+		n = strcspn(urls, ",");
+		c->url = xrealloc(c->url, (c->nurl + 1) * sizeof *c->url);
+		c->url[c->nurl] = xstrndup(urls, n);
+		*why = check_url(c->url[c->nurl++]);
+		if (*why != NULL)
+			return -1;
+		if (urls[n] == '\0')
+			return 0;
+		urls += n + 1;
+	}
+}
+
+static void
+client_free(struct client *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nrequest; i++) {
+		nng_aio_free(c->request[i]->send);
+		nng_aio_free(c->request[i]->recv);
+		free(c->request[i]);
+	}
+	free(c->request);
+	for (i = 0; i < c->nurl; i++)
+		free(c->url[i]);
+	free(c->url);
+	if (c->wake_fd >= 0)
+		close(c->wake_fd);
+	if (c->stop_fd >= 0)
+		close(c->stop_fd);
+	pthread_cond_destroy(&c->change);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+static struct client *
+client_new(int64_t retry)
+{
+	struct client *c = xcalloc(1, sizeof *c);
+	pthread_condattr_t attr;
+
+	c->done_tail = &c->done;
+	c->retry = retry;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->change, &attr);
+	pthread_condattr_destroy(&attr);
+	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return c;
+}
+
+/* Replies that nobody has taken. */
+static void
+free_replies(struct client *c)
+{
+	struct request *r;
+	size_t i;
+
+	for (i = 0; i < c->nrequest; i++) {
+		r = c->request[i];
+		if (r->busy && nng_aio_result(r->recv) == 0)
+			nng_msg_free(nng_aio_get_msg(r->recv));
+	}
+}
+
+struct client *
+client_open(const char *urls, int64_t retry, const char **why)
+{
+	static char text[URL_MAX + 128];
+	struct client *c = client_new(retry);
+	struct client_event event;
+	int error = EINVAL;
+
+	if (c->wake_fd < 0 || c->stop_fd < 0) {
+		error = errno;
+		*why = strerror(error);
+	} else if (split_urls(c, urls, why) == 0) {
+		if (client_next(c, &event, INT64_MAX) == 0)
+			return c;
+		error = errno;
+		snprintf(text, sizeof text, "%s", client_why(c));
+		*why = text;
+	}
+	client_close(c);
+	errno = error;
+	return NULL;
+}
+
+void
+client_close(struct client *c)
+{
+	if (c == NULL)
+		return;
+	stop_connector(c);
+	if (c->held != NULL)
+		nng_msg_free(c->held);
+	cancel_requests(c);
+	close_contexts(c);
+	free_replies(c);
+	drop_socket(c);
+	client_free(c);
+}
+
+const char *
+client_broker(const struct client *c)
+{
+	return c->broker;
+}
+
+const char *
+client_url(const struct client *c)
+{
+	return c->url[c->current];
+}
+
+const char *
+client_why(const struct client *c)
+{
+	return c->last_why;
+}
+
+unsigned
+client_generation(const struct client *c)
+{
+	return c->generation;
+}
+
+int
+client_fd(const struct client *c)
+{
+	return c->wake_fd;
+}
+
+void
+client_retry(struct client *c, int64_t retry)
+{
+	pthread_mutex_lock(&c->lock);
+	c->retry = retry;
+	pthread_mutex_unlock(&c->lock);
+}
