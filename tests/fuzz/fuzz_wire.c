@@ -1,0 +1,103 @@
+/*
+ * Requests and replies: what is taken keeps its promises, and a request of a
+ * publisher that is taken is read back equal after being encoded again.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bus/wire.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+check(int ok)
+{
+	if (!ok)
+		abort();
+}
+
+static void
+check_cursor(const struct wire_cursor *c)
+{
+	struct wire_cursor back;
+	struct buf b = { 0 };
+	struct json_value v;
+	const char *why;
+	size_t i;
+
+	check(c->n <= WIRE_LOGS_MAX);
+	wire_cursor_add(&b, c);
+	check(json_check(b.p, b.len, &why) == JSON_OBJECT);
+	v = json_value(b.p, b.len);
+	check(wire_cursor_parse(&back, &v) == 0 && back.n == c->n);
+	for (i = 0; i < c->n; i++)
+		check(strcmp(back.at[i].name, c->at[i].name) == 0 &&
+		    back.at[i].start == c->at[i].start &&
+		    back.at[i].n == c->at[i].n);
+	buf_fini(&b);
+}
+
+static void
+check_pub(const struct wire_request *r)
+{
+	char from[WIRE_NAME_MAX + 1] = "";
+	struct wire_request back;
+	struct buf b = { 0 };
+	const char *why;
+
+	if (r->from.kind == JSON_STRING)
+		memcpy(from, r->from.p, r->from.n);
+	wire_pub(&b, from[0] ? from : NULL, r->chan, r->first,
+	    r->n < 0 ? 0 : (uint64_t)r->n, r->safe);
+	buf_add(&b, r->lines, r->lines_len);
+	check(wire_request_parse(&back, b.p, b.len, &why) == 0);
+	check(back.op == WIRE_PUB && back.chan == r->chan &&
+	    back.first == r->first && back.safe == r->safe &&
+	    back.lines_len == r->lines_len && back.from.n == r->from.n);
+	buf_fini(&b);
+}
+
+static void
+check_request(const char *p, size_t n)
+{
+	struct wire_request r;
+	const char *why = NULL;
+
+	if (wire_request_parse(&r, p, n, &why) < 0) {
+		check(why != NULL);
+		return;
+	}
+	check(r.op != WIRE_NONE);
+	check(r.lines >= p && r.lines + r.lines_len == p + n);
+	check(r.sub >= 0 && r.max >= 0 && r.count >= 0 && r.wait >= 0);
+	check(r.name.kind == JSON_NONE || wire_name_check(r.name.p, r.name.n));
+	check_cursor(&r.cursor);
+	check_cursor(&r.until);
+	if (r.op == WIRE_PUB && r.has_chan)
+		check_pub(&r);
+}
+
+static void
+check_reply(const char *p, size_t n)
+{
+	struct wire_reply r;
+	const char *why = NULL;
+
+	if (wire_reply_parse(&r, p, n, &why) < 0) {
+		check(why != NULL);
+		return;
+	}
+	check(r.ok == (r.error[0] == '\0'));
+	check(memchr(r.error, '\0', sizeof r.error) != NULL);
+	check(r.lines >= p && r.lines + r.lines_len == p + n);
+	check_cursor(&r.cursor);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	check_request((const char *)data, size);
+	check_reply((const char *)data, size);
+	return 0;
+}

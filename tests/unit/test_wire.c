@@ -1,0 +1,384 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "bus/wire.h"
+
+static int passed, failed;
+
+static void
+result(int ok, const char *in, const char *why)
+{
+	if (ok) {
+		passed++;
+		return;
+	}
+	failed++;
+	printf("test_wire: %.120s: %s\n", in, why);
+}
+
+/* Requests that are taken; the op alone is compared. */
+static const struct {
+	const char *in;
+	enum wire_op want;
+	const char *why;
+} good[] = {
+	{ "{\"op\":\"hello\",\"sg\":1}", WIRE_HELLO, "hello" },
+	{ "{\"op\":\"hello\"}", WIRE_HELLO, "hand-typed hello" },
+	{ " { \"op\" : \"stat\" } ", WIRE_STAT, "white space" },
+	{ "{\"op\":\"stat\"}\r\n", WIRE_STAT, "CRLF" },
+	{ "{\"op\":\"st\\u0061t\"}", WIRE_STAT, "escaped op" },
+	{ "{\"op\":\"pub\"}\n{}\n{}", WIRE_PUB, "no chan, no last LF" },
+	{ "{\"op\":\"pub\",\"chan\":\"00000000000000fF\",\"first\":1}",
+	    WIRE_PUB, "either case" },
+	{ "{\"op\":\"pub\",\"x\":{\"y\":[1]},\"from\":\"a@b/c\"}", WIRE_PUB,
+	    "unknown member" },
+	{ "{\"op\":\"pub\",\"commit\":{\"name\":\"c\",\"cursor\":{}}}",
+	    WIRE_PUB, "commit" },
+	{ "{\"op\":\"fetch\",\"filters\":[\"#\"]}", WIRE_FETCH_OP, "fetch" },
+	{ "{\"op\":\"fetch\",\"sub\":2147483647}", WIRE_FETCH_OP,
+	    "largest sub" },
+	{ "{\"op\":\"commit\",\"name\":\"c\",\"cursor\":null}", WIRE_COMMIT,
+	    "cursor deleted" },
+	{ "{\"op\":\"seek\",\"to\":\"end\"}", WIRE_SEEK, "end" },
+	{ "{\"op\":\"bye\",\"chan\":\"0123456789abcdef\"}", WIRE_BYE, "bye" },
+	{ "{\"op\":\"mirror\",\"sub\":\"later\"}", WIRE_RESERVED,
+	    "members of reserved operations are theirs" },
+};
+
+static const struct {
+	const char *in;
+	const char *want; /* why it is refused */
+} bad[] = {
+	{ "", NULL },
+	{ "\n", NULL },
+	{ "[]", NULL },
+	{ "{", NULL },
+	{ "{\"op\":\"stat\"} x", NULL },
+	{ "{\"op\":\"stat\",\"op\":\"stat\"}", NULL },
+	{ "{}", "unknown op" },
+	{ "{\"op\":1}", "unknown op" },
+	{ "{\"op\":\"PUB\"}", "unknown op" },
+	{ "{\"op\":\"pub\",\"from\":\"a b\"}", "from: not a name" },
+	{ "{\"op\":\"pub\",\"from\":\"\"}", "from: not a name" },
+	{ "{\"op\":\"pub\",\"from\":\"\\u0061\"}", "from: not a name" },
+	{ "{\"op\":\"pub\",\"from\":7}", "from: not a name" },
+	{ "{\"op\":\"pub\",\"chan\":\"0123\"}", "chan: not 16 hex digits" },
+	{ "{\"op\":\"pub\",\"chan\":\"0123456789abcdeg\"}",
+	    "chan: not 16 hex digits" },
+	{ "{\"op\":\"pub\",\"chan\":\"\\u0012456789abcd\"}",
+	    "chan: not 16 hex digits" },
+	{ "{\"op\":\"pub\",\"chan\":\"\x11"
+	  "123456789abcdef\"}",
+	    NULL },
+	{ "{\"op\":\"pub\",\"chan\":\"0123456789abcdef\"}",
+	    "first: missing or 0" },
+	{ "{\"op\":\"pub\",\"first\":-1}", "first: not a count" },
+	{ "{\"op\":\"pub\",\"first\":1.5}", "first: not a count" },
+	{ "{\"op\":\"pub\",\"first\":\"1\"}", "first: not a count" },
+	{ "{\"op\":\"pub\",\"first\":9223372036854775808}",
+	    "first: not a count" },
+	{ "{\"op\":\"pub\",\"n\":null}", "n: not a count" },
+	{ "{\"op\":\"pub\",\"commit\":{\"name\":\"c\"}}",
+	    "commit: no name and cursor" },
+	{ "{\"op\":\"pub\",\"commit\":{\"name\":\"c\",\"cursor\":null}}",
+	    "commit: no name and cursor" },
+	{ "{\"op\":\"fetch\",\"filters\":\"#\"}",
+	    "filters: not an array of strings" },
+	{ "{\"op\":\"fetch\",\"filters\":[\"#\",1]}",
+	    "filters: not an array of strings" },
+	{ "{\"op\":\"fetch\",\"sub\":2147483648}", "sub: too large" },
+	{ "{\"op\":\"fetch\",\"wait\":-1}", "wait: negative" },
+	{ "{\"op\":\"fetch\",\"wait\":true}", "wait: not a number of seconds" },
+	{ "{\"op\":\"fetch\",\"meta\":1}", "meta: not true or false" },
+	{ "{\"op\":\"fetch\",\"cursor\":\"end\"}", "cursor: not a cursor" },
+	{ "{\"op\":\"fetch\",\"cursor\":null}", "cursor: not a cursor" },
+	{ "{\"op\":\"fetch\",\"cursor\":{\"A\":1}}", "cursor: not a cursor" },
+	{ "{\"op\":\"fetch\",\"cursor\":{\".1\":1}}", "cursor: not a cursor" },
+	{ "{\"op\":\"fetch\",\"cursor\":{\"A.\":1}}", "cursor: not a cursor" },
+	{ "{\"op\":\"fetch\",\"cursor\":{\"A.01\":1}}",
+	    "cursor: not a cursor" },
+	{ "{\"op\":\"fetch\",\"cursor\":{\"A/B.1\":1}}",
+	    "cursor: not a cursor" },
+	{ "{\"op\":\"fetch\",\"cursor\":{\"A.1\":-1}}",
+	    "cursor: not a cursor" },
+	{ "{\"op\":\"fetch\",\"cursor\":{\"A.1\":1,\"A.2\":1}}",
+	    "cursor: not a cursor" },
+	{ "{\"op\":\"fetch\",\"until\":\"now\"}", "until: not a cursor" },
+	{ "{\"op\":\"seek\"}", "time: missing" },
+	{ "{\"op\":\"seek\",\"to\":\"now\"}",
+	    "to: neither \"begin\" nor \"end\"" },
+	{ "{\"op\":\"seek\",\"time\":\"now\"}",
+	    "time: not a number of seconds" },
+	{ "{\"op\":\"commit\",\"cursor\":{}}", "name: missing" },
+	{ "{\"op\":\"commit\",\"name\":\"c\"}", "cursor: missing" },
+	{ "{\"op\":\"commit\",\"name\":\"c\",\"cursor\":\"now\"}",
+	    "cursor: not a cursor" },
+	{ "{\"op\":\"bye\"}", "chan: missing" },
+};
+
+static const struct {
+	const char *in;
+	int want; /* 1 ok, 0 an error reply, -1 no reply */
+	const char *why;
+} replies[] = {
+	{ "{\"ok\":true}", 1, "least" },
+	{ "{\"ok\":true,\"local\":7,\"safe\":6,\"refused\":[[1,\"x\"]]}\n", 1,
+	    "pub" },
+	{ "{\"ok\":true,\"n\":1,\"cursor\":{\"A.1\":3},\"end\":true}\n{}\n", 1,
+	    "fetch" },
+	{ "{\"ok\":true,\"connections\":[{\"n\":\"x\"}]}", 1, "stat" },
+	{ "{\"ok\":false,\"error\":\"gap\",\"local\":3}", 0, "gap" },
+	{ "{\"ok\":false,\"error\":\"denied\",\"why\":\"no\"}", 0, "denied" },
+	{ "{\"ok\":false}", -1, "no error" },
+	{ "{\"ok\":false,\"error\":\"0123456789012345\"}", -1, "long error" },
+	{ "{\"ok\":false,\"error\":\"\"}", -1, "empty error" },
+	{ "{\"ok\":1}", -1, "ok is no flag" },
+	{ "{}", -1, "no ok" },
+	{ "{\"ok\":true,\"refused\":{}}", -1, "refused is no array" },
+	{ "{\"ok\":true,\"cursor\":\"now\"}", -1, "no cursor" },
+	{ "HTTP/1.1 400 Bad Request\r\n\r\n", -1, "another protocol" },
+	{ "", -1, "empty" },
+};
+
+static void
+test_tables(void)
+{
+	struct wire_request r;
+	struct wire_reply reply;
+	const char *why;
+	size_t i;
+	int got;
+
+	for (i = 0; i < sizeof good / sizeof *good; i++) {
+		got = wire_request_parse(
+		    &r, good[i].in, strlen(good[i].in), &why);
+		result(
+		    got == 0 && r.op == good[i].want, good[i].in, good[i].why);
+	}
+	for (i = 0; i < sizeof bad / sizeof *bad; i++) {
+		why = NULL;
+		got =
+		    wire_request_parse(&r, bad[i].in, strlen(bad[i].in), &why);
+		result(got == -1 && why != NULL &&
+			(bad[i].want == NULL || strcmp(why, bad[i].want) == 0),
+		    bad[i].in, why ? why : "no reason");
+	}
+	for (i = 0; i < sizeof replies / sizeof *replies; i++) {
+		got = wire_reply_parse(
+		    &reply, replies[i].in, strlen(replies[i].in), &why);
+		if (got == 0)
+			got = reply.ok;
+		result(got == replies[i].want, replies[i].in, replies[i].why);
+	}
+}
+
+static int
+is(const struct json_value *v, const char *s)
+{
+	return v->kind == JSON_STRING && json_equal(v, s);
+}
+
+static int
+same_cursor(const struct wire_cursor *a, const struct wire_cursor *b)
+{
+	size_t i;
+
+	if (a->n != b->n)
+		return 0;
+	for (i = 0; i < a->n; i++)
+		if (strcmp(a->at[i].name, b->at[i].name) != 0 ||
+		    a->at[i].start != b->at[i].start ||
+		    a->at[i].n != b->at[i].n)
+			return 0;
+	return 1;
+}
+
+static struct wire_cursor
+full_cursor(void)
+{
+	struct wire_cursor c = { .n = WIRE_LOGS_MAX };
+	size_t i;
+
+	for (i = 0; i < WIRE_LOGS_MAX; i++) {
+		snprintf(c.at[i].name, sizeof c.at[i].name, "broker.%zu", i);
+		c.at[i].start = i;
+		c.at[i].n = INT64_MAX - i;
+	}
+	return c;
+}
+
+/* Everything the encoders write is read back equal. */
+static void
+test_pub(struct buf *b)
+{
+	struct wire_request r;
+	const char *why;
+
+	wire_pub(b, "flat12@host", 0xfedcba9876543210, 981, 2, 980);
+	buf_adds(b, "{}\n{}\n");
+	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+		r.op == WIRE_PUB && is(&r.from, "flat12@host") && r.has_chan &&
+		r.chan == 0xfedcba9876543210 && r.first == 981 && r.n == 2 &&
+		r.safe == 980 && r.lines_len == 6 &&
+		memcmp(r.lines, "{}\n{}\n", 6) == 0,
+	    "pub", "read back");
+	buf_clear(b);
+	wire_pub(b, NULL, 0, INT64_MAX, 0, 0);
+	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+		r.from.kind == JSON_NONE && r.has_chan && r.chan == 0 &&
+		r.first == INT64_MAX && r.n == 0 && r.safe == 0 &&
+		r.lines_len == 0,
+	    "pub", "extremes read back");
+	buf_clear(b);
+	wire_bye(b, "x", 1);
+	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+		r.op == WIRE_BYE && is(&r.from, "x") && r.chan == 1,
+	    "bye", "read back");
+	buf_clear(b);
+}
+
+static void
+test_fetch(struct buf *b)
+{
+	static const char *const filters[] = { "A/#", "!A/+" };
+	struct wire_cursor cursor = full_cursor();
+	struct wire_fetch fetch = { .sub = 7,
+		.filters = filters,
+		.nfilters = 2,
+		.start = WIRE_FROM_CURSOR,
+		.cursor = cursor,
+		.name = "job",
+		.max = 4096,
+		.count = 3,
+		.wait = 1500000,
+		.until = &cursor,
+		.meta = 1 };
+	struct wire_request r;
+	const char *why;
+
+	wire_fetch(b, &fetch);
+	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+		r.op == WIRE_FETCH_OP && r.sub == 7 && r.max == 4096 &&
+		r.count == 3 && r.wait == 1500000 && r.meta &&
+		is(&r.name, "job") && r.start == WIRE_FROM_CURSOR &&
+		r.has_cursor && same_cursor(&r.cursor, &cursor) &&
+		r.has_until && same_cursor(&r.until, &cursor) &&
+		r.filters.n == strlen("[\"A/#\",\"!A/+\"]"),
+	    "fetch", "read back");
+	buf_clear(b);
+	fetch = (struct wire_fetch){ .sub = 7 };
+	wire_fetch(b, &fetch);
+	result(wire_request_parse(&r, b->p, b->len, &why) == 0 && r.sub == 7 &&
+		r.filters.kind == JSON_NONE && !r.has_cursor && r.wait == 0,
+	    "fetch", "going on read back");
+	buf_clear(b);
+}
+
+static void
+test_others(struct buf *b)
+{
+	static const char *const filters[] = { "#" };
+	struct wire_cursor cursor = full_cursor();
+	struct wire_request r;
+	const char *why;
+
+	wire_commit(b, "job", &cursor);
+	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+		r.op == WIRE_COMMIT && is(&r.name, "job") && r.has_cursor &&
+		same_cursor(&r.cursor, &cursor),
+	    "commit", "read back");
+	buf_clear(b);
+	wire_commit(b, "job", NULL);
+	result(wire_request_parse(&r, b->p, b->len, &why) == 0 && !r.has_cursor,
+	    "commit", "null read back");
+	buf_clear(b);
+	wire_last(b, filters, 1, 100, 5);
+	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+		r.op == WIRE_LAST && r.max == 100 && r.next == 5,
+	    "last", "read back");
+	buf_clear(b);
+	wire_seek(b, WIRE_FROM_TIME, 1795388400123456);
+	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+		r.op == WIRE_SEEK && r.start == WIRE_FROM_TIME &&
+		r.time == 1795388400123456,
+	    "seek", "time read back");
+	buf_clear(b);
+	wire_seek(b, WIRE_FROM_BEGIN, 0);
+	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+		r.start == WIRE_FROM_BEGIN,
+	    "seek", "begin read back");
+	buf_clear(b);
+	wire_hello(b);
+	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+		r.op == WIRE_HELLO && r.version == WIRE_VERSION,
+	    "hello", "read back");
+	buf_clear(b);
+	wire_stat(b);
+	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+		r.op == WIRE_STAT,
+	    "stat", "read back");
+	buf_clear(b);
+}
+
+/* A header may be WIRE_HEADER_MAX bytes long, not one more. */
+static void
+test_long(struct buf *b)
+{
+	struct wire_request r;
+	const char *why;
+
+	buf_adds(b, "{\"op\":\"pub\",\"x\":\"");
+	while (b->len < WIRE_HEADER_MAX - 2)
+		buf_addc(b, 'x');
+	buf_adds(b, "\"}\n{}");
+	result(
+	    wire_request_parse(&r, b->p, b->len, &why) == 0 && r.lines_len == 2,
+	    "long", "longest header");
+	buf_clear(b);
+	buf_adds(b, "{\"op\":\"pub\",\"x\":\"");
+	while (b->len < WIRE_HEADER_MAX - 1)
+		buf_addc(b, 'x');
+	buf_adds(b, "\"}\n{}");
+	result(wire_request_parse(&r, b->p, b->len, &why) == -1 &&
+		strcmp(why, "header line too long") == 0,
+	    "long", "one byte too long");
+	buf_clear(b);
+}
+
+/* A cursor with one entry too many. */
+static void
+test_cursor(struct buf *b)
+{
+	struct wire_cursor cursor;
+	struct json_value v;
+	size_t i;
+
+	for (i = 0; i <= WIRE_LOGS_MAX; i++)
+		buf_addf(b, "%s\"b%zu.1\":1", i ? "," : "{", i);
+	buf_addc(b, '}');
+	v = json_value(b->p, b->len);
+	result(wire_cursor_parse(&cursor, &v) == -1, "cursor", "too many");
+	buf_clear(b);
+	buf_adds(b, "{}");
+	v = json_value(b->p, b->len);
+	result(wire_cursor_parse(&cursor, &v) == 0 && cursor.n == 0, "cursor",
+	    "beginning");
+	buf_clear(b);
+}
+
+int
+main(void)
+{
+	struct buf b = { 0 };
+
+	test_tables();
+	test_pub(&b);
+	test_fetch(&b);
+	test_others(&b);
+	test_long(&b);
+	test_cursor(&b);
+	buf_fini(&b);
+	if (failed == 0)
+		printf("test_wire: %d passed\n", passed);
+	return failed != 0;
+}
