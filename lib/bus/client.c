@@ -13,7 +13,6 @@
 #include <sys/eventfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,8 +24,8 @@ enum {
 	REDIAL_MIN = 50000,	      /* us: first pause */
 	REDIAL_MAX = 5 * DATE_SECOND, /* longest pause */
 	HEALTHY = 10 * DATE_SECOND,   /* a connection this old resets it */
-	PROBE_TIME = 3 * DATE_SECOND, /* for the peer to accept */
-	HELLO_TIME = 5 * DATE_SECOND, /* for its greeting and hello */
+	DIAL_TIME = 3 * DATE_SECOND,  /* for the peer to accept and greet */
+	HELLO_TIME = 5 * DATE_SECOND, /* for its answer to hello */
 	URL_MAX = 256,
 	SP_HEADER = 64 /* request id and slack */
 };
@@ -49,7 +48,7 @@ struct client {
 	pthread_mutex_t lock;
 	pthread_cond_t change;
 	nng_socket sock;
-	int has_sock, has_pipe, up, lost;
+	int has_sock, has_pipe, lost;
 	int pipe;
 	struct request *done, **done_tail;
 	int armed, rung;      /* the caller waits; wake_fd is set */
@@ -58,7 +57,7 @@ struct client {
 	int stop;	      /* the connector shall end */
 	char why[URL_MAX + 128];
 
-	int wake_fd, stop_fd;
+	int wake_fd;
 	pthread_t connector;
 	int connecting, connected;
 	char **url;
@@ -124,13 +123,8 @@ on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
 			c->has_pipe = 1;
 		}
 	} else if (c->has_pipe && nng_pipe_id(pipe) == c->pipe) {
-		if (event == NNG_PIPE_EV_ADD_POST) {
-			c->up = 1;
-		} else {
-			c->lost = 1;
-			wake(c);
-		}
-		pthread_cond_broadcast(&c->change);
+		c->lost = 1;
+		wake(c);
 	}
 	pthread_mutex_unlock(&c->lock);
 	if (refuse)
@@ -159,52 +153,6 @@ pause_until(struct client *c, int64_t deadline)
 	stop = c->stop;
 	pthread_mutex_unlock(&c->lock);
 	return stop;
-}
-
-/* A non-blocking connect brought to its end: 0, or an errno. */
-static int
-finish_connect(struct client *c, int fd)
-{
-	struct pollfd fds[2] = {
-		{ .fd = fd, .events = POLLOUT },
-		{ .fd = c->stop_fd, .events = POLLIN },
-	};
-	socklen_t len = sizeof(int);
-	int error = 0;
-
-	if (poll(fds, 2, PROBE_TIME / 1000) <= 0)
-		return ETIMEDOUT;
-	if (fds[1].revents != 0)
-		return ECANCELED;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		return errno;
-	return error;
-}
-
-static int
-try_connect(struct client *c, const struct sockaddr *to, socklen_t len)
-{
-	int fd, error = 0;
-
-	fd = socket(
-	    to->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return errno;
-	if (connect(fd, to, len) < 0)
-		error = errno == EINPROGRESS ? finish_connect(c, fd) : errno;
-	close(fd);
-	return error;
-}
-
-static int
-probe_ipc(struct client *c, const char *path)
-{
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-
-	if (strlen(path) >= sizeof to.sun_path)
-		return ENAMETOOLONG;
-	memcpy(to.sun_path, path, strlen(path));
-	return try_connect(c, (const struct sockaddr *)&to, sizeof to);
 }
 
 /* Split "host:port" or "[host]:port"; -1 if it is neither. */
@@ -246,44 +194,6 @@ number_url(char *out, size_t n, const struct addrinfo *a)
 		snprintf(out, n, "tcp://%s:%s", host, port);
 }
 
-/* Try a name's addresses in turn; out is the URL of the one that answers. */
-static int
-probe_tcp(struct client *c, const char *where, char *out, size_t n)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *list, *a;
-	char host[URL_MAX];
-	const char *port;
-	int error = EHOSTUNREACH;
-
-	if (split_host(where, host, sizeof host, &port) < 0 ||
-	    getaddrinfo(host, port, &hints, &list) != 0)
-		return EHOSTUNREACH;
-	for (a = list; a != NULL; a = a->ai_next) {
-		error = try_connect(c, a->ai_addr, a->ai_addrlen);
-		if (error == 0)
-			break;
-	}
-	if (a != NULL)
-		number_url(out, n, a);
-	freeaddrinfo(list);
-	return error;
-}
-
-/*
- * The library dials in the background without saying why it fails, and in the
- * foreground without a limit: so see first that somebody accepts.
- */
-static int
-probe(struct client *c, const char *url, char *out, size_t n)
-{
-	if (strncmp(url, "ipc://", 6) == 0) {
-		snprintf(out, n, "%s", url);
-		return probe_ipc(c, url + 6);
-	}
-	return probe_tcp(c, url + 6, out, n);
-}
-
 static const char *
 check_url(const char *url)
 {
@@ -311,56 +221,146 @@ drop_socket(struct client *c)
 	pthread_mutex_lock(&c->lock);
 	has = c->has_sock;
 	c->has_sock = 0;
-	c->has_pipe = c->up = c->lost = 0;
+	c->has_pipe = c->lost = 0;
 	pthread_mutex_unlock(&c->lock);
 	if (has)
 		nng_close(sock);
 }
 
-/* A new socket that has begun to dial: 0 or an NNG error. */
+/* A new socket with its options set: 0 or an NNG error. */
 static int
-dial(struct client *c, const char *url)
+open_socket(nng_socket *sock, struct client *c)
 {
 	const nng_duration never = 3600 * 1000;
-	nng_socket sock;
-	int rv;
+	int rv = nng_req0_open(sock);
 
-	rv = nng_req0_open(&sock);
 	if (rv != 0)
 		return rv;
 	pthread_mutex_lock(&c->lock);
-	c->sock = sock;
+	c->sock = *sock;
 	c->has_sock = 1;
 	pthread_mutex_unlock(&c->lock);
-	if ((rv = nng_socket_set_ms(sock, NNG_OPT_REQ_RESENDTIME, -1)) ||
+	if ((rv = nng_socket_set_ms(*sock, NNG_OPT_REQ_RESENDTIME, -1)) ||
 	    (rv = nng_socket_set_size(
-		 sock, NNG_OPT_RECVMAXSZ, WIRE_MESSAGE_MAX + SP_HEADER)) ||
-	    (rv = nng_socket_set_ms(sock, NNG_OPT_RECONNMINT, never)) ||
-	    (rv = nng_socket_set_ms(sock, NNG_OPT_RECONNMAXT, never)) ||
+		 *sock, NNG_OPT_RECVMAXSZ, WIRE_MESSAGE_MAX + SP_HEADER)) ||
+	    (rv = nng_socket_set_ms(*sock, NNG_OPT_RECONNMINT, never)) ||
+	    (rv = nng_socket_set_ms(*sock, NNG_OPT_RECONNMAXT, never)) ||
 	    (rv = nng_socket_set_ms(
-		 sock, NNG_OPT_SENDTIMEO, HELLO_TIME / 1000)) ||
-	    (rv = nng_pipe_notify(sock, NNG_PIPE_EV_ADD_PRE, on_pipe, c)) ||
-	    (rv = nng_pipe_notify(sock, NNG_PIPE_EV_ADD_POST, on_pipe, c)) ||
-	    (rv = nng_pipe_notify(sock, NNG_PIPE_EV_REM_POST, on_pipe, c)))
+		 *sock, NNG_OPT_SENDTIMEO, HELLO_TIME / 1000)) ||
+	    (rv = nng_pipe_notify(*sock, NNG_PIPE_EV_ADD_PRE, on_pipe, c)) ||
+	    (rv = nng_pipe_notify(*sock, NNG_PIPE_EV_REM_POST, on_pipe, c)))
 		return rv;
-	return nng_dial(sock, url, NULL, NNG_FLAG_NONBLOCK);
+	return 0;
 }
 
-/* Wait for the dialled connection: 0 or an errno. */
-static int
-await_pipe(struct client *c)
+/*
+ * The library dials in the background without saying why it fails, and in
+ * the foreground without a limit: so the foreground of a thread of its own,
+ * which ends when the socket is closed.
+ */
+struct dial {
+	struct client *c;
+	const char *url;
+	int done, error;
+};
+
+static void *
+dial_in_foreground(void *arg)
 {
-	int64_t deadline = date_mono() + HELLO_TIME;
+	struct dial *d = arg;
+	int error = nng_dial(d->c->sock, d->url, NULL, 0);
+
+	pthread_mutex_lock(&d->c->lock);
+	d->done = 1;
+	d->error = error;
+	pthread_cond_broadcast(&d->c->change);
+	pthread_mutex_unlock(&d->c->lock);
+	return NULL;
+}
+
+/* Wait for the dialling thread: 0 or an errno. */
+static int
+await_dial(struct client *c, struct dial *d)
+{
+	int64_t deadline = date_mono() + DIAL_TIME;
 	int error = 0;
 
 	pthread_mutex_lock(&c->lock);
-	while (!c->up && !c->stop && !c->lost && error == 0)
+	while (!d->done && !c->stop && error == 0)
 		error = await_change(c, deadline);
-	if (c->stop)
+	if (d->done)
+		error = 0;
+	else if (c->stop)
 		error = ECANCELED;
-	else if (c->lost)
-		error = ECONNRESET;
 	pthread_mutex_unlock(&c->lock);
+	return error;
+}
+
+static int
+nng_errno(int error)
+{
+	switch (error) {
+	case 0: return 0;
+	case NNG_ECONNREFUSED: return ECONNREFUSED;
+	case NNG_ENOENT: return ENOENT;
+	case NNG_EADDRINVAL: return EHOSTUNREACH;
+	case NNG_EPROTO: return EPROTO;
+	case NNG_EPERM: return EPERM;
+	case NNG_ENOMEM: return ENOMEM;
+	case NNG_ETIMEDOUT: return ETIMEDOUT;
+	default: return ECONNRESET;
+	}
+}
+
+/* A socket connected to url: 0 or an errno. */
+static int
+dial(struct client *c, const char *url)
+{
+	struct dial d = { .c = c, .url = url };
+	nng_socket sock;
+	pthread_t thread;
+	int error;
+
+	error = nng_errno(open_socket(&sock, c));
+	if (error == 0)
+		error = pthread_create(&thread, NULL, dial_in_foreground, &d);
+	if (error != 0) {
+		drop_socket(c);
+		return error;
+	}
+	error = await_dial(c, &d);
+	if (error != 0)
+		drop_socket(c);
+	pthread_join(thread, NULL);
+	if (error == 0 && d.error != 0) {
+		error = nng_errno(d.error);
+		drop_socket(c);
+	}
+	return error;
+}
+
+/*
+ * Dial a host's addresses in turn, because the library takes the first alone:
+ * 0 or an errno.
+ */
+static int
+dial_host(struct client *c, const char *where)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list, *a;
+	char host[URL_MAX], numeric[URL_MAX];
+	const char *port;
+	int error = EHOSTUNREACH;
+
+	if (split_host(where, host, sizeof host, &port) < 0 ||
+	    getaddrinfo(host, port, &hints, &list) != 0)
+		return EHOSTUNREACH;
+	for (a = list; a != NULL && error != 0 && error != ECANCELED;
+	     a = a->ai_next) {
+		number_url(numeric, sizeof numeric, a);
+		error = dial(c, numeric);
+	}
+	freeaddrinfo(list);
 	return error;
 }
 
@@ -446,16 +446,12 @@ hello(struct client *c)
 static int
 attempt(struct client *c, const char *url)
 {
-	char numeric[URL_MAX + 64];
-	int error = probe(c, url, numeric, sizeof numeric);
+	int error = strncmp(url, "tcp://", 6) == 0 ? dial_host(c, url + 6)
+						   : dial(c, url);
 
 	if (error != 0)
 		return error;
-	error = dial(c, numeric) == 0 ? 0 : EIO;
-	if (error == 0)
-		error = await_pipe(c);
-	if (error == 0)
-		error = hello(c);
+	error = hello(c);
 	if (error != 0)
 		drop_socket(c);
 	return error;
@@ -582,17 +578,12 @@ start_connector(struct client *c)
 static void
 stop_connector(struct client *c)
 {
-	const uint64_t one = 1;
-	ssize_t wrote;
-
 	if (!c->connecting)
 		return;
 	pthread_mutex_lock(&c->lock);
 	c->stop = 1;
 	pthread_cond_broadcast(&c->change);
 	pthread_mutex_unlock(&c->lock);
-	wrote = write(c->stop_fd, &one, sizeof one);
-	(void)wrote;
 	pthread_join(c->connector, NULL);
 	c->connecting = 0;
 }
@@ -676,21 +667,11 @@ client_send(struct client *c, uint64_t tag, struct buf *msg)
 	return client_send_lines(c, tag, msg, NULL, 0);
 }
 
-/* The connection is gone: what still waits for its answer gets none. */
-static void
-cancel_requests(struct client *c)
-{
-	size_t i;
-
-	for (i = 0; i < c->nrequest; i++) {
-		if (!c->request[i]->busy)
-			continue;
-		nng_aio_cancel(c->request[i]->send);
-		nng_aio_cancel(c->request[i]->recv);
-	}
-}
-
-/* All its requests are answered: leave the connection. */
+/*
+ * The connection is gone: what still waits for its answer gets none.  Closing
+ * the context is the one way that ends both halves of a request in every
+ * version of the library.
+ */
 static void
 close_contexts(struct client *c)
 {
@@ -699,11 +680,30 @@ close_contexts(struct client *c)
 
 	for (i = 0; i < c->nrequest; i++) {
 		r = c->request[i];
-		nng_aio_wait(r->recv);
-		settle(r);
 		if (r->has_ctx)
 			nng_ctx_close(r->ctx);
 		r->has_ctx = 0;
+	}
+}
+
+/* One request that failed says as much as the end of the pipe. */
+static void
+leave(struct client *c)
+{
+	if (c->connected)
+		close_contexts(c);
+	c->connected = 0;
+}
+
+/* Every callback has returned after this. */
+static void
+settle_all(struct client *c)
+{
+	size_t i;
+
+	for (i = 0; i < c->nrequest; i++) {
+		nng_aio_wait(c->request[i]->recv);
+		settle(c->request[i]);
 	}
 }
 
@@ -746,8 +746,10 @@ give_answer(struct client *c, struct request *r, struct client_event *event)
 	c->busy--;
 	event->tag = r->tag;
 	event->result = lost ? CLIENT_LOST : CLIENT_REPLY;
-	if (lost)
+	if (lost) {
+		leave(c);
 		return !r->dropped;
+	}
 	if (r->dropped) {
 		nng_msg_free(nng_aio_get_msg(r->recv));
 		return 0;
@@ -797,12 +799,11 @@ step(struct client *c, struct client_event *event)
 	if (news.finished)
 		return give_connection(c, event);
 	if (news.lost) {
-		c->connected = 0;
-		cancel_requests(c);
+		leave(c);
 		return 0;
 	}
 	if (!c->connected && !c->connecting && c->busy == 0) {
-		close_contexts(c);
+		settle_all(c);
 		start_connector(c);
 		return 0;
 	}
@@ -936,8 +937,6 @@ client_free(struct client *c)
 	free(c->url);
 	if (c->wake_fd >= 0)
 		close(c->wake_fd);
-	if (c->stop_fd >= 0)
-		close(c->stop_fd);
 	pthread_cond_destroy(&c->change);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
@@ -957,7 +956,6 @@ client_new(int64_t retry)
 	pthread_cond_init(&c->change, &attr);
 	pthread_condattr_destroy(&attr);
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	c->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return c;
 }
 
@@ -983,7 +981,7 @@ client_open(const char *urls, int64_t retry, const char **why)
 	struct client_event event;
 	int error = EINVAL;
 
-	if (c->wake_fd < 0 || c->stop_fd < 0) {
+	if (c->wake_fd < 0) {
 		error = errno;
 		*why = strerror(error);
 	} else if (split_urls(c, urls, why) == 0) {
@@ -1006,8 +1004,8 @@ client_close(struct client *c)
 	stop_connector(c);
 	if (c->held != NULL)
 		nng_msg_free(c->held);
-	cancel_requests(c);
 	close_contexts(c);
+	settle_all(c);
 	free_replies(c);
 	drop_socket(c);
 	client_free(c);

@@ -1,0 +1,376 @@
+/* The client against a small broker of nng REP in the same process. */
+#include <errno.h>
+#include <nng/nng.h>
+#include <nng/protocol/reqrep0/rep.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/date.h"
+#include "bus/client.h"
+
+static int passed, failed;
+
+static void
+result(int ok, const char *what)
+{
+	if (ok) {
+		passed++;
+		return;
+	}
+	failed++;
+	printf("test_client: %s\n", what);
+}
+
+enum manner {
+	HONEST,
+	SILENT,	  /* answers hello only */
+	FOREIGN,  /* another protocol */
+	REFUSING, /* denied */
+	OLD	  /* no such version */
+};
+
+struct broker {
+	nng_socket sock;
+	enum manner manner;
+	pthread_t thread;
+	uint64_t last; /* number of the last pub */
+	int disorder;
+};
+
+static void
+answer(struct broker *b, const char *p, size_t n, struct buf *reply)
+{
+	struct wire_request r;
+	const char *why;
+
+	if (wire_request_parse(&r, p, n, &why) < 0) {
+		buf_adds(reply, "{\"ok\":false,\"error\":\"bad\"}\n");
+	} else if (b->manner == FOREIGN) {
+		buf_adds(reply, "hello yourself");
+	} else if (b->manner == REFUSING) {
+		buf_adds(reply, "{\"ok\":false,\"error\":\"denied\"}\n");
+	} else if (b->manner == OLD) {
+		buf_adds(reply, "{\"ok\":false,\"error\":\"bad\"}\n");
+	} else if (r.op == WIRE_HELLO) {
+		buf_adds(reply, "{\"ok\":true,\"sg\":1,\"name\":\"A\"}\n");
+	} else {
+		b->disorder += r.op == WIRE_PUB && r.first != b->last + 1;
+		b->last = r.first;
+		buf_addf(reply, "{\"ok\":true,\"local\":%llu,\"safe\":0}\n",
+		    (unsigned long long)r.first);
+		buf_add(reply, r.lines, r.lines_len);
+	}
+}
+
+static void *
+serve(void *arg)
+{
+	struct broker *b = arg;
+	struct buf reply = { 0 };
+	nng_msg *msg;
+
+	while (nng_recvmsg(b->sock, &msg, 0) == 0) {
+		const char *p = nng_msg_body(msg);
+		size_t n = nng_msg_len(msg);
+
+		if (b->manner == SILENT && memmem(p, n, "hello", 5) == NULL) {
+			nng_msg_free(msg);
+			continue;
+		}
+		buf_clear(&reply);
+		answer(b, p, n, &reply);
+		nng_msg_clear(msg);
+		nng_msg_append(msg, reply.p, reply.len);
+		if (nng_sendmsg(b->sock, msg, 0) != 0)
+			nng_msg_free(msg);
+	}
+	buf_fini(&reply);
+	return NULL;
+}
+
+static void
+start(struct broker *b, const char *url, enum manner manner)
+{
+	memset(b, 0, sizeof *b);
+	b->manner = manner;
+	if (nng_rep0_open(&b->sock) != 0 ||
+	    nng_listen(b->sock, url, NULL, 0) != 0 ||
+	    pthread_create(&b->thread, NULL, serve, b) != 0) {
+		printf("test_client: no broker at %s\n", url);
+		exit(1);
+	}
+}
+
+static void
+stop(struct broker *b)
+{
+	nng_close(b->sock);
+	pthread_join(b->thread, NULL);
+}
+
+/* The next event within 10 s. */
+static struct client_event
+next(struct client *c)
+{
+	struct client_event event = { .result = CLIENT_NONE };
+
+	if (client_next(c, &event, date_mono() + 10 * DATE_SECOND) < 0)
+		event.result = CLIENT_NONE;
+	return event;
+}
+
+static void
+test_order(const char *url)
+{
+	enum { N = 2000, FLIGHT = 8 };
+	struct client_event event;
+	struct buf head = { 0 };
+	struct broker b;
+	struct client *c;
+	const char *why;
+	uint64_t sent = 0, got = 0;
+	int wrong = 0;
+
+	start(&b, url, HONEST);
+	c = client_open(url, DATE_SECOND, &why);
+	result(c != NULL, c ? "open" : why);
+	if (c == NULL)
+		exit(1);
+	result(strcmp(client_broker(c), "A") == 0, "name from hello");
+	result(strcmp(client_url(c), url) == 0, "url");
+	while (got < N) {
+		while (sent < N && sent - got < FLIGHT) {
+			wire_pub(&head, "x", 1, ++sent, 1, 0);
+			wrong += client_send_lines(c, sent, &head, "{}", 2);
+		}
+		event = next(c);
+		got++;
+		wrong += event.result != CLIENT_REPLY ||
+		    event.reply.local != event.tag ||
+		    event.reply.lines_len != 2;
+		if (event.result == CLIENT_NONE)
+			break;
+	}
+	result(wrong == 0 && got == N, "every request has its own reply");
+	result(b.disorder == 0, "requests arrive in order");
+	client_close(c);
+	stop(&b);
+	buf_fini(&head);
+}
+
+static void
+test_fd(const char *url)
+{
+	struct client_event event;
+	struct buf head = { 0 };
+	struct pollfd wait;
+	struct broker b;
+	struct client *c;
+	const char *why;
+
+	start(&b, url, HONEST);
+	c = client_open(url, DATE_SECOND, &why);
+	if (c == NULL)
+		exit(1);
+	wait = (struct pollfd){ .fd = client_fd(c), .events = POLLIN };
+	client_next(c, &event, 0);
+	result(event.result == CLIENT_NONE, "nothing there");
+	result(poll(&wait, 1, 0) == 0, "descriptor is quiet");
+	wire_stat(&head);
+	result(client_send(c, 1, &head) == 0 && head.len == 0, "send");
+	result(poll(&wait, 1, 10000) == 1, "descriptor becomes readable");
+	client_next(c, &event, 0);
+	result(event.result == CLIENT_REPLY && event.tag == 1, "reply");
+	client_next(c, &event, 0);
+	result(poll(&wait, 1, 0) == 0, "descriptor is quiet again");
+	wire_stat(&head);
+	result(client_call(c, &head, &event, date_mono() + DATE_SECOND) == 0 &&
+		event.reply.ok,
+	    "call");
+	client_close(c);
+	stop(&b);
+	buf_fini(&head);
+}
+
+static void
+test_restart(const char *url)
+{
+	struct client_event event;
+	struct buf head = { 0 };
+	struct broker b;
+	struct client *c;
+	const char *why;
+	unsigned generation;
+	int i;
+
+	start(&b, url, SILENT);
+	c = client_open(url, 10 * DATE_SECOND, &why);
+	if (c == NULL)
+		exit(1);
+	generation = client_generation(c);
+	for (i = 1; i <= 3; i++) {
+		wire_stat(&head);
+		client_send(c, (uint64_t)i, &head);
+	}
+	result(client_next(c, &event, date_mono() + 50000) == 0 &&
+		event.result == CLIENT_NONE,
+	    "a silent broker gives nothing by the deadline");
+	stop(&b);
+	for (i = 1; i <= 3; i++)
+		result(next(c).result == CLIENT_LOST, "outstanding is lost");
+	wire_stat(&head);
+	errno = 0;
+	result(client_send(c, 9, &head) == -1 && errno == EAGAIN,
+	    "no connection, no request");
+	start(&b, url, HONEST);
+	result(next(c).result == CLIENT_CONNECTED, "connected again");
+	result(client_generation(c) > generation, "generation rises");
+	result(client_send(c, 4, &head) == 0, "send again");
+	event = next(c);
+	result(event.result == CLIENT_REPLY && event.tag == 4,
+	    "reply after restart");
+	stop(&b);
+	client_retry(c, 100000);
+	result(client_next(c, &event, date_mono() + 10 * DATE_SECOND) == -1 &&
+		errno == ETIMEDOUT,
+	    "gives up after retry");
+	result(strstr(client_why(c), url) != NULL, "says where");
+	client_close(c);
+	buf_fini(&head);
+}
+
+static void
+test_call_timeout(const char *url)
+{
+	struct client_event event;
+	struct buf head = { 0 };
+	struct broker b;
+	struct client *c;
+	const char *why;
+
+	start(&b, url, SILENT);
+	c = client_open(url, DATE_SECOND, &why);
+	if (c == NULL)
+		exit(1);
+	wire_stat(&head);
+	errno = 0;
+	result(client_call(c, &head, &event, date_mono() + 50000) == -1 &&
+		errno == ETIMEDOUT,
+	    "call times out");
+	client_close(c);
+	stop(&b);
+	buf_fini(&head);
+}
+
+static const struct {
+	enum manner manner;
+	int want; /* errno */
+	const char *why;
+} peers[] = {
+	{ FOREIGN, EPROTO, "foreign" },
+	{ OLD, EPROTO, "version refused" },
+	{ REFUSING, EACCES, "denied" },
+};
+
+static void
+test_peers(const char *url)
+{
+	struct client *c;
+	struct broker b;
+	const char *why;
+	size_t i;
+
+	for (i = 0; i < sizeof peers / sizeof *peers; i++) {
+		start(&b, url, peers[i].manner);
+		errno = 0;
+		c = client_open(url, 10 * DATE_SECOND, &why);
+		result(c == NULL && errno == peers[i].want, peers[i].why);
+		stop(&b);
+	}
+}
+
+static const struct {
+	const char *in;
+	int want; /* errno */
+} urls[] = {
+	{ "", EINVAL },
+	{ "ipc://relative", EINVAL },
+	{ "tcp://host", EINVAL },
+	{ "tcp://:80", EINVAL },
+	{ "tcp://[::1:80", EINVAL },
+	{ "ws://host:80/", EINVAL },
+	{ "ipc:///nowhere/at/all,", EINVAL },
+	{ "ipc:///nowhere/at/all", ETIMEDOUT },
+	{ "tcp://127.0.0.1:1", ETIMEDOUT },
+	{ "tcp://no.such.host.invalid:80", ETIMEDOUT },
+};
+
+static void
+test_urls(void)
+{
+	struct client *c;
+	const char *why;
+	size_t i;
+
+	for (i = 0; i < sizeof urls / sizeof *urls; i++) {
+		errno = 0;
+		why = "";
+		c = client_open(urls[i].in, 0, &why);
+		result(c == NULL && errno == urls[i].want && *why != '\0',
+		    urls[i].in);
+	}
+}
+
+/* The list is walked when the first broker ends. */
+static void
+test_failover(const char *first, const char *second)
+{
+	struct broker a, b;
+	struct client *c;
+	struct buf both = { 0 };
+	const char *why;
+
+	buf_addf(&both, "%s,%s", first, second);
+	start(&a, first, HONEST);
+	start(&b, second, HONEST);
+	c = client_open(buf_cstr(&both), 10 * DATE_SECOND, &why);
+	if (c == NULL)
+		exit(1);
+	result(strcmp(client_url(c), first) == 0, "first of the list");
+	stop(&a);
+	result(next(c).result == CLIENT_CONNECTED, "moves on");
+	result(strcmp(client_url(c), second) == 0, "second of the list");
+	client_close(c);
+	stop(&b);
+	c = client_open("tcp://127.0.0.1:1,ipc:///nowhere", 0, &why);
+	result(c == NULL && errno == ETIMEDOUT, "none of the list");
+	buf_fini(&both);
+}
+
+int
+main(void)
+{
+	char dir[] = "/tmp/sgt.XXXXXX", first[64], second[64];
+
+	if (mkdtemp(dir) == NULL)
+		return 1;
+	snprintf(first, sizeof first, "ipc://%s/a", dir);
+	snprintf(second, sizeof second, "ipc://%s/b", dir);
+	test_order(first);
+	test_fd(first);
+	test_restart(first);
+	test_call_timeout(first);
+	test_peers(first);
+	test_urls();
+	test_failover(first, second);
+	unlink(first + 6);
+	unlink(second + 6);
+	rmdir(dir);
+	if (failed == 0)
+		printf("test_client: %d passed\n", passed);
+	return failed != 0;
+}
