@@ -13,13 +13,13 @@ import sys
 RANK = {"base": 0, "event": 1, "trust": 2, "bus": 3,
         "broker": 4, "grid": 4, "device": 4, "knowledge": 4}
 
-# Third-party headers and the files that may include them.
+# Third-party headers and the rooms in which one module knows them.
 LIBRARIES = {
-    r"nng/": r"lib/bus/\w+\.c|lib/broker/(front|tap)\.c",
-    r"lmdb\.h": r"lib/broker/log\.c",
-    r"csv\.h": r"lib/event/csv\.c",
-    r"j[qv]\.h": r"lib/event/json\.c|lib/grid/rule\.c",
-    r"sodium\.h": r"lib/trust/\w+\.c",
+    r"nng/": {"bus", "broker"},
+    r"lmdb\.h": {"broker"},
+    r"csv\.h": {"event"},
+    r"j[qv]\.h": {"event", "grid"},
+    r"sodium\.h": {"trust"},
 }
 
 FORBIDDEN = {
@@ -71,12 +71,17 @@ def layers():
 
 
 def libraries():
-    for path in sources("lib/**/*.[ch]", "cmd/*.c"):
-        for number, quote, name in includes(path):
-            for library, allowed in LIBRARIES.items():
-                if quote == "<" and re.match(library, name) and \
-                        not re.fullmatch(allowed, path):
-                    yield f"{path}:{number}: <{name}> belongs to {allowed}"
+    for library, rooms in LIBRARIES.items():
+        users = {}
+        for path in sources("lib/**/*.[ch]", "cmd/*.c"):
+            if not any(quote == "<" and re.match(library, name)
+                       for _, quote, name in includes(path)):
+                continue
+            room = path.split("/")[1] if path.startswith("lib/") else "cmd"
+            if path.endswith(".h") or room not in rooms:
+                yield f"{path}: may not include {library}"
+            elif users.setdefault(room, path) != path:
+                yield f"{path}: {library} is known to {users[room]} already"
 
 
 def forbidden():

@@ -12,7 +12,7 @@
 
 enum {
 	LINE_WIDTH = 80,
-	HELP_COLUMN = 26, /* where the text of an option begins */
+	HELP_COLUMN = 28, /* where the text of an option begins */
 	OPTIONS_MAX = 128
 };
 

@@ -104,7 +104,7 @@ static const struct {
 	{ &with_files, NULL, { "-h" }, 0, "usage: t-files [OPTION]... [FILE]",
 	    "help with operands" },
 	{ &with_files, NULL, { "-h" }, 0,
-	    "\n  -b, --broker URL        where the broker is [T_BROKER]\n",
+	    "\n  -b, --broker URL          where the broker is [T_BROKER]\n",
 	    "a row of a group, with its variable" },
 	{ &with_files, NULL, { "-h" }, 0, "format: json, csv\n",
 	    "choices in the help" },
