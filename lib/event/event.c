@@ -255,7 +255,9 @@ scan_number_member(struct scan *s, struct event *e, enum event_member m)
 	size_t n;
 	int64_t us;
 
-	if (p >= s->end || (*p != '-' && (*p < '0' || *p > '9')))
+	if (p >= s->end)
+		return scan_unexpected(s);
+	if (*p != '-' && (*p < '0' || *p > '9'))
 		return scan_fault(s, type_why[m]);
 	n = scan_number(s, p);
 	if (n == 0)

@@ -154,7 +154,8 @@ scan_number_slow(struct scan *s, const char *p)
 	double value;
 
 	s->whole = 99;
-	if (n == 0)
+	if (n == 0 ||
+	    (p + n < s->end && p[n] != '\0' && strchr("0123456789.eE+-", p[n])))
 		scan_fault(s, "malformed number");
 	else if (num_double(p, n, &value) != 0)
 		scan_fault(s, "number too large for a double");

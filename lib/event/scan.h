@@ -185,7 +185,7 @@ scan_number(struct scan *s, const char *p)
 		if (part == 0 || n >= SCAN_BLOCK || p + n >= s->end)
 			return scan_number_slow(s, p);
 	}
-	if ((p[n] | 0x20) == 'e')
+	if (p[n] != ',' && p[n] != '}' && p[n] != ']' && p[n] > ' ')
 		return scan_number_slow(s, p);
 	s->whole = whole;
 	return n;
