@@ -9,17 +9,18 @@
 #include <stdint.h>
 
 struct ident {
-	int fd;
-	int64_t ep;	/* >= 1 */
-	int64_t seq;	/* last given, 0 at first */
-	char *path;
+	int fd;	     /* the folder; -1: closed */
+	int64_t ep;  /* >= 1; the Unix time at which it began, or later */
+	int64_t seq; /* last given, 0 at first */
+	char *path;  /* name of the file in the folder */
 };
 
 /*
- * ident_open(id, dir, src) - Take the counter of src in dir (created 0700).
- * The process that holds it alone continues the epoch from a clean end; any
- * other start gets a new epoch, durable before this returns.  0, or -1 with
- * errno.
+ * ident_open(id, dir, src) - Take the counter of src in dir (created 0700
+ * with its parents).  After a clean end the first to come continues the
+ * epoch; anyone else (one who comes while that one runs, or after a crash)
+ * gets a new epoch, durable before this returns.  0, or -1 with errno
+ * (EBADMSG: the file is damaged).
  */
 int ident_open(struct ident *id, const char *dir, const char *src);
 
@@ -30,7 +31,10 @@ ident_next(struct ident *id)
 	return ++id->seq;
 }
 
-/* ident_close(id) - Record the clean end.  0, or -1 with errno. */
+/*
+ * ident_close(id) - Record the clean end; without it the epoch is over.  0,
+ * or -1 with errno.  Closing twice is allowed.
+ */
 int ident_close(struct ident *id);
 
 #endif

@@ -8,7 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* unit_known(u, n) - 1 if u[0..n) is a registered symbol. */
+/*
+ * unit_known(u, n) - 1 if u[0..n) is a registered symbol: the only ones to
+ * write into events.  (unit_ratio also reads MW, MWh, kV and the like.)
+ */
 int unit_known(const char *u, size_t n);
 
 /*
