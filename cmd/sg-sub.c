@@ -68,7 +68,7 @@ static const struct opt options[] = {
 	{ 0, "from-start", OPT_FLAG, NULL, "from the oldest event there is",
 	    &o.from_start },
 	{ 0, "slot", OPT_STRING, "DUR[@-N]",
-	    "events of the last whole quarter, hour …", &o.slot },
+	    "events of the last whole 15m, 1h of the clock", &o.slot },
 	{ 0, "last", OPT_FLAG, NULL, "newest event of each topic", &o.last },
 	{ 0, "live", OPT_FLAG, NULL, "after --last go on with new events",
 	    &o.live },
@@ -126,6 +126,7 @@ static struct {
 	int plain; /* lines go out as they come in */
 	int meta;
 	int begun;	/* the header row is out */
+	int failed;	/* the reader has */
 	uint64_t taken; /* events of this batch of -n */
 	uint64_t events, bytes, bad;
 	int64_t started, seen, every_due, until_due, commit_due;
