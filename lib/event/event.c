@@ -354,6 +354,7 @@ scan_known(struct scan *s, struct event *e, enum event_member m)
 	case EVENT_KID:
 	case EVENT_SIG:
 	case EVENT_FROM:
+	case EVENT_POS:
 		if (s->p < s->end && *s->p == '"')
 			return scan_text_member(s, e, m);
 		if (m == EVENT_T)
@@ -361,8 +362,7 @@ scan_known(struct scan *s, struct event *e, enum event_member m)
 		return scan_other_member(s, e, m);
 	case EVENT_VB:
 	case EVENT_M:
-	case EVENT_D:
-	case EVENT_POS: return scan_other_member(s, e, m);
+	case EVENT_D: return scan_other_member(s, e, m);
 	default: return scan_number_member(s, e, m);
 	}
 }

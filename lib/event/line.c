@@ -227,15 +227,17 @@ stop(struct line_in *in)
 enum line_result
 line_take(struct line_in *in, const char **p, size_t *n)
 {
-	for (;;) {
-		const char *from = in->buf.p + in->at, *end;
-		size_t left = in->buf.len - in->at, len;
-		int whole;
+	const char *from, *end;
+	size_t left, len;
+	int whole;
 
+	for (;;) {
 		if (in->stop && !in->skipping)
 			stop(in);
 		if (in->at == in->buf.len)
 			return next_file(in);
+		from = in->buf.p + in->at;
+		left = in->buf.len - in->at;
 		end = memchr(from + in->seen, '\n', left - in->seen);
 		len = end ? (size_t)(end - from) : left;
 		whole = end || in->fd < 0;
