@@ -221,14 +221,15 @@ choose_slot(void)
 static void
 check_options(void)
 {
-	int starts = (o.since != UNSET) + (o.arrived_since != UNSET) +
-	    o.from_start + (o.slot != NULL) + o.last;
+	int starts = (o.arrived_since != UNSET) + o.from_start +
+	    (o.slot != NULL) + o.last;
 
 	if (starts > 1)
-		opt_usage("only one of --since, --arrived-since, --from-start,"
-			  " --slot and --last");
-	if (o.slot != NULL && (o.until != UNSET || o.cursor != NULL))
-		opt_usage("--slot goes neither with --until nor with -c");
+		opt_usage("only one of --arrived-since, --from-start, --slot"
+			  " and --last");
+	if (o.slot != NULL &&
+	    (o.since != UNSET || o.until != UNSET || o.cursor != NULL))
+		opt_usage("--slot goes with none of --since, --until and -c");
 	if (o.last && (o.cursor != NULL || o.until_end || o.meta))
 		opt_usage("--last goes with none of -c, -e and --meta");
 	if (o.live && !o.last)
@@ -311,17 +312,19 @@ open_sink(struct reader_options *r)
 static void
 choose_start(struct reader_options *r)
 {
-	r->start = WIRE_FROM_NOW;
-	if (o.from_start)
-		r->start = WIRE_FROM_BEGIN;
-	else if (o.until_end && o.cursor == NULL)
-		r->start = WIRE_FROM_BEGIN;
-	if (o.since != UNSET || o.arrived_since != UNSET) {
+	if (o.arrived_since != UNSET) {
 		r->start = WIRE_FROM_TIME;
-		r->time = o.since != UNSET ? o.since - o.skew : o.arrived_since;
-		if (r->time < 0)
-			r->time = 0;
+		r->time = o.arrived_since;
+	} else if (o.since != UNSET && !o.from_start) {
+		r->start = WIRE_FROM_TIME;
+		r->time = o.since - o.skew;
+	} else if (o.from_start || (o.until_end && o.cursor == NULL)) {
+		r->start = WIRE_FROM_BEGIN;
+	} else {
+		r->start = WIRE_FROM_NOW;
 	}
+	if (r->time < 0)
+		r->time = 0;
 	if (o.file != NULL)
 		open_sink(r);
 }

@@ -184,6 +184,7 @@ sink_open(struct sink *s, const char *path, const char *name,
 	s->fd = open(path, flags, 0666);
 	if (s->fd < 0 || fstat(s->fd, &st) != 0)
 		goto fail;
+	s->length = st.st_size;
 	if (name == NULL)
 		return 0;
 	if (!S_ISREG(st.st_mode)) {
