@@ -82,10 +82,10 @@ struct front_piece {
 };
 
 /*
- * front_reply(f, route, pieces, n) - Queue the one reply to a request; takes
- * one reference of each piece's blob (which must not be changed any more).  The
- * connection must not have been reported closed.  A connection whose unsent
- * replies pass the limits is cut off.
+ * front_reply(f, route, pieces, n) - Queue the one reply to a request.  One
+ * reference per piece to its blob passes from the caller to the front; the
+ * bytes must not change any more.  The connection must not have been
+ * reported closed.  One whose unsent replies pass the limits is cut off.
  */
 void front_reply(struct front *f, const struct front_route *route,
     const struct front_piece *pieces, size_t n);

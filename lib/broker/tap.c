@@ -24,7 +24,7 @@ pipe_count(nng_pipe pipe, nng_pipe_ev event, void *arg)
 
 	(void)pipe;
 	__atomic_add_fetch(&t->subscribers,
-	    event == NNG_PIPE_EV_ADD_PRE ? 1 : -1, __ATOMIC_RELAXED);
+	    event == NNG_PIPE_EV_ADD_PRE ? 1 : -1, __ATOMIC_RELEASE);
 }
 
 static int
@@ -113,6 +113,9 @@ tap_close(struct tap *t)
 		return;
 	if (nng_socket_id(t->socket) > 0)
 		nng_close(t->socket);
+	/* Orders the last pipe_count() of nng's threads before the free. */
+	if (__atomic_load_n(&t->subscribers, __ATOMIC_ACQUIRE) != 0)
+		return;
 	free(t->url);
 	free(t);
 }
