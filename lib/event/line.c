@@ -129,7 +129,9 @@ write_dead(struct line_in *in, const void *p, size_t n)
 static void
 report(struct line_in *in, const char *why)
 {
-	error("%s:%llu: %s", in->name, (unsigned long long)in->number, why);
+	if (why)
+		error("%s:%llu: %s", in->name, (unsigned long long)in->number,
+		    why);
 	in->bad++;
 	in->lost += in->dead < 0;
 	in->stop = in->strict;

@@ -104,8 +104,9 @@ int line_fd(const struct line_in *in);
 
 /*
  * line_bad(in, p, n, why) - Report "NAME: error: FILE:LINE: why" for the
- * line last given, count it, write it to the dead file.  1 to go on, 0 if
- * in->strict asks to stop, -1 with errno if the dead file failed.
+ * line last given (say nothing if why is NULL: the same was reported before),
+ * count it, write it to the dead file.  1 to go on, 0 if in->strict asks to
+ * stop, -1 with errno if the dead file failed.
  */
 int line_bad(struct line_in *in, const char *p, size_t n, const char *why);
 

@@ -1,0 +1,375 @@
+/*
+ * sg-aggregate reads event lines, groups them by topic and time window, and
+ * writes one aggregate event for each group and window.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/app.h"
+#include "base/date.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "event/event.h"
+#include "event/line.h"
+#include "event/unit.h"
+#include "grid/join.h"
+#include "grid/route.h"
+#include "grid/window.h"
+
+enum late { LATE_CORRECT, LATE_DEAD, LATE_DROP };
+
+static struct {
+	const char *window, *from, *to, *stat, *join, *source, *tz;
+	const char *dead;
+	int per_source, late, strict, stats;
+	int64_t topics_max;
+	struct window_rule rule;
+} o = {
+	.window = "1m",
+	.stat = "sum",
+	.topics_max = 1000000,
+	.rule = {
+		.grace = INT64_C(5) * DATE_SECOND,
+		.skew = INT64_C(60) * DATE_SECOND,
+		.keep = INT64_C(3600) * DATE_SECOND,
+	},
+};
+
+static const char *const per_source[] = { "each", "mean", "last", "sum", "min",
+	"max", NULL };
+static const char *const late[] = { "correct", "dead", "drop", NULL };
+
+static const struct opt options[] = {
+	{ 0, "from", OPT_STRING, "PATTERN", "topics to read, with {captures}",
+	    &o.from },
+	{ 0, "to", OPT_STRING, "TEMPLATE", "topic of the result", &o.to },
+	{ 'W', "window", OPT_STRING, "LENGTH", "duration, month or year (1m)",
+	    &o.window },
+	{ 0, "stat", OPT_STRING, "NAME[,NAME]",
+	    "sum mean min max first last min_at max_at first_at last_at "
+	    "count energy",
+	    &o.stat },
+	{ 0, "join", OPT_STRING, "FILE[:COLUMN={capture}]",
+	    "CSV table with more names for --to", &o.join },
+	{ 0, "source", OPT_STRING, "TEMPLATE",
+	    "what counts as one source (each topic)", &o.source },
+	{ 0, "per-source", OPT_CHOICE, "HOW",
+	    "first make one value of each source", &o.per_source, NULL,
+	    per_source },
+	{ 0, "value", OPT_STRING, "MEMBER", "v, or m.NAME (v)", &o.rule.value },
+	{ 0, "unit", OPT_STRING, "UNIT", "unit of the result", &o.rule.unit },
+	{ 0, "every", OPT_DURATION, "DURATION",
+	    "interval of power readings, for energy", &o.rule.every },
+	{ 0, "tz", OPT_STRING, "ZONE", "align windows to local time (UTC)",
+	    &o.tz },
+	{ 0, "grace", OPT_DURATION, "DURATION",
+	    "how long to wait for readings (5s)", &o.rule.grace },
+	{ 0, "late", OPT_CHOICE, "WHAT", "what to do with later ones", &o.late,
+	    NULL, late },
+	{ 0, "keep", OPT_DURATION, "DURATION",
+	    "how long to correct a window (1h)", &o.rule.keep },
+	{ 0, "skew", OPT_DURATION, "DURATION",
+	    "how far t may be in the future (60s)", &o.rule.skew },
+	{ 0, "list-missing", OPT_FLAG, NULL, "name the missing sources",
+	    &o.rule.list_missing },
+	{ 0, "max-topics", OPT_INT, "N", "topics to tell apart (1000000)",
+	    &o.topics_max },
+	{ 0, "dead", OPT_STRING, "FILE", "append refused lines to FILE",
+	    &o.dead },
+	{ 0, "strict", OPT_FLAG, NULL, "stop at the first refused line",
+	    &o.strict },
+	{ 0, "stats", OPT_FLAG, NULL, "say what was done at the end",
+	    &o.stats },
+	{ 0 },
+};
+
+static const struct opt_command command = {
+	.name = "sg-aggregate",
+	.purpose = "aggregate events by topic and time window",
+	.operands = "[FILE]...",
+	.options = options,
+	.examples = {
+		"sg-aggregate --from 'METER/{meter}/Load' --join meters.csv \\\n"
+		"      --to 'AGGREGATE/{feeder}/Load/60s' readings.ndjson",
+		"sg-aggregate -W 1d --tz Europe/London --stat energy,max,max_at "
+		"\\\n      --every 1m --from 'METER/{meter}/Load' "
+		"--to 'DAY/{meter}/Load'",
+	},
+};
+
+static struct line_in in;
+static struct line_out out;
+static struct window_set *windows;
+static struct route *route;
+static struct buf line;
+static struct {
+	unsigned long long taken, other, unused, late;
+} count;
+
+static void
+parse_stats(const char *s)
+{
+	struct window_rule *rule = &o.rule;
+
+	for (;;) {
+		size_t n = strcspn(s, ",");
+		int stat = tally_stat_find(s, n);
+
+		if (stat == -1)
+			opt_usage("--stat: no statistic \"%.*s\"", (int)n, s);
+		for (size_t i = 0; i < rule->nstats; i++)
+			if (rule->stats[i] == (enum tally_stat)stat)
+				opt_usage("--stat: %.*s twice", (int)n, s);
+		rule->stats[rule->nstats++] = (enum tally_stat)stat;
+		if (s[n] == '\0')
+			return;
+		s += n + 1;
+	}
+}
+
+static void
+check_energy(void)
+{
+	for (size_t i = 0; i < o.rule.nstats; i++)
+		if (o.rule.stats[i] == TALLY_ENERGY && o.rule.every == 0 &&
+		    (o.per_source == WINDOW_EACH || o.per_source == WINDOW_SUM))
+			opt_usage("energy needs --every, the interval of the "
+				  "readings");
+}
+
+static void
+parse_rule(void)
+{
+	struct window_rule *rule = &o.rule;
+	const char *why;
+
+	if (o.from == NULL || o.to == NULL)
+		opt_usage("--from and --to are needed");
+	if (slot_rule_parse(&rule->slot, o.window, &why) == -1)
+		opt_usage("--window %s: %s", o.window, why);
+	if (o.tz != NULL && (rule->slot.zone = date_zone_open(o.tz)) == NULL)
+		opt_usage("--tz %s: no such time zone", o.tz);
+	if (rule->unit != NULL && !unit_known(rule->unit, strlen(rule->unit)))
+		opt_usage("--unit %s: no registered unit", rule->unit);
+	if (rule->value != NULL && strcmp(rule->value, "v") != 0 &&
+	    (strncmp(rule->value, "m.", 2) != 0 || rule->value[2] == '\0'))
+		opt_usage("--value %s: neither v nor m.NAME", rule->value);
+	if (rule->grace > SLOT_WIDTH_MAX || rule->skew > SLOT_WIDTH_MAX ||
+	    rule->keep > SLOT_WIDTH_MAX || rule->every > SLOT_WIDTH_MAX)
+		opt_usage("a duration is longer than 10 years");
+	rule->per_source = (enum window_per_source)o.per_source;
+	if (o.late != LATE_CORRECT)
+		rule->keep = 0;
+	parse_stats(o.stat);
+	check_energy();
+}
+
+/* FILE or FILE:COLUMN={capture} */
+static struct join *
+open_join(char **capture)
+{
+	char *file = xstrdup(o.join), *colon = strrchr(file, ':');
+	char *column = NULL, *equals;
+	const char *why;
+	struct join *join;
+	size_t n;
+
+	*capture = NULL;
+	if (colon != NULL && (equals = strstr(colon, "={")) != NULL &&
+	    (n = strlen(equals)) > 3 && equals[n - 1] == '}') {
+		*colon = *equals = equals[n - 1] = '\0';
+		column = colon + 1;
+		*capture = equals + 2;
+	}
+	join = join_open(file, column, &why);
+	if (join == NULL)
+		die(access(file, R_OK) == 0 ? EXIT_DATA : EXIT_NOINPUT,
+		    "%s: %s", file, why);
+	return join;
+}
+
+static void
+open_route(void)
+{
+	struct route_rule rule = { .from = o.from,
+		.to = o.to,
+		.source = o.source,
+		.topics_max = (size_t)o.topics_max };
+	char *capture;
+	const char *why;
+
+	if (o.join != NULL) {
+		rule.join = open_join(&capture);
+		rule.capture = capture;
+	}
+	windows = window_new(&o.rule);
+	route = route_new(&rule, windows, &why);
+	if (route == NULL)
+		opt_usage("%s", why);
+}
+
+static void
+output(int status)
+{
+	if (status == -1)
+		die(EXIT_IO, "%s: %s", out.name, strerror(errno));
+}
+
+static void
+emit(void)
+{
+	while (window_next(windows, &line)) {
+		output(line_out_line(&out, line.p, line.len));
+		buf_clear(&line);
+	}
+}
+
+/* why NULL: said before. */
+static void
+refuse(const char *p, size_t n, const char *why)
+{
+	if (line_bad(&in, p, n, why) == -1)
+		die(EXIT_IO, "%s: %s", in.name, strerror(errno));
+}
+
+static void
+add(struct window_input *input, const struct event *e)
+{
+	const char *why;
+
+	switch (window_add(windows, input, e, &why)) {
+	case WINDOW_DUE:
+		emit();
+		/* FALLTHROUGH */
+	case WINDOW_TAKEN: count.taken++; break;
+	case WINDOW_UNUSED: count.unused++; break;
+	case WINDOW_LATE:
+		count.late++;
+		if (o.late != LATE_DROP)
+			refuse(e->line, e->n, "late: its window is closed");
+		break;
+	case WINDOW_FUTURE:
+		refuse(e->line, e->n, "future: t is ahead of the clock");
+		break;
+	default: refuse(e->line, e->n, why);
+	}
+}
+
+static void
+handle(const char *p, size_t n)
+{
+	struct event e;
+	struct window_input *input;
+	char space[256];
+	const char *why = NULL, *topic;
+	size_t tn;
+
+	if (event_scan(&e, p, n, &why) == -1) {
+		refuse(p, n, why);
+		return;
+	}
+	topic = event_topic(&e, space, &tn);
+	if (event_has(&e, EVENT_TOPIC) && tn == strlen("$SG/MARK") &&
+	    memcmp(topic, "$SG/MARK", tn) == 0) {
+		output(line_out_line(&out, p, n));
+		return;
+	}
+	if (event_complete(&e, &why) == -1) {
+		refuse(p, n, why);
+		return;
+	}
+	switch (route_find(route, topic, tn, &input, &why)) {
+	case ROUTE_FOUND: add(input, &e); break;
+	case ROUTE_OTHER: count.other++; break;
+	case ROUTE_AGAIN:
+		why = NULL;
+		/* FALLTHROUGH */
+	default: refuse(p, n, why);
+	}
+}
+
+/* Until there is input; windows that the clock closes come out meanwhile. */
+static int
+wait_for_input(void)
+{
+	struct pollfd fds[2] = { { .fd = line_fd(&in), .events = POLLIN },
+		{ .fd = app_signal_fd(), .events = POLLIN } };
+	int64_t wait = 0;
+
+	while (poll(fds, 2, (int)wait) == 0) {
+		wait = window_idle(windows, date_now());
+		emit();
+		output(line_out_flush(&out));
+		if (wait != -1)
+			wait = wait / 1000 < 60000 ? wait / 1000 + 1 : 60000;
+	}
+	return app_stop() ? -1 : line_fill(&in);
+}
+
+static void
+run(void)
+{
+	const char *p;
+	size_t n;
+	enum line_result r;
+
+	while ((r = line_take(&in, &p, &n)) != LINE_END) {
+		if (r == LINE_GIVEN)
+			handle(p, n);
+		else if (r == LINE_ERROR || wait_for_input() == -1) {
+			if (app_stop())
+				return;
+			if (errno != EINTR)
+				die(EXIT_NOINPUT, "%s: %s", in.name,
+				    strerror(errno));
+		}
+	}
+	if (!o.strict || in.bad == 0)
+		window_end(windows);
+	emit();
+}
+
+static void
+say_stats(void)
+{
+	struct window_stats s;
+
+	window_stats(windows, &s);
+	note("%llu lines, %llu taken, %llu other, %llu unused, %llu late, "
+	     "%llu refused; %zu sources, %zu groups, %llu windows, "
+	     "%llu corrections",
+	    (unsigned long long)in.lines, count.taken, count.other,
+	    count.unused, count.late, (unsigned long long)in.bad, s.sources,
+	    s.groups, (unsigned long long)(s.lines - s.corrections),
+	    (unsigned long long)s.corrections);
+}
+
+int
+main(int argc, char **argv)
+{
+	int first, status;
+
+	die_name(argv[0]);
+	first = opt_parse(&command, argc, argv);
+	parse_rule();
+	open_route();
+	app_signals();
+	line_out_init(&out, STDOUT_FILENO, "standard output");
+	line_open(&in, argv + first, (size_t)(argc - first));
+	in.strict = o.strict;
+	in.out = &out;
+	if (o.dead != NULL && line_dead(&in, o.dead) == -1)
+		die(EXIT_CANTCREATE, "%s: %s", o.dead, strerror(errno));
+	run();
+	if (o.stats)
+		say_stats();
+	status = app_stop() ? 128 + app_stop() : line_status(&in);
+	if (line_close(&in) == -1)
+		die(EXIT_IO, "%s: %s", o.dead, strerror(errno));
+	output(line_out_fini(&out));
+	route_free(route);
+	window_free(windows);
+	return status;
+}

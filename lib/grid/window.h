@@ -1,0 +1,121 @@
+/*
+ * Event-time tumbling windows: readings of many sources go in, grouped by
+ * the topic of their result, and aggregate event lines come out when the
+ * watermark has passed the end of a window.  The same readings give the same
+ * bytes, in whatever order they come within the grace time and however long
+ * the pauses between them are.
+ *
+ * The watermark is the greatest t seen, minus the grace time.  Lines come
+ * out by window start, then by topic.
+ */
+#ifndef SG_GRID_WINDOW_H
+#define SG_GRID_WINDOW_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "event/event.h"
+#include "grid/slot.h"
+#include "grid/tally.h"
+
+/* How the readings of one source in one window become one value. */
+enum window_per_source {
+	WINDOW_EACH, /* they do not: each reading counts by itself */
+	WINDOW_MEAN,
+	WINDOW_LAST,
+	WINDOW_SUM,
+	WINDOW_MIN,
+	WINDOW_MAX
+};
+
+struct window_rule {
+	struct slot_rule slot;
+	int64_t grace;	/* microseconds, as all times here */
+	int64_t skew;	/* how far t may be ahead of the clock */
+	int64_t keep;	/* how long a closed window takes corrections */
+	int64_t every;	/* interval of power readings, for energy; 0 none */
+	enum window_per_source per_source;
+	enum tally_stat stats[TALLY_STATS];
+	size_t nstats;
+	const char *unit;	/* of the result, or NULL */
+	const char *value;	/* "v", "m.NAME", or NULL (reading.h) */
+	int list_missing;	/* name the missing sources */
+};
+
+enum {
+	WINDOW_ABSENT_MAX = 100,	/* sources that are named */
+	WINDOW_KEPT_MAX = 1 << 20	/* closed windows kept */
+};
+
+struct window_set;
+
+/* window_new(rule) - rule is borrowed for the set's life. */
+struct window_set *window_new(const struct window_rule *rule);
+void window_free(struct window_set *set);
+
+/*
+ * One stream of readings: the events of one topic.  Belongs to the set.
+ */
+struct window_input;
+
+/*
+ * window_input(set, topic, source, sn) - A stream that goes into the group
+ * with the result topic, as the source named source[0..sn).  Inputs of the
+ * same group and source count as one source.  Strings are copied.
+ */
+struct window_input *window_input(struct window_set *set, const char *topic,
+    const char *source, size_t sn);
+
+/*
+ * window_expect(input) - Its source is known before its first reading, so
+ * that it is missing from every window of its group until then.
+ */
+void window_expect(struct window_input *input);
+
+enum window_result {
+	WINDOW_TAKEN,
+	WINDOW_DUE,	/* taken, and window_next() has lines */
+	WINDOW_UNUSED,	/* quality BAD or MISSING: not counted */
+	WINDOW_LATE,	/* its window is closed and takes no more */
+	WINDOW_FUTURE,	/* more than skew ahead of the clock */
+	WINDOW_REFUSED	/* *why: no number, unit that does not fit */
+};
+
+/*
+ * window_add(set, input, event, why) - Add one complete event.  An event
+ * with members w and n whose m has sum, or with a member sum, is a partial
+ * aggregate and adds all its readings; any other is one value, for as many
+ * readings as its n says.  A partial replaces the one of the same input and
+ * t that has a lower rev.  *why is valid until the next call.
+ */
+enum window_result window_add(struct window_set *set,
+    struct window_input *input, const struct event *event, const char **why);
+
+/*
+ * window_next(set, b) - Append the next finished line, without newline, to
+ * b: 1, or 0 if there is none.  Call until 0 before the next window_add.
+ */
+int window_next(struct window_set *set, struct buf *b);
+
+/*
+ * window_idle(set, now) - There is no input at the moment.  If the newest
+ * reading came in when it was no older than grace + skew (plus its interval,
+ * if that is known), the stream is live, and windows whose end + grace is
+ * not after now close.  Returns when to call again at the latest,
+ * microseconds from now, or -1 for never.
+ */
+int64_t window_idle(struct window_set *set, int64_t now);
+
+/* window_end(set) - No more readings: everything open closes. */
+void window_end(struct window_set *set);
+
+struct window_stats {
+	uint64_t lines, corrections;	/* given by window_next() */
+	size_t groups, sources;
+};
+
+/* window_stats(set, stats) - What has been so far. */
+void window_stats(const struct window_set *set, struct window_stats *stats);
+
+#endif

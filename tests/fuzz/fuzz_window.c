@@ -1,0 +1,222 @@
+/*
+ * Windows: readings in any order give the same bytes; late readings that
+ * correct what was said, and partial aggregates of them that are aggregated
+ * again, come to the same figures.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/date.h"
+#include "event/event.h"
+#include "grid/window.h"
+
+enum { EVENTS_MAX = 64, EVENT_BYTES = 5 };
+
+static const int64_t minute = INT64_C(60) * DATE_SECOND;
+static const int64_t year = INT64_C(365) * 86400 * DATE_SECOND;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* A line, and the source it comes from: 0..3. */
+struct reading_line {
+	char text[160];
+	size_t n;
+	int source;
+};
+
+static size_t
+make_lines(struct reading_line *lines, const uint8_t *p, size_t size)
+{
+	static const char *const exponents[] = { "", "e1", "e-3", "e3" };
+	size_t n = 0;
+
+	for (; size >= EVENT_BYTES && n < EVENTS_MAX;
+	     p += EVENT_BYTES, size -= EVENT_BYTES) {
+		struct reading_line *l = &lines[n++];
+		int value = (int)(p[2] << 8 | p[3]) - 32768;
+
+		l->source = p[0] & 3;
+		l->n = (size_t)snprintf(l->text, sizeof l->text,
+		    "{\"topic\":\"S/%d\",\"t\":%d.%d,\"v\":%d.%02d%s,"
+		    "\"u\":\"%s\"}",
+		    l->source, p[1] * 3, p[0] >> 4, value, p[4] % 100,
+		    exponents[p[4] >> 6], (p[0] & 4) != 0 ? "kW" : "W");
+	}
+	return n;
+}
+
+static void
+drain(struct window_set *set, struct buf *out)
+{
+	while (window_next(set, out))
+		buf_addc(out, '\n');
+}
+
+static void
+add(struct window_set *set, struct window_input *input, const char *p, size_t n,
+    struct buf *out)
+{
+	struct event e;
+	const char *why;
+	enum window_result r;
+
+	if (event_scan(&e, p, n, &why) == -1)
+		abort();
+	r = window_add(set, input, &e, &why);
+	if (r != WINDOW_TAKEN && r != WINDOW_DUE)
+		abort();
+	drain(set, out);
+}
+
+/* The readings step apart, begun at from, so that each comes once. */
+static void
+run(const struct window_rule *rule, const struct reading_line *lines, size_t n,
+    size_t from, size_t step, struct buf *out)
+{
+	struct window_set *set = window_new(rule);
+	struct window_input *inputs[4] = { 0 };
+
+	for (size_t i = 0; i < n; i++) {
+		const struct reading_line *l = &lines[(from + i * step) % n];
+
+		if (inputs[l->source] == NULL)
+			inputs[l->source] = window_input(set, "A",
+			    l->source == 0	 ? "S/0"
+				: l->source == 1 ? "S/1"
+				: l->source == 2 ? "S/2"
+						 : "S/3",
+			    3);
+		add(set, inputs[l->source], l->text, l->n, out);
+	}
+	window_end(set);
+	drain(set, out);
+	window_free(set);
+}
+
+static void
+again(const struct window_rule *rule, const struct buf *in, struct buf *out)
+{
+	struct window_set *set = window_new(rule);
+	struct window_input *input = window_input(set, "A", "A", 1);
+	const char *p = in->p, *end = in->p + in->len;
+
+	while (p < end) {
+		const char *newline = memchr(p, '\n', (size_t)(end - p));
+
+		add(set, input, p, (size_t)(newline - p), out);
+		p = newline + 1;
+	}
+	window_end(set);
+	drain(set, out);
+	window_free(set);
+}
+
+/* What is left of each line before "sources". */
+static void
+cut(struct buf *b)
+{
+	struct buf out = { 0 };
+	const char *p = buf_cstr(b);
+
+	while (*p != '\0') {
+		const char *sources = strstr(p, ",\"sources\"");
+
+		buf_add(&out, p, (size_t)(sources - p));
+		buf_addc(&out, '\n');
+		p = strchr(p, '\n') + 1;
+	}
+	buf_fini(b);
+	*b = out;
+}
+
+static void
+same(const struct buf *a, const struct buf *b, const char *what)
+{
+	if (a->len == b->len &&
+	    (a->len == 0 || memcmp(a->p, b->p, a->len) == 0))
+		return;
+	fprintf(stderr, "%s differs:\n%.*s---\n%.*s", what, (int)a->len, a->p,
+	    (int)b->len, b->p);
+	abort();
+}
+
+static size_t
+coprime(size_t n, size_t step)
+{
+	for (step = step % n + 1;; step++) {
+		size_t a = n, b = step;
+
+		while (b != 0) {
+			size_t rest = a % b;
+
+			a = b;
+			b = rest;
+		}
+		if (a == 1)
+			return step;
+	}
+}
+
+static void
+check_order(const struct window_rule *rule, const struct reading_line *lines,
+    size_t n, size_t from, size_t step)
+{
+	struct buf a = { 0 }, b = { 0 };
+
+	run(rule, lines, n, 0, 1, &a);
+	run(rule, lines, n, from, coprime(n, step), &b);
+	same(&a, &b, "another order");
+	buf_fini(&a);
+	buf_fini(&b);
+}
+
+static void
+check_partials(const struct window_rule *rule, const struct reading_line *lines,
+    size_t n, int64_t grace)
+{
+	struct window_rule hour = *rule, hasty = *rule;
+	struct buf direct = { 0 }, parts = { 0 }, merged = { 0 };
+
+	hour.slot.width = 5 * minute;
+	hasty.grace = grace;
+	run(&hour, lines, n, 0, 1, &direct);
+	run(&hasty, lines, n, 0, 1, &parts);
+	again(&hour, &parts, &merged);
+	cut(&direct);
+	cut(&merged);
+	same(&direct, &merged, "an aggregate of aggregates");
+	buf_fini(&direct);
+	buf_fini(&parts);
+	buf_fini(&merged);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct reading_line lines[EVENTS_MAX];
+	struct window_rule rule = {
+		.slot.width = minute,
+		.grace = year,
+		.keep = year,
+		.every = minute,
+		.stats = { TALLY_SUM, TALLY_MEAN, TALLY_MIN, TALLY_MAX,
+		    TALLY_FIRST, TALLY_LAST, TALLY_MIN_AT, TALLY_MAX_AT,
+		    TALLY_FIRST_AT, TALLY_LAST_AT, TALLY_COUNT, TALLY_ENERGY },
+		.nstats = TALLY_STATS,
+	};
+	size_t n;
+
+	if (size < 3)
+		return 0;
+	n = make_lines(lines, data + 3, size - 3);
+	if (n == 0)
+		return 0;
+	rule.list_missing = data[0] & 1;
+	check_partials(&rule, lines, n, (data[0] >> 1) * DATE_SECOND);
+	rule.per_source = (enum window_per_source)(data[1] % 6);
+	check_order(&rule, lines, n, data[2], data[1] / 6);
+	return 0;
+}
