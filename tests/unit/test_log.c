@@ -76,8 +76,8 @@ make_frame(uint64_t start, uint64_t n, uint32_t events, size_t size)
 
 	f->body = blob_new(events * (size + 300));
 	for (uint32_t i = 0; i < events; i++)
-		f->body->len += make_line(
-		    f->body->p + f->body->len, start, n + i, size);
+		f->body->len +=
+		    make_line(f->body->p + f->body->len, start, n + i, size);
 	f->item.kind = LOG_FRAME;
 	f->head = (struct frame_head){ .n = n,
 		.events = events,
@@ -120,18 +120,25 @@ current(const struct log *log)
 
 /* Put one frame after the newest and wait for it; its error. */
 static int
-append(struct log *log, uint32_t events, size_t size)
+append_as(struct log *log, uint64_t chan, uint32_t events, size_t size)
 {
 	struct log_frame *f = make_frame(
 	    current(log)->start, current(log)->end + 1, events, size);
 	struct log_item *item;
 	int error;
 
+	f->head.chan = chan;
 	log_put(log, &f->item);
 	item = wait_done(log);
 	error = item->error;
 	free_frame(item);
 	return error;
+}
+
+static int
+append(struct log *log, uint32_t events, size_t size)
+{
+	return append_as(log, 1 + (current(log)->end + 1) % 3, events, size);
 }
 
 /* 1 if the view's frame is what make_frame makes. */
@@ -145,8 +152,7 @@ same_frame(const struct log_view *v, const struct log *log, size_t size)
 	int same = a->n == b->n && a->events == b->events &&
 	    a->numbers == b->numbers && a->rt == b->rt && a->chan == b->chan &&
 	    a->first == b->first && a->len == b->len &&
-	    strcmp(a->from, b->from) == 0 &&
-	    a->summary_len == b->summary_len &&
+	    strcmp(a->from, b->from) == 0 && a->summary_len == b->summary_len &&
 	    memcmp(a->summary, b->summary, a->summary_len) == 0 &&
 	    memcmp(a->lines, b->lines, a->len) == 0;
 
@@ -192,8 +198,7 @@ test_append_and_read(void)
 	for (uint64_t i = 1; i <= n; i++) {
 		int r = log_view(&v, log, (struct log_place){ 0, i });
 
-		check(r == 1 && v.head.n <= i &&
-			i < v.head.n + v.head.events,
+		check(r == 1 && v.head.n <= i && i < v.head.n + v.head.events,
 		    __LINE__, "any event is found");
 		if (r == 1)
 			log_view_end(&v);
@@ -228,8 +233,7 @@ test_many_in_flight(void)
 		struct log_item *item = wait_done(log);
 
 		bad += item->error != 0 ||
-		    ((struct log_frame *)item)->head.n !=
-			(uint64_t)i * 100 + 1;
+		    ((struct log_frame *)item)->head.n != (uint64_t)i * 100 + 1;
 		free_frame(item);
 	}
 	check(bad == 0, __LINE__, "all come back, in order");
@@ -242,11 +246,894 @@ test_many_in_flight(void)
 	free(dir);
 }
 
+/* Put any item and wait for it; its error. */
+static int
+put_wait(struct log *log, struct log_item *item)
+{
+	log_put(log, item);
+	if (wait_done(log) != item)
+		die(EXIT_BUG, "test_log: another item came back");
+	return item->error;
+}
+
+static int
+set_cursor(struct log *log, const char *name, const char *json)
+{
+	struct log_cursor c = { .item.kind = LOG_CURSOR };
+
+	strcpy(c.name, name);
+	if (json != NULL)
+		c.json = xstrdup(json);
+	put_wait(log, &c.item);
+	free(c.json);
+	return c.item.error;
+}
+
+static int
+bye(struct log *log, uint64_t chan)
+{
+	struct log_channel c = { .item.kind = LOG_BYE, .chan = chan };
+
+	strcpy(c.from, "meter/1");
+	return put_wait(log, &c.item);
+}
+
+/* A walk's rows as text, so that one comparison says it all. */
+static void
+print_channel(void *ctx, const struct log_channel *row)
+{
+	buf_addf(ctx, "%s %llu %llu;", row->from, (unsigned long long)row->chan,
+	    (unsigned long long)row->last);
+}
+
+static void
+print_cursor(void *ctx, const char *name, const char *json)
+{
+	buf_addf(ctx, "%s=%s;", name, json);
+}
+
+static void
+print_last(void *ctx, const struct log_row *row)
+{
+	buf_addf(ctx, "%.*s@%u.%llu", (int)row->topic_len, row->topic,
+	    row->at.run, (unsigned long long)row->at.n);
+	if (row->line != NULL)
+		buf_addf(
+		    ctx, "=%.*s from %s", (int)row->len, row->line, row->from);
+	buf_addc(ctx, ';');
+}
+
+static int
+rows_are(struct log *log, const char *channels, const char *cursors)
+{
+	struct buf b = { 0 };
+	int ok;
+
+	ok = log_channels(log, print_channel, &b) == 0 &&
+	    strcmp(buf_cstr(&b), channels) == 0;
+	if (!ok)
+		printf("channels: %s\n", buf_cstr(&b));
+	buf_clear(&b);
+	if (log_cursors(log, print_cursor, &b) != 0 ||
+	    strcmp(buf_cstr(&b), cursors) != 0) {
+		printf("cursors: %s\n", buf_cstr(&b));
+		ok = 0;
+	}
+	buf_fini(&b);
+	return ok;
+}
+
+static int
+last_is(struct log *log, const char *rows, uint32_t run, uint64_t n)
+{
+	struct buf b = { 0 };
+	struct log_place mark;
+	int ok = log_last(log, print_last, &b, &mark) == 0 &&
+	    strcmp(buf_cstr(&b), rows) == 0 && mark.run == run && mark.n == n;
+
+	if (!ok)
+		printf("last: %s mark %u.%llu\n", buf_cstr(&b), mark.run,
+		    (unsigned long long)mark.n);
+	buf_fini(&b);
+	return ok;
+}
+
+static void
+test_rows(void)
+{
+	char *dir = new_dir();
+	struct log *log = reopen(dir, 1 << 20, 0, 0);
+
+	check(rows_are(log, "", ""), __LINE__, "a new store has no rows");
+	/* n 1, 3, 6: channels 2, 1, 1; last 2n + numbers - 1 */
+	append(log, 2, 10);
+	append(log, 3, 10);
+	append(log, 1, 10);
+	check(set_cursor(log, "cron", "{\"alpha.1\":2}") == 0 &&
+		set_cursor(log, "gone", "{}") == 0 &&
+		set_cursor(log, "cron", "{\"alpha.1\":5}") == 0 &&
+		set_cursor(log, "gone", NULL) == 0 &&
+		set_cursor(log, "never", NULL) == 0,
+	    __LINE__, "cursors are set and deleted");
+	check(
+	    rows_are(log, "meter/1 1 13;meter/1 2 4;", "cron={\"alpha.1\":5};"),
+	    __LINE__, "rows of channels and cursors");
+	check(bye(log, 2) == 0 && bye(log, 77) == 0, __LINE__, "bye");
+	log_close(log);
+	log = reopen(dir, 1 << 20, 0, 0);
+	check(rows_are(log, "meter/1 1 13;", "cron={\"alpha.1\":5};"), __LINE__,
+	    "rows survive a restart");
+	log_close(log);
+	free(dir);
+}
+
+static void
+test_roll_carries_rows(void)
+{
+	char *dir = new_dir();
+	struct log *log = reopen(dir, 1 << 20, 0, 0);
+
+	append_as(log, 99, 2, 10);
+	set_cursor(log, "cron", "{}");
+	for (int i = 0; i < 8; i++)
+		append_as(log, 0, 4000, 150);
+	check(log_bytes(log) > 5 << 20, __LINE__, "several segments");
+	check(rows_are(log, "meter/1 99 4;", "cron={};"), __LINE__,
+	    "rows are carried over");
+	log_close(log);
+	log = reopen(dir, 1 << 20, 0, 0);
+	check(rows_are(log, "meter/1 99 4;", "cron={};"), __LINE__,
+	    "rows are carried over and durable");
+	log_close(log);
+	free(dir);
+}
+
+/* A frame without events moves the channel and stores nothing. */
+static void
+test_no_events(void)
+{
+	char *dir = new_dir();
+	struct log *log = reopen(dir, 1 << 20, 0, 0);
+	struct log_frame *f = make_frame(1, 1, 0, 0);
+
+	f->head.numbers = 5;
+	check(put_wait(log, &f->item) == 0 && current(log)->end == 0, __LINE__,
+	    "a frame without events");
+	check(rows_are(log, "meter/1 2 6;", ""), __LINE__, "its channel row");
+	free_frame(&f->item);
+	check(append(log, 1, 1) == 0 && current(log)->end == 1, __LINE__,
+	    "the next frame has the same number");
+	log_close(log);
+	free(dir);
+}
+
+static int
+put_last(struct log *log, struct log_place mark, const char *topic,
+    struct log_place at)
+{
+	struct log_row row = {
+		.topic = topic, .topic_len = strlen(topic), .at = at
+	};
+	struct log_rows rows = {
+		.item.kind = LOG_LAST, .row = &row, .n = 1, .mark = mark
+	};
+
+	return put_wait(log, &rows.item);
+}
+
+static int
+drop(struct log *log, const char *topic, const char *line)
+{
+	struct log_row row = { .topic = topic,
+		.topic_len = strlen(topic),
+		.line = line,
+		.len = strlen(line),
+		.rt = 77,
+		.from = "meter/1" };
+	struct log_rows rows = { .item.kind = LOG_DROP, .row = &row, .n = 1 };
+
+	return put_wait(log, &rows.item);
+}
+
+static void
+test_last_and_retention(void)
+{
+	char *dir = new_dir();
+	struct log *log = reopen(dir, 1 << 20, 5000000, 0);
+	struct log_place from, to;
+	struct log_row row;
+	struct log_view v;
+	struct buf space = { 0 };
+	uint64_t gone;
+
+	check(last_is(log, "", 0, 1), __LINE__, "no last values at first");
+	check(log_due(log, INT64_MAX, &from, &to) == 0, __LINE__,
+	    "an empty store is not due");
+	append(log, 8000, 150);
+	append(log, 8000, 150); /* begins a segment */
+	append(log, 2, 1);	/* and one more */
+	gone = 8000;
+	check(put_last(log, (struct log_place){ 0, 8000 }, "A/1/B",
+		  (struct log_place){ 0, 7 }) == 0 &&
+		put_last(log, (struct log_place){ 0, 9000 }, "A/2/B",
+		    (struct log_place){ 0, 8500 }) == 0 &&
+		put_last(log, (struct log_place){ 0, 9001 }, "A/3/B",
+		    (struct log_place){ 0, 8501 }) == 0 &&
+		put_last(log, (struct log_place){ 0, 9002 }, "A/3/B",
+		    (struct log_place){ 0, 0 }) == 0,
+	    __LINE__, "checkpoints");
+	check(last_is(log, "A/1/B@0.7;A/2/B@0.8500;", 0, 9002), __LINE__,
+	    "rows of checkpoints");
+	check(log_due(log, 1000001 + 5000000, &from, &to) == 0, __LINE__,
+	    "young enough");
+	check(log_due(log, 1008001 + 5000000, &from, &to) == 1 && from.n == 1 &&
+		to.n == gone && from.run == 0 && to.run == 0,
+	    __LINE__, "too old");
+	check(drop(log, "A/1/B", "the kept line") == 0, __LINE__, "drop");
+	check(current(log)->first == gone + 1, __LINE__, "first moves up");
+	check(log_view(&v, log, (struct log_place){ 0, gone }) == 0, __LINE__,
+	    "the event is gone");
+	check(log_kept(log, "A/1/B", 5, &row, &space) == 1 && row.len == 13 &&
+		memcmp(row.line, "the kept line", 13) == 0 && row.rt == 77 &&
+		strcmp(row.from, "meter/1") == 0,
+	    __LINE__, "the line is kept");
+	check(log_kept(log, "A/2/B", 5, &row, &space) == 0, __LINE__,
+	    "no other is");
+	log_close(log);
+	log = reopen(dir, 1 << 20, 5000000, 0);
+	check(log_run_at(log, 0)->first == gone + 1 &&
+		log_run_at(log, 0)->end == 16002,
+	    __LINE__, "retention survives a restart");
+	check(last_is(log, "A/1/B@0.7=the kept line from meter/1;A/2/B@0.8500;",
+		  0, 9002),
+	    __LINE__, "so do last values");
+	check(put_last(log, (struct log_place){ 0, 9003 }, "A/1/B",
+		  (struct log_place){ 0, 9 }) == 0 &&
+		log_kept(log, "A/1/B", 5, &row, &space) == 1,
+	    __LINE__, "a row of an event that is gone does not end the line");
+	check(put_last(log, (struct log_place){ 0, 9003 }, "A/1/B",
+		  (struct log_place){ 0, 9003 }) == 0 &&
+		log_kept(log, "A/1/B", 5, &row, &space) == 0,
+	    __LINE__, "a newer place does");
+	buf_fini(&space);
+	log_close(log);
+	free(dir);
+}
+
+/* All old: also the segment that is written must be able to go. */
+static void
+test_all_expires(void)
+{
+	char *dir = new_dir();
+	struct log *log = reopen(dir, 1 << 20, 1000000, 0);
+	struct log_place from, to, mark;
+	const struct log_run *run;
+	int due = 0;
+
+	append(log, 10, 10);
+	for (int i = 0; i < 2000 && due == 0; i++) {
+		due = log_due(log, 1LL << 40, &from, &to);
+		log_done(log);
+		usleep(1000);
+	}
+	check(due == 1 && from.n == 1 && to.n == 10, __LINE__,
+	    "the written segment is closed when all of it is old");
+	check(drop(log, "A/1/B", "kept") == 0, __LINE__, "drop");
+	check(current(log)->first == 11 && current(log)->end == 10, __LINE__,
+	    "nothing is stored");
+	check(log_due(log, 1LL << 40, &from, &to) == 0, __LINE__,
+	    "nothing is due");
+	log_close(log);
+	log = reopen(dir, 1 << 20, 1000000, 0);
+	check(last_is(log, "A/1/B@0.0=kept from meter/1;", 0, 1), __LINE__,
+	    "the kept line remains");
+	run = log_run_at(log, 0);
+	check(log_runs(log) == 1 && run->start == 2, __LINE__,
+	    "a run with no events that nothing names is forgotten");
+	check(append(log, 3, 10) == 0, __LINE__, "append");
+	log_close(log);
+	log = reopen(dir, 1 << 20, 1000000, 0);
+	check(put_last(log, (struct log_place){ 1, 0 }, "A/1/B",
+		  (struct log_place){ 0, 3 }) == 0 &&
+		log_seek(log, 0, &mark) == 0 && mark.run == 0 && mark.n == 1,
+	    __LINE__, "seek to the oldest");
+	log_close(log);
+	log = reopen(dir, 1 << 20, 1000000, 0);
+	check(log_runs(log) == 3 && log_run_at(log, 0)->start == 2 &&
+		log_run_at(log, 1)->start == 3,
+	    __LINE__, "the run of the mark is not forgotten");
+	log_close(log);
+	free(dir);
+}
+
+static void
+test_retain_size(void)
+{
+	char *dir = new_dir();
+	struct log *log = reopen(dir, 1 << 20, 0, 5 << 20);
+	struct log_place from, to;
+	int drops = 0, bad = 0;
+
+	for (int i = 0; i < 60; i++) {
+		bad += append(log, 1500, 150) != 0;
+		while (log_due(log, 0, &from, &to)) {
+			bad += drop(log, "T", "x") != 0;
+			drops++;
+		}
+	}
+	check(bad == 0 && drops > 5, __LINE__, "segments are dropped");
+	check(log_bytes(log) <= (5 << 20) + (2 << 20), __LINE__,
+	    "the store keeps to its size");
+	check(read_run(log, 0, 150) ==
+		current(log)->end - current(log)->first + 1,
+	    __LINE__, "the rest can be read");
+	log_close(log);
+	free(dir);
+}
+
+static void
+test_seek(void)
+{
+	char *dir = new_dir();
+	struct log *log = NULL;
+	struct log_place at;
+	int bad = 0;
+
+	for (int run = 0; run < 3; run++) {
+		log = reopen(dir, 1 << 20, 0, 0);
+		for (int i = 0; i < 40; i++)
+			append(log, 1 + (uint32_t)i * 10, 150);
+		if (run < 2)
+			log_close(log);
+	}
+	for (uint32_t run = 0; run < 3; run++) {
+		uint64_t end = log_run_at(log, run)->end, n = 1;
+
+		/* rt of a frame is start * 1000000 + n of its first event */
+		for (int i = 0; i < 40; i++) {
+			int64_t rt = (int64_t)((run + 1) * 1000000 + n);
+
+			bad += log_seek(log, rt, &at) != 0 || at.run != run ||
+			    at.n != n;
+			n += 1 + (uint64_t)i * 10;
+			bad += log_seek(log, rt + 1, &at) != 0 ||
+			    (i < 39 && (at.run != run || at.n != n));
+		}
+		bad += n != end + 1;
+	}
+	check(bad == 0, __LINE__, "seek finds the first frame not older");
+	check(log_seek(log, 0, &at) == 0 && at.run == 0 && at.n == 1, __LINE__,
+	    "before all");
+	check(log_seek(log, 1LL << 50, &at) == 0 && at.run == 2 &&
+		at.n == log_run_at(log, 2)->end + 1,
+	    __LINE__, "behind all");
+	log_close(log);
+	free(dir);
+}
+
+/* Write text to dir/name; NULL removes it. */
+static void
+spoil(const char *dir, const char *name, const char *text)
+{
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	if (text == NULL) {
+		if (unlink(path) == -1)
+			die(EXIT_BUG, "%s", path);
+		return;
+	}
+	f = fopen(path, "w");
+	if (f == NULL || fputs(text, f) == EOF || fclose(f) == EOF)
+		die(EXIT_BUG, "%s", path);
+}
+
+static void
+test_refusals(void)
+{
+	static const struct {
+		const char *name, *text; /* file to spoil */
+		const char *broker;
+		int want;
+		const char *why;
+	} cases[] = {
+		{ "FORMAT", "sg-store 2\n", "alpha", EXIT_CONFIG, "newer" },
+		{ "FORMAT", "sg-store 1", "alpha", EXIT_CONFIG, "cut" },
+		{ "FORMAT", "x", "alpha", EXIT_CONFIG, "not a store" },
+		{ "FORMAT", NULL, "alpha", EXIT_CONFIG, "no FORMAT" },
+		{ "FORMAT", "sg-store 1\n", "beta", EXIT_CONFIG, "name" },
+		{ "state/data.mdb", "x", "alpha", EXIT_IO, "damaged state" },
+		{ "segment-0000000000000001/data.mdb", "garbage", "alpha",
+		    EXIT_IO, "damaged segment" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char *dir = new_dir();
+		struct log *log = reopen(dir, 1 << 20, 0, 0);
+		struct log_options o = { dir, cases[i].broker, 1 << 20, 0, 0 };
+		const char *why = NULL;
+		int status = 0;
+
+		append(log, 1, 1);
+		log_close(log);
+		spoil(dir, cases[i].name, cases[i].text);
+		log = log_open(&o, &status, &why);
+		check(log == NULL && status == cases[i].want && why != NULL,
+		    __LINE__, cases[i].why);
+		free(dir);
+	}
+}
+
+static void
+test_second_broker(void)
+{
+	char *dir = new_dir();
+	struct log *log = reopen(dir, 1 << 20, 0, 0);
+	struct log_options o = { dir, "alpha", 1 << 20, 0, 0 };
+	const char *why = NULL;
+	int status = 0;
+
+	check(log_open(&o, &status, &why) == NULL && status == EXIT_UNAVAILABLE,
+	    __LINE__, "one broker at a time");
+	log_close(log);
+	o.dir = "/proc/nowhere/store";
+	check(log_open(&o, &status, &why) == NULL && status == EXIT_CANTCREATE,
+	    __LINE__, "a directory that cannot be made");
+	free(dir);
+}
+
+/* What comes back of frames in flight when one of them fails. */
+static int
+count_errors(struct log *log, int n, int *first, int *cancelled)
+{
+	int ok = 0;
+
+	*first = *cancelled = 0;
+	for (int i = 0; i < n; i++) {
+		struct log_item *item = wait_done(log);
+
+		if (item->error == 0)
+			ok++;
+		else if (item->error == ECANCELED)
+			++*cancelled;
+		else if (*first == 0)
+			*first = item->error;
+		free_frame(item);
+	}
+	return ok;
+}
+
+static int
+flood(struct log *log, int frames, int *first, int *cancelled)
+{
+	uint64_t n = current(log)->end + 1, start = current(log)->start;
+
+	for (int i = 0; i < frames; i++, n += 1000)
+		log_put(log, &make_frame(start, n, 1000, 150)->item);
+	return count_errors(log, frames, first, cancelled);
+}
+
+static void
+test_wrong_number(void)
+{
+	char *dir = new_dir();
+	struct log *log = reopen(dir, 1 << 20, 0, 0);
+	int first, cancelled, ok;
+
+	log_put(log, &make_frame(1, 1, 10, 10)->item);
+	log_put(log, &make_frame(1, 12, 10, 10)->item);
+	log_put(log, &make_frame(1, 22, 10, 10)->item);
+	ok = count_errors(log, 3, &first, &cancelled);
+	check(first == EINVAL && ok + cancelled == 2 &&
+		(uint64_t)ok * 10 == current(log)->end,
+	    __LINE__, "a gap in the numbers is refused");
+	check(append(log, 5, 10) == 0, __LINE__, "and the right one taken");
+	log_close(log);
+	free(dir);
+}
+
+/* The store meets a limit, says so, keeps readers, and goes on with room. */
+static void
+test_no_room(const char *dir, int want, void (*room)(const char *, int))
+{
+	struct log *log = reopen(dir, 64 << 20, 0, 0);
+	int first, cancelled, ok;
+	uint64_t end;
+
+	check(append(log, 10, 150) == 0, __LINE__, "append");
+	room(dir, 0);
+	ok = flood(log, 200, &first, &cancelled);
+	end = current(log)->end;
+	check(first == want && ok + cancelled == 199, __LINE__,
+	    "one error, the rest cancelled");
+	check(end == 10 + (uint64_t)ok * 1000, __LINE__,
+	    "what came back well is stored");
+	check(append(log, 1000, 150) == want || current(log)->end > end,
+	    __LINE__, "still no room");
+	check(read_run(log, 0, 150) == current(log)->end, __LINE__,
+	    "readers are served");
+	room(dir, 1);
+	check(flood(log, 50, &first, &cancelled) == 50, __LINE__,
+	    "there is room again");
+	end = current(log)->end;
+	check(read_run(log, 0, 150) == end, __LINE__, "all can be read");
+	log_close(log);
+	log = reopen(dir, 64 << 20, 0, 0);
+	check(log_run_at(log, 0)->end == end && read_run(log, 0, 150) == end,
+	    __LINE__, "also after a restart");
+	log_close(log);
+}
+
+static void
+limit_room(const char *dir, int yes)
+{
+	struct rlimit limit;
+
+	(void)dir;
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = yes ? limit.rlim_max : 6000000;
+	setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+static void
+mount_room(const char *dir, int yes)
+{
+	char path[160];
+
+	snprintf(
+	    path, sizeof path, "%.*s", (int)(strrchr(dir, '/') - dir), dir);
+	if (yes && mount("none", path, NULL, MS_REMOUNT, "size=64m") == -1)
+		die(EXIT_BUG, "test_log: remount");
+}
+
+static void
+test_disk_full(void)
+{
+	char *dir = new_dir(), path[160];
+
+	if (mkdir(dir, 0700) == -1 ||
+	    mount("none", dir, "tmpfs", 0, "size=6m") == -1) {
+		printf("test_log: a full disk was not tested: cannot mount a "
+		       "tmpfs (%s)\n",
+		    strerror(errno));
+		free(dir);
+		return;
+	}
+	snprintf(path, sizeof path, "%s/store", dir);
+	test_no_room(path, ENOSPC, mount_room);
+	check(umount(dir) == 0, __LINE__, "umount");
+	free(dir);
+}
+
+/* Flip bits in the file; what is read is right or refused. */
+static void
+flip(const char *path, off_t at, int bit)
+{
+	unsigned char c;
+	int fd = open(path, O_RDWR);
+
+	if (fd == -1 || pread(fd, &c, 1, at) != 1)
+		die(EXIT_BUG, "%s", path);
+	c ^= (unsigned char)(1 << bit);
+	if (pwrite(fd, &c, 1, at) != 1)
+		die(EXIT_BUG, "%s", path);
+	close(fd);
+}
+
+/* Read everything, going on behind damage: right, refused, wrong. */
+static void
+survey(struct log *log, uint32_t run, size_t size, uint64_t *right,
+    uint64_t *refused, uint64_t *wrong)
+{
+	const struct log_run *r = log_run_at(log, run);
+	struct log_place at = { run, r->first };
+	struct log_view v;
+	int got;
+
+	*right = *refused = *wrong = 0;
+	while (at.n <= r->end) {
+		got = log_view(&v, log, at);
+		if (got == -1 && errno == EBADMSG && v.head.n <= at.n &&
+		    v.head.n + v.head.events > at.n) {
+			*refused += v.head.n + v.head.events - at.n;
+		} else if (got != 1 || v.head.n != at.n ||
+		    !same_frame(&v, log, size)) {
+			*wrong += 1;
+			v.head.events = v.head.events != 0 ? v.head.events : 1;
+		} else {
+			*right += v.head.events;
+		}
+		at.n = v.head.n + v.head.events;
+		if (got == 1)
+			log_view_end(&v);
+		if (*wrong > 0)
+			return;
+	}
+}
+
+static void
+test_bit_rot(void)
+{
+	char *dir = new_dir(), path[256];
+	struct log *log = reopen(dir, 64 << 20, 0, 0);
+	uint64_t right, refused, wrong, end;
+	unsigned seed = 1;
+	struct stat st;
+	int found = 0, bad = 0;
+
+	for (int i = 0; i < 60; i++)
+		append(log, 1 + (uint32_t)i % 30, 600);
+	end = current(log)->end;
+	log_close(log);
+	snprintf(
+	    path, sizeof path, "%s/segment-0000000000000001/data.mdb", dir);
+	for (int i = 0; i < 200; i++) {
+		off_t at;
+		int bit = rand_r(&seed) % 8;
+
+		/* Overflow pages of the frames: from page 16 on, no heads. */
+		stat(path, &st);
+		do
+			at = rand_r(&seed) % st.st_size;
+		while (at < 16 * 4096);
+		flip(path, at, bit);
+		log = reopen(dir, 64 << 20, 0, 0);
+		if (log != NULL) {
+			survey(log, 0, 600, &right, &refused, &wrong);
+			found += refused > 0;
+			bad += wrong > 0 || right + refused != end;
+			log_close(log);
+		}
+		flip(path, at, bit);
+	}
+	check(bad == 0, __LINE__, "nothing wrong is ever served");
+	check(found > 100, __LINE__, "damage is found");
+	log = reopen(dir, 64 << 20, 0, 0);
+	survey(log, 0, 600, &right, &refused, &wrong);
+	check(right == end && refused == 0 && wrong == 0, __LINE__,
+	    "all is well when the bits are back");
+	log_close(log);
+	free(dir);
+}
+
+/*
+ * kill -9: a child writes and tells what was acknowledged; whatever the
+ * moment of its end, the store has it all.
+ */
+struct told {
+	uint64_t start, n, events, cursor;
+};
+
+static size_t
+size_of(uint64_t n)
+{
+	return (n * 2654435761u >> 7) % 900;
+}
+
+static void
+child_put(struct log *log, uint64_t *n, unsigned *seed)
+{
+	uint32_t events = 1 + (uint32_t)rand_r(seed) % 40;
+	struct log_frame *f =
+	    make_frame(current(log)->start, *n, events, size_of(*n));
+
+	*n += events;
+	log_put(log, &f->item);
+}
+
+static void
+child_cursor(struct log *log, uint64_t value)
+{
+	struct log_cursor *c = xcalloc(1, sizeof *c);
+	char json[32];
+
+	c->item.kind = LOG_CURSOR;
+	strcpy(c->name, "cron");
+	snprintf(json, sizeof json, "%llu", (unsigned long long)value);
+	c->json = xstrdup(json);
+	log_put(log, &c->item);
+}
+
+static void
+child_drop(struct log *log)
+{
+	struct log_rows *rows = xcalloc(1, sizeof *rows);
+	struct log_place from, to;
+
+	rows->item.kind = LOG_DROP;
+	if (log_due(log, 0, &from, &to))
+		log_put(log, &rows->item);
+	else
+		free(rows);
+}
+
+static void
+child_last(struct log *log)
+{
+	static struct log_row row = { .topic = "A/1/B", .topic_len = 5 };
+	struct log_rows *rows = xcalloc(1, sizeof *rows);
+
+	row.at.run = (uint32_t)log_runs(log) - 1;
+	row.at.n = current(log)->end + 1;
+	*rows = (struct log_rows){
+		.item.kind = LOG_LAST, .row = &row, .n = 1, .mark = row.at
+	};
+	log_put(log, &rows->item);
+}
+
+static void
+child_took(struct log_item *item, uint64_t start, int out)
+{
+	const struct frame_head *h = &((struct log_frame *)item)->head;
+	struct told told = { .start = start };
+
+	if (item->error != 0)
+		_exit(3);
+	if (item->kind == LOG_CURSOR) {
+		told.cursor =
+		    strtoull(((struct log_cursor *)item)->json, NULL, 10);
+		free(((struct log_cursor *)item)->json);
+	} else if (item->kind == LOG_FRAME) {
+		told.n = h->n;
+		told.events = h->events;
+		blob_unref(((struct log_frame *)item)->body);
+	}
+	free(item);
+	if (told.n + told.cursor != 0 &&
+	    write(out, &told, sizeof told) != sizeof told)
+		_exit(4);
+}
+
+static void
+child(const char *dir, unsigned seed, uint64_t cursor, int out)
+{
+	struct log *log = reopen(dir, 1 << 20, 0, 6 << 20);
+	struct log_item *item;
+	uint64_t n = 1;
+
+	if (log == NULL)
+		_exit(2);
+	for (int round = 0;; round++) {
+		int frames = rand_r(&seed) % 12;
+
+		for (int i = 0; i < frames; i++)
+			child_put(log, &n, &seed);
+		child_cursor(log, ++cursor);
+		child_drop(log);
+		if (round % 8 == 0)
+			child_last(log);
+		child_took(wait_done(log), current(log)->start, out);
+		while ((item = log_done(log)) != NULL)
+			child_took(item, current(log)->start, out);
+	}
+}
+
+struct books {
+	uint64_t last[4]; /* by channel, from the frames */
+	int rows;
+	int wrong;
+	uint64_t cursor;
+};
+
+static void
+compare_channel(void *ctx, const struct log_channel *row)
+{
+	struct books *b = ctx;
+
+	b->rows++;
+	if (row->chan > 3 ||
+	    (b->last[row->chan] != 0 && b->last[row->chan] != row->last))
+		b->wrong++;
+}
+
+static void
+read_cursor(void *ctx, const char *name, const char *json)
+{
+	struct books *b = ctx;
+
+	if (strcmp(name, "cron") == 0)
+		b->cursor = strtoull(json, NULL, 10);
+}
+
+/* Read all runs; frames must be right and without gaps. */
+static int
+audit(struct log *log, struct books *b)
+{
+	for (uint32_t run = 0; run < log_runs(log); run++) {
+		const struct log_run *r = log_run_at(log, run);
+		uint64_t n = r->first;
+		struct log_view v;
+		int got = log_view(&v, log, (struct log_place){ run, n });
+
+		for (; got == 1; got = log_view_next(&v)) {
+			if (v.head.n != n || !same_frame(&v, log, size_of(n))) {
+				log_view_end(&v);
+				return -1;
+			}
+			n += v.head.events;
+			b->last[v.head.chan] =
+			    v.head.first + v.head.numbers - 1;
+		}
+		if (got == -1 || n != r->end + 1)
+			return -1;
+	}
+	return 0;
+}
+
+/* 1 if the acknowledged frame is stored, or behind retention. */
+static int
+is_kept_promise(struct log *log, const struct told *told)
+{
+	for (size_t i = 0; i < log_runs(log); i++) {
+		const struct log_run *r = log_run_at(log, i);
+
+		if (r->start == told->start)
+			return r->end >= told->n + told->events - 1;
+	}
+	return log_run_at(log, 0)->start > told->start;
+}
+
+static void
+kill_once(const char *dir, unsigned seed, uint64_t *cursor, uint64_t *told_n)
+{
+	struct told told;
+	struct books b = { .rows = 0 };
+	struct log *log;
+	int p[2], lost = 0, status;
+	pid_t pid;
+
+	if (pipe(p) == -1 || (pid = fork()) == -1)
+		die(EXIT_BUG, "test_log: fork");
+	if (pid == 0) {
+		close(p[0]);
+		fcntl(p[1], F_SETPIPE_SZ, 1 << 20);
+		child(dir, seed, *cursor, p[1]);
+	}
+	close(p[1]);
+	usleep((useconds_t)(rand_r(&seed) % 60000));
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	check(WIFSIGNALED(status), __LINE__, "the child worked to its end");
+	log = reopen(dir, 1 << 20, 0, 6 << 20);
+	check(log != NULL, __LINE__, "the store opens after kill -9");
+	if (log == NULL)
+		return;
+	while (read(p[0], &told, sizeof told) == sizeof told) {
+		lost += told.n != 0 && !is_kept_promise(log, &told);
+		*cursor = told.cursor > *cursor ? told.cursor : *cursor;
+		++*told_n;
+	}
+	close(p[0]);
+	check(lost == 0, __LINE__, "every acknowledged frame is stored");
+	check(audit(log, &b) == 0, __LINE__, "every frame is right");
+	check(log_channels(log, compare_channel, &b) == 0 && b.wrong == 0,
+	    __LINE__, "channel rows agree with the frames");
+	check(log_cursors(log, read_cursor, &b) == 0 && b.cursor >= *cursor,
+	    __LINE__, "the acknowledged cursor is stored");
+	*cursor = b.cursor > *cursor ? b.cursor : *cursor;
+	log_close(log);
+}
+
+static void
+test_kill(void)
+{
+	const char *rounds = getenv("SG_KILL_ROUNDS");
+	int n = rounds != NULL ? (int)strtol(rounds, NULL, 10) : 30;
+	char *dir = new_dir();
+	uint64_t cursor = 0, told = 0;
+
+	for (int i = 0; i < n; i++)
+		kill_once(dir, (unsigned)i, &cursor, &told);
+	check(told > 100, __LINE__, "the children did work");
+	free(dir);
+}
+
 int
 main(void)
 {
 	const char *tmp = getenv("TMPDIR");
-	char command[128];
+	char command[128], *dir;
 
 	signal(SIGXFSZ, SIG_IGN);
 	snprintf(root, sizeof root, "%s/test_log.XXXXXX",
@@ -255,6 +1142,22 @@ main(void)
 		die(EXIT_CANTCREATE, "%s", root);
 	test_append_and_read();
 	test_many_in_flight();
+	test_rows();
+	test_roll_carries_rows();
+	test_no_events();
+	test_last_and_retention();
+	test_all_expires();
+	test_retain_size();
+	test_seek();
+	test_refusals();
+	test_second_broker();
+	test_wrong_number();
+	dir = new_dir();
+	test_no_room(dir, EFBIG, limit_room);
+	free(dir);
+	test_disk_full();
+	test_bit_rot();
+	test_kill();
 	snprintf(command, sizeof command, "rm -rf %s", root);
 	if (system(command) != 0)
 		failed++;
