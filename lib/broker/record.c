@@ -108,6 +108,12 @@ record_crc(uint32_t crc, const void *p, size_t n)
 	return ~(crc_is_fast() ? crc_fast : crc_portable)(~crc, p, n);
 }
 
+uint32_t
+record_crc_portable(uint32_t crc, const void *p, size_t n)
+{
+	return ~crc_portable(~crc, p, n);
+}
+
 size_t
 record_frame_size(const struct frame_head *head)
 {
