@@ -16,15 +16,19 @@ struct tap {
 	char *url;
 };
 
-/* REM_POST also comes for a pipe that ADD_POST never saw; these two pair. */
+/*
+ * REM_POST also comes for a pipe that ADD_POST never saw; these two pair.
+ * The load takes t over from tap_open(), which released it.
+ */
 static void
 pipe_count(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
 	struct tap *t = arg;
 
 	(void)pipe;
+	(void)__atomic_load_n(&t->subscribers, __ATOMIC_ACQUIRE);
 	__atomic_add_fetch(&t->subscribers,
-	    event == NNG_PIPE_EV_ADD_PRE ? 1 : -1, __ATOMIC_RELEASE);
+	    event == NNG_PIPE_EV_ADD_PRE ? 1 : -1, __ATOMIC_RELAXED);
 }
 
 static int
@@ -65,8 +69,11 @@ struct tap *
 tap_open(const char *url, const char **why)
 {
 	struct tap *t = xcalloc(1, sizeof *t);
-	int error = socket_prepare(t);
+	int error;
 
+	/* Hands t over to nng's threads. */
+	__atomic_store_n(&t->subscribers, 0, __ATOMIC_RELEASE);
+	error = socket_prepare(t);
 	if (error == 0)
 		error = socket_listen(t, url);
 	if (error == 0)
@@ -106,16 +113,14 @@ tap_send(
 		nng_msg_free(m);
 }
 
+/*
+ * nng 1.5.2 can wait for ever in nng_close() of a socket under load, and a
+ * broker must be able to leave: only the listener is closed and what nng's
+ * threads may still touch is left to the end of the process.
+ */
 void
 tap_close(struct tap *t)
 {
-	if (t == NULL)
-		return;
-	if (nng_socket_id(t->socket) > 0)
-		nng_close(t->socket);
-	/* Orders the last pipe_count() of nng's threads before the free. */
-	if (__atomic_load_n(&t->subscribers, __ATOMIC_ACQUIRE) != 0)
-		return;
-	free(t->url);
-	free(t);
+	if (t != NULL)
+		nng_listener_close(t->listener);
 }

@@ -32,7 +32,10 @@ int tap_busy(const struct tap *t);
 void tap_send(struct tap *t, const char *topic, size_t tn, const char *line,
     size_t n);
 
-/* tap_close(t) - NULL is allowed. */
+/*
+ * tap_close(t) - Stop listening (an ipc socket file goes), once, when the
+ * process is about to end; t must not be used again.  NULL is allowed.
+ */
 void tap_close(struct tap *t);
 
 #endif
