@@ -1,0 +1,564 @@
+#include "bus/publisher.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/date.h"
+#include "base/die.h"
+#include "base/num.h"
+
+enum {
+	/*
+	 * The window, one frame that a long line closed beyond it, and the
+	 * open one.
+	 */
+	SLOTS = PUBLISHER_WINDOW + 2,
+	FULL_PAUSE = DATE_SECOND, /* us before a full broker is asked again */
+	ASK_PAUSE = 50000,	  /* us before asking what is safe by now */
+	WHY_MAX = 256
+};
+
+enum state {
+	OPEN,  /* being filled */
+	READY, /* to be sent */
+	SENT,  /* in flight */
+	STORED /* answered, not yet safe */
+};
+
+static const char filler[] = "{\"topic\":\"COMMAND/none/none\",\"t\":0,"
+			     "\"id\":\"none\",\"ttl\":1,\"v\":0}";
+
+struct frame {
+	enum state state;
+	struct buf lines;
+	uint64_t *marks; /* one per line, or one for all */
+	size_t marks_cap;
+	int one_mark;
+	uint64_t first;
+	uint32_t n;
+	uint64_t tag;
+	int sent_before;
+};
+
+struct publisher {
+	struct client *client;
+	const char *from;
+	uint64_t chan, next, safe, tag;
+	int connected;
+	struct frame frame[SLOTS]; /* a ring */
+	size_t head, closed;	   /* closed frames, then the open one */
+	size_t in_flight;
+	int flush; /* the open frame shall leave */
+	int64_t pause_until, ask_at;
+	int told_full;
+	struct buf head_line, text;
+	/* what one answer still has to say */
+	struct frame *answered;
+	struct json_walk refused;
+	int walking;
+	uint32_t bad; /* line to replace in it, from 1 */
+	char why[WHY_MAX];
+	struct publisher_counts counts;
+};
+
+static struct frame *
+frame_at(struct publisher *p, size_t i)
+{
+	return &p->frame[(p->head + i) % SLOTS];
+}
+
+static struct frame *
+open_frame(struct publisher *p)
+{
+	return frame_at(p, p->closed);
+}
+
+static uint64_t
+last_of(const struct frame *f)
+{
+	return f->first + f->n - 1;
+}
+
+static uint64_t
+mark_of(const struct frame *f, uint32_t i)
+{
+	return f->marks[f->one_mark ? 0 : i];
+}
+
+struct publisher *
+publisher_new(
+    struct client *client, const char *from, uint64_t chan, uint64_t next)
+{
+	struct publisher *p = xcalloc(1, sizeof *p);
+
+	p->client = client;
+	p->from = from;
+	p->chan = chan;
+	p->next = next;
+	p->safe = next - 1;
+	p->connected = client_generation(client) > 0;
+	p->ask_at = INT64_MAX;
+	return p;
+}
+
+void
+publisher_free(struct publisher *p)
+{
+	size_t i;
+
+	if (p == NULL)
+		return;
+	for (i = 0; i < SLOTS; i++) {
+		buf_fini(&p->frame[i].lines);
+		free(p->frame[i].marks);
+	}
+	buf_fini(&p->head_line);
+	buf_fini(&p->text);
+	free(p);
+}
+
+int
+publisher_room(const struct publisher *p)
+{
+	return p->closed < PUBLISHER_WINDOW;
+}
+
+/* Number, header and off; without a connection it stays ready. */
+static void
+send_frame(struct publisher *p, struct frame *f)
+{
+	buf_clear(&p->head_line);
+	wire_pub(&p->head_line, p->from, p->chan, f->first, f->n, p->safe);
+	if (client_send_lines(
+		p->client, f->tag, &p->head_line, f->lines.p, f->lines.len) < 0)
+		return;
+	f->state = SENT;
+	p->in_flight++;
+	p->counts.frames++;
+	p->counts.resent += (uint64_t)f->sent_before;
+	f->sent_before = 1;
+}
+
+/* The open frame is complete. */
+static void
+close_frame(struct publisher *p)
+{
+	struct frame *f = open_frame(p);
+
+	f->state = READY;
+	f->tag = ++p->tag;
+	f->sent_before = 0;
+	p->closed++;
+	p->flush = 0;
+	f = open_frame(p);
+	f->state = OPEN;
+	f->n = 0;
+	f->one_mark = 0;
+	buf_clear(&f->lines);
+}
+
+static void
+send_ready(struct publisher *p)
+{
+	size_t i;
+
+	if (!p->connected)
+		return;
+	if (p->pause_until > 0 && date_mono() < p->pause_until)
+		return;
+	p->pause_until = 0;
+	if (p->flush && p->in_flight == 0 && open_frame(p)->n > 0 &&
+	    publisher_room(p))
+		close_frame(p);
+	for (i = 0; i < p->closed; i++)
+		if (frame_at(p, i)->state == READY)
+			send_frame(p, frame_at(p, i));
+}
+
+static void
+set_mark(struct frame *f, uint64_t mark)
+{
+	if (f->n == f->marks_cap) {
+		f->marks_cap = f->marks_cap ? 2 * f->marks_cap : 64;
+		f->marks = xrealloc(f->marks, f->marks_cap * sizeof *f->marks);
+	}
+	f->marks[f->n] = mark;
+}
+
+void
+publisher_add(struct publisher *p, const char *line, size_t n, uint64_t mark)
+{
+	struct frame *f = open_frame(p);
+	char *to;
+
+	if (f->n > 0 && f->lines.len + n + 1 > WIRE_FILL) {
+		close_frame(p);
+		send_ready(p);
+		f = open_frame(p);
+	}
+	if (f->n == 0)
+		f->first = p->next;
+	to = buf_room(&f->lines, n + 1);
+	memcpy(to, line, n);
+	to[n] = '\n';
+	f->lines.len += n + 1;
+	set_mark(f, mark);
+	f->n++;
+	p->next++;
+	p->counts.events++;
+	p->counts.bytes += n + 1;
+	if (f->lines.len >= WIRE_FILL || f->n == WIRE_EVENTS_MAX) {
+		close_frame(p);
+		send_ready(p);
+	}
+}
+
+void
+publisher_add_frame(struct publisher *p, const char *lines, size_t len,
+    uint32_t n, uint64_t mark)
+{
+	struct frame *f = open_frame(p);
+
+	f->first = p->next;
+	set_mark(f, mark);
+	f->one_mark = 1;
+	buf_add(&f->lines, lines, len);
+	f->n = n;
+	p->next += n;
+	p->counts.events += n;
+	p->counts.bytes += len;
+	close_frame(p);
+	send_ready(p);
+}
+
+void
+publisher_flush(struct publisher *p)
+{
+	p->flush = open_frame(p)->n > 0;
+	if (p->flush)
+		send_ready(p);
+}
+
+/* Line i of a frame, from 1. */
+static void
+find_line(const struct frame *f, uint32_t i, struct publisher_event *event)
+{
+	const char *at = f->lines.p, *end = at + f->lines.len, *lf;
+
+	while (--i > 0)
+		at = (const char *)memchr(at, '\n', (size_t)(end - at)) + 1;
+	lf = memchr(at, '\n', (size_t)(end - at));
+	event->line = at;
+	event->n = (size_t)(lf - at);
+}
+
+static void
+refuse(struct publisher *p, const struct frame *f, uint32_t i,
+    const struct json_value *why, struct publisher_event *event)
+{
+	event->result = PUBLISHER_REFUSED;
+	event->number = f->first + i - 1;
+	event->mark = mark_of(f, i - 1);
+	find_line(f, i, event);
+	buf_clear(&p->text);
+	if (why->kind == JSON_STRING)
+		json_text(why, &p->text);
+	else
+		buf_adds(&p->text, "refused");
+	event->why = buf_cstr(&p->text);
+	p->counts.refused++;
+}
+
+/* Drop from the ring what is safe: 1 if there is a new mark to give. */
+static int
+drop_safe(struct publisher *p, struct publisher_event *event)
+{
+	struct frame *f;
+
+	while (p->closed > 0) {
+		f = frame_at(p, 0);
+		if (f->state != STORED || last_of(f) > p->safe)
+			break;
+		event->number = last_of(f);
+		event->mark = mark_of(f, f->n - 1);
+		p->head = (p->head + 1) % SLOTS;
+		p->closed--;
+		event->result = PUBLISHER_SAFE;
+	}
+	return event->result == PUBLISHER_SAFE;
+}
+
+static int
+fail(struct publisher *p, int error, const char *what,
+    const struct json_value *why)
+{
+	buf_clear(&p->text);
+	if (why->kind == JSON_STRING)
+		json_text(why, &p->text);
+	snprintf(p->why, sizeof p->why, "%s%s%s", what,
+	    p->text.len > 0 ? ": " : "", buf_cstr(&p->text));
+	errno = error;
+	return -1;
+}
+
+/*
+ * A line that the broker will never take has used a number that all later
+ * ones wait for: in its place goes a command that has expired, which every
+ * broker refuses by itself.
+ */
+static void
+replace_line(struct frame *f, uint32_t i)
+{
+	struct publisher_event at = { 0 };
+	struct buf b = { 0 };
+	const char *rest;
+
+	find_line(f, i, &at);
+	rest = at.line + at.n;
+	buf_add(&b, f->lines.p, (size_t)(at.line - f->lines.p));
+	buf_adds(&b, filler);
+	buf_add(&b, rest, f->lines.len - (size_t)(rest - f->lines.p));
+	buf_fini(&f->lines);
+	f->lines = b;
+}
+
+static int
+is_filler(const struct frame *f, uint32_t i)
+{
+	struct publisher_event at = { 0 };
+
+	find_line(f, i, &at);
+	return at.n == sizeof filler - 1 && memcmp(at.line, filler, at.n) == 0;
+}
+
+static struct frame *
+by_tag(struct publisher *p, uint64_t tag)
+{
+	size_t i;
+
+	for (i = 0; i < p->closed; i++)
+		if (frame_at(p, i)->tag == tag && frame_at(p, i)->state == SENT)
+			return frame_at(p, i);
+	return NULL;
+}
+
+/* A frame was taken: remember its answer to be walked. */
+static void
+take_ok(struct publisher *p, struct frame *f, const struct wire_reply *r)
+{
+	f->state = STORED;
+	if (r->safe > p->safe)
+		p->safe = r->safe < p->next ? r->safe : p->next - 1;
+	p->told_full = 0;
+	p->answered = f;
+	p->walking = r->refused.kind == JSON_ARRAY;
+	if (p->walking)
+		json_walk(&p->refused, &r->refused);
+}
+
+/* The broker misses what comes before: go back to there. */
+static int
+take_gap(struct publisher *p, const struct wire_reply *r)
+{
+	const struct json_value none = { .kind = JSON_NONE };
+
+	if (r->local + 1 < frame_at(p, 0)->first)
+		return fail(p, EPROTO,
+		    "the broker has lost what it had acknowledged", &none);
+	return 0;
+}
+
+static int
+take_bad(struct publisher *p, struct frame *f, const struct wire_reply *r,
+    struct publisher_event *event)
+{
+	if (r->line < 1 || r->line > f->n || is_filler(f, (uint32_t)r->line))
+		return fail(p, EPROTO, "the broker refuses a frame", &r->why);
+	refuse(p, f, (uint32_t)r->line, &r->why, event);
+	p->answered = f;
+	p->bad = (uint32_t)r->line;
+	return 1;
+}
+
+/* An answer: 1 event is set, 0 go on, -1. */
+static int
+take_reply(struct publisher *p, const struct client_event *c,
+    struct publisher_event *event)
+{
+	const struct wire_reply *r = &c->reply;
+	struct frame *f = by_tag(p, c->tag);
+
+	if (f == NULL)
+		return 0;
+	p->in_flight--;
+	f->state = READY;
+	if (r->ok) {
+		take_ok(p, f, r);
+		return 0;
+	}
+	if (strcmp(r->error, "gap") == 0)
+		return take_gap(p, r);
+	if (strcmp(r->error, "denied") == 0)
+		return fail(p, EACCES, "denied", &r->why);
+	if (strcmp(r->error, "bad") == 0 || strcmp(r->error, "limit") == 0)
+		return take_bad(p, f, r, event);
+	p->pause_until = date_mono() + FULL_PAUSE;
+	if (strcmp(r->error, "full") != 0 || p->told_full)
+		return 0;
+	p->told_full = 1;
+	event->result = PUBLISHER_FULL;
+	return 1;
+}
+
+static void
+take_lost(struct publisher *p, uint64_t tag)
+{
+	struct frame *f = by_tag(p, tag);
+
+	p->connected = 0;
+	if (f == NULL)
+		return;
+	p->in_flight--;
+	f->state = last_of(f) <= p->safe ? STORED : READY;
+}
+
+/* The rest of the last answer: 1 event is set, 0 nothing more. */
+static int
+finish_answer(struct publisher *p, struct publisher_event *event)
+{
+	struct json_value name, entry, index, why;
+	struct json_walk w;
+	struct frame *f = p->answered;
+	int64_t i;
+	int did;
+
+	if (p->bad > 0) {
+		replace_line(f, p->bad);
+		p->bad = 0;
+		p->answered = NULL;
+		return 0;
+	}
+	while (p->walking && json_next(&p->refused, &name, &entry)) {
+		if (entry.kind != JSON_ARRAY)
+			continue;
+		json_walk(&w, &entry);
+		if (!json_next(&w, &name, &index) ||
+		    !json_next(&w, &name, &why) ||
+		    num_uint(index.p, index.n, &i) < 0 || i < 1 || i > f->n ||
+		    is_filler(f, (uint32_t)i))
+			continue;
+		refuse(p, f, (uint32_t)i, &why, event);
+		return 1;
+	}
+	p->answered = NULL;
+	p->walking = 0;
+	did = drop_safe(p, event);
+	p->ask_at = p->closed > 0 && p->in_flight == 0 ? date_mono() + ASK_PAUSE
+						       : INT64_MAX;
+	return did;
+}
+
+/* Nothing in flight and something not yet safe: the oldest frame asks. */
+static void
+ask_again(struct publisher *p)
+{
+	if (p->closed == 0 || date_mono() < p->ask_at)
+		return;
+	p->ask_at = INT64_MAX;
+	if (p->in_flight == 0 && frame_at(p, 0)->state == STORED)
+		frame_at(p, 0)->state = READY;
+}
+
+static int
+take_event(struct publisher *p, const struct client_event *c,
+    struct publisher_event *event)
+{
+	switch (c->result) {
+	case CLIENT_REPLY: return take_reply(p, c, event);
+	case CLIENT_LOST: take_lost(p, c->tag); return 0;
+	case CLIENT_CONNECTED:
+		p->connected = 1;
+		p->pause_until = 0;
+		event->result = PUBLISHER_CONNECTED;
+		return 1;
+	case CLIENT_NONE: break;
+	}
+	return 0;
+}
+
+int
+publisher_next(
+    struct publisher *p, struct publisher_event *event, int64_t deadline)
+{
+	struct client_event c;
+	int64_t until;
+	int did;
+
+	*event = (struct publisher_event){ .result = PUBLISHER_NONE };
+	for (;;) {
+		if (p->answered != NULL && finish_answer(p, event))
+			return 0;
+		ask_again(p);
+		send_ready(p);
+		until = publisher_due(p);
+		until = deadline < until ? deadline : until;
+		if (client_next(p->client, &c, until) < 0) {
+			snprintf(
+			    p->why, sizeof p->why, "%s", client_why(p->client));
+			return -1;
+		}
+		did = take_event(p, &c, event);
+		if (did != 0)
+			return did < 0 ? -1 : 0;
+		if (c.result == CLIENT_NONE && date_mono() >= deadline)
+			return 0;
+	}
+}
+
+const char *
+publisher_why(const struct publisher *p)
+{
+	return p->why;
+}
+
+int64_t
+publisher_due(const struct publisher *p)
+{
+	if (p->pause_until > 0 && p->pause_until < p->ask_at)
+		return p->pause_until;
+	return p->closed > 0 ? p->ask_at : INT64_MAX;
+}
+
+uint64_t
+publisher_pending(const struct publisher *p, uint64_t *mark)
+{
+	const struct frame *f;
+	uint64_t n = 0;
+	size_t i;
+
+	for (i = 0; i <= p->closed; i++) {
+		f = &p->frame[(p->head + i) % SLOTS];
+		if (n == 0 && f->n > 0)
+			*mark = mark_of(f, 0);
+		n += f->n;
+	}
+	return n;
+}
+
+int
+publisher_bye(struct publisher *p, int64_t deadline)
+{
+	struct client_event event;
+
+	buf_clear(&p->head_line);
+	wire_bye(&p->head_line, p->from, p->chan);
+	return client_call(p->client, &p->head_line, &event, deadline);
+}
+
+const struct publisher_counts *
+publisher_counts(const struct publisher *p)
+{
+	return &p->counts;
+}

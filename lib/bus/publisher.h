@@ -1,0 +1,98 @@
+/*
+ * One channel of numbered events to a broker: frames that fill while others
+ * are in flight, are kept until they are safe, and are sent again after a
+ * lost connection, so that each event arrives once and in order.
+ */
+#ifndef SG_BUS_PUBLISHER_H
+#define SG_BUS_PUBLISHER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bus/client.h"
+
+enum { PUBLISHER_WINDOW = 8 }; /* frames not yet safe */
+
+struct publisher;
+
+/*
+ * publisher_new(client, from, chan, next) - A channel whose next event has
+ * the number next, everything before it being safe.  client and from are
+ * borrowed.
+ */
+struct publisher *publisher_new(
+    struct client *client, const char *from, uint64_t chan, uint64_t next);
+void publisher_free(struct publisher *p);
+
+/* publisher_room(p) - 1 if an event may be added, 0 if the window is full. */
+int publisher_room(const struct publisher *p);
+
+/*
+ * publisher_add(p, line, n, mark) - Add one checked event line (copied).  A
+ * full frame leaves at once.  mark is the caller's, given back with what
+ * becomes of the event.
+ */
+void
+publisher_add(struct publisher *p, const char *line, size_t n, uint64_t mark);
+
+/*
+ * publisher_add_frame(p, lines, len, n, mark) - Add n lines, each with its
+ * LF, as one frame of their own that leaves at once.
+ */
+void publisher_add_frame(struct publisher *p, const char *lines, size_t len,
+    uint32_t n, uint64_t mark);
+
+/*
+ * publisher_flush(p) - No more events are at hand: what is in the open frame
+ * leaves, now if nothing is in flight, else with the next answer.
+ */
+void publisher_flush(struct publisher *p);
+
+enum publisher_result {
+	PUBLISHER_NONE,	    /* nothing by the deadline */
+	PUBLISHER_SAFE,	    /* everything up to number (mark) is safe */
+	PUBLISHER_REFUSED,  /* one event was refused: line, mark, why */
+	PUBLISHER_FULL,	    /* the broker's disk is full; tried again */
+	PUBLISHER_CONNECTED /* to another broker, or again */
+};
+
+struct publisher_event {
+	enum publisher_result result;
+	uint64_t number, mark;
+	const char *line; /* without LF; valid until the next call */
+	size_t n;
+	const char *why;
+};
+
+/*
+ * publisher_next(p, event, deadline) - Sends what is due, and gives the next
+ * thing that happened (client_next() explains deadline).  0, or -1 with
+ * errno: as client_next(), and EACCES denied, EPROTO the broker does not
+ * take our frames; publisher_why() says more.
+ */
+int publisher_next(
+    struct publisher *p, struct publisher_event *event, int64_t deadline);
+const char *publisher_why(const struct publisher *p);
+
+/*
+ * publisher_due(p) - When publisher_next() has to be called although
+ * client_fd() is quiet; INT64_MAX: never.
+ */
+int64_t publisher_due(const struct publisher *p);
+
+/*
+ * publisher_pending(p, mark) - Events that are not safe, and the mark of the
+ * first of them.
+ */
+uint64_t publisher_pending(const struct publisher *p, uint64_t *mark);
+
+/* publisher_bye(p, deadline) - Let the broker forget the channel. */
+int publisher_bye(struct publisher *p, int64_t deadline);
+
+struct publisher_counts {
+	uint64_t events, bytes, frames, refused, resent;
+};
+
+const struct publisher_counts *publisher_counts(const struct publisher *p);
+
+#endif
