@@ -1,0 +1,507 @@
+/*
+ * sg-pub: event lines from standard input or files to a broker, each once
+ * and in order, over a spool on disk if there is one.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/app.h"
+#include "base/buf.h"
+#include "base/date.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "bus/client.h"
+#include "bus/publisher.h"
+#include "event/fill.h"
+#include "event/ident.h"
+#include "event/line.h"
+#include "event/topic.h"
+
+/* Microseconds. */
+enum {
+	LEAVE_TIME = 2 * DATE_SECOND, /* for answers, when asked to leave */
+	BYE_TIME = DATE_SECOND,
+	PROGRESS_TIME = DATE_SECOND
+};
+
+enum { FILE_SHIFT = 48, PATH_BYTES = 4096 };
+
+static struct {
+	const char *broker, *topic, *src, *dead;
+	int64_t timeout, retry, ready_fd, ack_fd;
+	int strict, stats;
+} o = {
+	.retry = 5 * DATE_SECOND,
+	.ready_fd = -1,
+	.ack_fd = -1,
+};
+
+static const struct opt options[] = {
+	{ 'b', "broker", OPT_STRING, "URL", "broker, or several with commas",
+	    &o.broker, "SG_BROKER" },
+	{ 't', "topic", OPT_STRING, "TOPIC", "for lines that carry none",
+	    &o.topic },
+	{ 0, "src", OPT_STRING, "NAME", "our name (user@host)", &o.src },
+	{ 'w', "timeout", OPT_DURATION, "DUR", "stop after DUR with status 124",
+	    &o.timeout },
+	{ 0, "retry", OPT_DURATION, "DUR", "give up without a broker (5s)",
+	    &o.retry },
+	{ 0, "dead", OPT_STRING, "FILE", "append bad lines to FILE", &o.dead },
+	{ 0, "strict", OPT_FLAG, NULL, "stop at the first bad line",
+	    &o.strict },
+	{ 0, "ack-fd", OPT_INT, "FD", "write numbers of safe lines there",
+	    &o.ack_fd },
+	{ 0, "ready-fd", OPT_INT, "FD", "write a line there when connected",
+	    &o.ready_fd },
+	{ 0, "stats", OPT_FLAG, NULL, "count on standard error at the end",
+	    &o.stats },
+	{ 0 },
+};
+
+static const struct opt_command command = {
+	"sg-pub",
+	"publish event lines to a broker",
+	"[FILE]...",
+	options,
+	{ "sg-csv feeder.csv | sg-pub",
+	    "echo '{\"v\":21.5,\"u\":\"Cel\"}' | sg-pub -t "
+	    "MEASUREMENT/SENSOR/7/Temperature" },
+};
+
+/* What a run carries along. */
+static struct {
+	struct line_in in;
+	struct fill fill;
+	struct ident ident;
+	struct client *client;
+	struct publisher *publisher;
+	struct buf src;
+	uint64_t *base; /* lines before each file */
+	uint64_t acked; /* last line written to --ack-fd */
+	int file;	/* the current one, from 0 */
+	int ended;	/* there is no more input */
+	int waiting;	/* no whole line is buffered */
+	int unread;	/* a file could not be opened or read */
+	int64_t started, told;
+	int progress;
+} s = { .ident = { .fd = -1 } };
+
+/* "user@host", with what a name may not have replaced. */
+static const char *
+default_src(void)
+{
+	const struct passwd *user = getpwuid(geteuid());
+	char host[256] = "";
+	size_t i;
+
+	gethostname(host, sizeof host - 1);
+	if (user != NULL)
+		buf_addf(&s.src, "%s@%s", user->pw_name, host);
+	else
+		buf_addf(&s.src, "%u@%s", (unsigned)geteuid(), host);
+	if (s.src.len > WIRE_NAME_MAX)
+		s.src.len = WIRE_NAME_MAX;
+	for (i = 0; i < s.src.len; i++)
+		if (!wire_name_check(s.src.p + i, 1))
+			s.src.p[i] = '_';
+	return buf_cstr(&s.src);
+}
+
+static void
+check_options(void)
+{
+	const char *why;
+
+	if (o.broker == NULL)
+		o.broker = app_default_broker();
+	if (o.topic != NULL && *o.topic == '$')
+		opt_usage("-t %s: reserved", o.topic);
+	if (o.topic != NULL &&
+	    (why = topic_check(o.topic, strlen(o.topic))) != NULL)
+		opt_usage("-t %s: %s", o.topic, why);
+	if (o.src == NULL)
+		o.src = default_src();
+	if (!wire_name_check(o.src, strlen(o.src)))
+		opt_usage("--src %s: 1-64 of A-Z a-z 0-9 . _ : @ / -", o.src);
+}
+
+static void
+open_input(int argc, char **argv, int operand)
+{
+	line_open(&s.in, argv + operand, (size_t)(argc - operand));
+	s.base = xcalloc(s.in.nfiles + 1, sizeof *s.base);
+	s.in.strict = o.strict;
+	if (o.dead != NULL && line_dead(&s.in, o.dead) < 0)
+		die(EXIT_CANTCREATE, "%s: %s", o.dead, strerror(errno));
+	s.fill.topic = o.topic;
+	s.fill.src = o.src;
+	s.progress = isatty(STDERR_FILENO) && !isatty(STDIN_FILENO);
+}
+
+static uint64_t
+random_chan(void)
+{
+	uint64_t chan = 0;
+
+	if (getrandom(&chan, sizeof chan, 0) < 0 || chan == 0)
+		die(EXIT_BUG, "no random numbers");
+	return chan;
+}
+
+/* The status for a broker that cannot be reached or does not want us. */
+static int
+status_of(int error)
+{
+	switch (error) {
+	case EACCES: return EXIT_DENIED;
+	case EPROTO: return EXIT_PROTOCOL;
+	case EINVAL: return EXIT_USAGE;
+	case EINTR: return 128 + app_stop();
+	default: return EXIT_UNAVAILABLE;
+	}
+}
+
+static void
+open_publisher(void)
+{
+	const char *why;
+
+	s.client = client_open(o.broker, o.retry, &why);
+	if (s.client == NULL)
+		die(status_of(errno), "no broker: %s", why);
+	s.publisher = publisher_new(s.client, o.src, random_chan(), 1);
+}
+
+static void
+open_ident(void)
+{
+	char dir[PATH_BYTES];
+
+	if (app_state_dir(dir, sizeof dir, "ident") < 0 ||
+	    ident_open(&s.ident, dir, o.src) < 0)
+		die(EXIT_CANTCREATE, "counter of %s: %s", o.src,
+		    strerror(errno));
+	s.fill.ident = &s.ident;
+}
+
+/* Where the line last given stands, as the publisher's mark. */
+static uint64_t
+mark(void)
+{
+	int file = (int)s.in.file - 1;
+
+	while (s.file < file) {
+		s.file++;
+		s.base[s.file + 1] = s.base[s.file];
+	}
+	s.base[file + 1] = s.base[file] + s.in.number;
+	return (uint64_t)file << FILE_SHIFT | s.in.number;
+}
+
+static void
+bad_line(const char *p, size_t n, const char *why)
+{
+	if (line_bad(&s.in, p, n, why) < 0)
+		die(EXIT_IO, "%s: %s", s.in.name, strerror(errno));
+}
+
+static void
+take_line(const char *p, size_t n)
+{
+	uint64_t at = mark();
+	const char *why;
+	enum fill_result did = fill_line(&s.fill, p, n, &why);
+
+	if (did == FILL_IDENT) {
+		open_ident();
+		did = fill_line(&s.fill, p, n, &why);
+	}
+	if (did == FILL_PLAIN)
+		publisher_add(s.publisher, p, n, at);
+	else if (did == FILL_MADE)
+		publisher_add(s.publisher, s.fill.line.p, s.fill.line.len, at);
+	else
+		bad_line(p, n, why);
+}
+
+static void
+input_failed(void)
+{
+	if (errno == EINTR)
+		return;
+	error("%s: %s", s.in.name, strerror(errno));
+	if (s.in.name == s.in.dead_name)
+		exit(EXIT_IO);
+	s.unread = 1;
+}
+
+/* All whole lines that are buffered, as far as the window goes. */
+static void
+take_lines(void)
+{
+	const char *p;
+	size_t n;
+
+	s.waiting = 0;
+	while (!s.ended && publisher_room(s.publisher)) {
+		switch (line_take(&s.in, &p, &n)) {
+		case LINE_GIVEN: take_line(p, n); break;
+		case LINE_WAIT: s.waiting = 1; return;
+		case LINE_END: s.ended = 1; return;
+		case LINE_ERROR: input_failed(); break;
+		}
+	}
+}
+
+/* A line that the broker refused, reported where it came from. */
+static void
+refused_line(const struct publisher_event *event)
+{
+	struct line_in now = s.in;
+	struct buf why = { 0 };
+
+	buf_addf(&why, "refused by the broker: %s", event->why);
+	s.in.name = s.in.files[event->mark >> FILE_SHIFT];
+	if (strcmp(s.in.name, "-") == 0)
+		s.in.name = "stdin";
+	s.in.number = event->mark & ((UINT64_C(1) << FILE_SHIFT) - 1);
+	s.in.cr = 0;
+	bad_line(event->line, event->n, buf_cstr(&why));
+	s.in.name = now.name;
+	s.in.number = now.number;
+	s.in.cr = now.cr;
+	buf_fini(&why);
+}
+
+/* Tell whoever feeds us which lines need not be kept any longer. */
+static void
+acknowledge(uint64_t line)
+{
+	struct buf b = { 0 };
+
+	if (o.ack_fd < 0 || line <= s.acked)
+		return;
+	s.acked = line;
+	buf_addu(&b, line);
+	buf_addc(&b, '\n');
+	if (app_write((int)o.ack_fd, b.p, b.len) < 0)
+		die(EXIT_IO, "--ack-fd: %s", strerror(errno));
+	buf_fini(&b);
+}
+
+static uint64_t
+line_of(uint64_t at)
+{
+	return s.base[at >> FILE_SHIFT] +
+	    (at & ((UINT64_C(1) << FILE_SHIFT) - 1));
+}
+
+static void
+handle(const struct publisher_event *event)
+{
+	switch (event->result) {
+	case PUBLISHER_SAFE: acknowledge(line_of(event->mark)); break;
+	case PUBLISHER_REFUSED: refused_line(event); break;
+	case PUBLISHER_FULL: warn("the broker's disk is full; waiting"); break;
+	case PUBLISHER_CONNECTED:
+		note("connected to %s", client_url(s.client));
+		break;
+	case PUBLISHER_NONE: break;
+	}
+}
+
+/* Everything that has happened: EXIT_OK, or why not to go on. */
+static int
+take_answers(int64_t deadline)
+{
+	struct publisher_event event;
+
+	do {
+		if (publisher_next(s.publisher, &event, deadline) < 0) {
+			if (errno == EINTR)
+				return EXIT_OK;
+			error("%s", publisher_why(s.publisher));
+			return status_of(errno);
+		}
+		handle(&event);
+		deadline = 0;
+	} while (event.result != PUBLISHER_NONE);
+	return EXIT_OK;
+}
+
+static uint64_t
+pending(void)
+{
+	uint64_t at;
+
+	return publisher_pending(s.publisher, &at);
+}
+
+static void
+show_progress(void)
+{
+	const struct publisher_counts *c = publisher_counts(s.publisher);
+	int64_t now = date_mono();
+
+	if (!s.progress || now - s.told < PROGRESS_TIME)
+		return;
+	fprintf(stderr, "\r%llu events, %.0f/s\033[K",
+	    (unsigned long long)c->events,
+	    (double)c->events * DATE_SECOND / (double)(now - s.started));
+	s.told = now;
+}
+
+static int64_t
+earliest(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Sleep until there is input that fits, an answer, a signal or a time. */
+static void
+wait_for_work(int64_t deadline)
+{
+	struct pollfd fds[3] = {
+		{ .fd = s.waiting ? line_fd(&s.in) : -1, .events = POLLIN },
+		{ .fd = client_fd(s.client), .events = POLLIN },
+		{ .fd = app_signal_fd(), .events = POLLIN },
+	};
+	int64_t until = earliest(deadline, publisher_due(s.publisher));
+	struct timespec wait = { 0 };
+	int64_t left;
+
+	if (s.progress)
+		until = earliest(until, s.told + PROGRESS_TIME);
+	left = until - date_mono();
+	if (left > 0) {
+		wait.tv_sec = left / DATE_SECOND;
+		wait.tv_nsec = left % DATE_SECOND * 1000;
+	}
+	if (ppoll(fds, 3, until == INT64_MAX ? NULL : &wait, NULL) <= 0)
+		return;
+	if (fds[0].revents != 0 && line_fill(&s.in) < 0)
+		input_failed();
+}
+
+/* Until the input has ended and all of it is safe, or something says stop. */
+static int
+publish(int64_t deadline)
+{
+	int status;
+
+	for (;;) {
+		take_lines();
+		publisher_flush(s.publisher);
+		status = take_answers(0);
+		if (status != EXIT_OK)
+			return status;
+		if (s.ended && pending() == 0)
+			return EXIT_OK;
+		if (app_stop())
+			return 128 + app_stop();
+		if (date_mono() >= deadline)
+			return EXIT_TIMEOUT;
+		show_progress();
+		if (s.waiting || s.ended || !publisher_room(s.publisher))
+			wait_for_work(deadline);
+	}
+}
+
+/* Asked to leave: what is in hand goes out, its answers are waited for. */
+static void
+leave(void)
+{
+	int64_t deadline = date_mono() + LEAVE_TIME;
+
+	do {
+		take_lines();
+		publisher_flush(s.publisher);
+		if (take_answers(pending() > 0 ? deadline : 0) != EXIT_OK)
+			return;
+	} while ((pending() > 0 || !(s.waiting || s.ended)) &&
+	    date_mono() < deadline);
+}
+
+static void
+report_pending(void)
+{
+	uint64_t at = 0;
+	uint64_t n = publisher_pending(s.publisher, &at);
+	const char *file;
+
+	if (n == 0)
+		return;
+	file = s.in.files[at >> FILE_SHIFT];
+	error("%llu lines not delivered as far as known, from %s:%llu on",
+	    (unsigned long long)n, strcmp(file, "-") == 0 ? "stdin" : file,
+	    (unsigned long long)(at & ((UINT64_C(1) << FILE_SHIFT) - 1)));
+}
+
+static void
+print_stats(void)
+{
+	const struct publisher_counts *c = publisher_counts(s.publisher);
+	double time = (double)(date_mono() - s.started) / DATE_SECOND;
+
+	if (s.progress)
+		fputs("\r\033[K", stderr);
+	if (!o.stats)
+		return;
+	fprintf(stderr,
+	    "{\"events\":%llu,\"bytes\":%llu,\"frames\":%llu,"
+	    "\"resent\":%llu,\"bad\":%llu,\"seconds\":%.6f,\"rate\":%.0f}\n",
+	    (unsigned long long)c->events, (unsigned long long)c->bytes,
+	    (unsigned long long)c->frames, (unsigned long long)c->resent,
+	    (unsigned long long)s.in.bad, time,
+	    time > 0 ? (double)c->events / time : 0.0);
+}
+
+static int
+finish(int status)
+{
+	if (status > 128)
+		leave();
+	if (status == EXIT_OK) {
+		mark();
+		acknowledge(s.base[s.in.nfiles]);
+		publisher_bye(s.publisher, date_mono() + BYE_TIME);
+	}
+	print_stats();
+	report_pending();
+	if (ident_close(&s.ident) < 0)
+		warn("counter of %s: %s", o.src, strerror(errno));
+	client_close(s.client);
+	publisher_free(s.publisher);
+	fill_fini(&s.fill);
+	if (line_close(&s.in) < 0)
+		die(EXIT_IO, "%s: %s", o.dead, strerror(errno));
+	if (status == EXIT_OK)
+		status = line_status(&s.in);
+	if (status == EXIT_OK && s.unread)
+		status = EXIT_NOINPUT;
+	free(s.base);
+	buf_fini(&s.src);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	int operand = opt_parse(&command, argc, argv);
+
+	check_options();
+	app_signals();
+	open_input(argc, argv, operand);
+	open_publisher();
+	app_ready((int)o.ready_fd);
+	s.started = s.told = date_mono();
+	return finish(
+	    publish(o.timeout > 0 ? s.started + o.timeout : INT64_MAX));
+}
