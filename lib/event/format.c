@@ -23,6 +23,7 @@ struct column {
 	char *name;
 	size_t n;
 	struct json_value value; /* of the event in hand */
+	size_t capture;		 /* 1 + its index; 0: no capture */
 };
 
 struct format {
@@ -32,6 +33,9 @@ struct format {
 	struct column column[COLUMNS_MAX];
 	size_t ncolumns;
 	struct buf text; /* one unescaped string */
+	const struct topic_pattern *pattern;
+	const struct date_zone *zone;
+	char delimiter;
 };
 
 static const char *
@@ -57,6 +61,7 @@ format_new(
 
 	f->kind = kind;
 	f->colour = colour;
+	f->delimiter = kind == FORMAT_TSV ? '\t' : ',';
 	*why = NULL;
 	for (const char *p = columns ? columns : FORMAT_COLUMNS;; p++) {
 		size_t n = strcspn(p, ",");
@@ -81,6 +86,39 @@ format_free(struct format *f)
 	free(f);
 }
 
+int
+format_pattern(struct format *f, const struct topic_pattern *pattern)
+{
+	size_t n = 0;
+	const char *const *names = topic_pattern_names(pattern, &n);
+
+	f->pattern = pattern;
+	for (size_t i = 0; i < f->ncolumns; i++) {
+		struct column *c = &f->column[i];
+		if (c->name[0] != '{' || c->name[c->n - 1] != '}')
+			continue;
+		for (size_t k = 0; k < n && c->capture == 0; k++)
+			if (strlen(names[k]) == c->n - 2 &&
+			    memcmp(names[k], c->name + 1, c->n - 2) == 0)
+				c->capture = k + 1;
+		if (c->capture == 0)
+			return -1;
+	}
+	return 0;
+}
+
+void
+format_zone(struct format *f, const struct date_zone *zone)
+{
+	f->zone = zone;
+}
+
+void
+format_delimiter(struct format *f, char c)
+{
+	f->delimiter = c;
+}
+
 void
 format_header(const struct format *f, struct buf *b)
 {
@@ -89,8 +127,10 @@ format_header(const struct format *f, struct buf *b)
 	for (size_t i = 0; i < f->ncolumns; i++) {
 		const struct column *c = &f->column[i];
 		if (i > 0)
-			buf_addc(b, f->kind == FORMAT_CSV ? ',' : '\t');
-		csv_add_cell(b, c->name, c->n, ',');
+			buf_addc(b, f->delimiter);
+		/* a capture's column is named without its braces */
+		csv_add_cell(b, c->name + (c->capture > 0),
+		    c->n - 2 * (c->capture > 0), f->delimiter);
 	}
 	buf_addc(b, '\n');
 }
@@ -210,7 +250,7 @@ static void
 add_cell(const struct format *f, struct buf *b, const char *p, size_t n)
 {
 	if (f->kind == FORMAT_CSV) {
-		csv_add_cell(b, p, n, ',');
+		csv_add_cell(b, p, n, f->delimiter);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -282,13 +322,13 @@ add_computed(const struct format *f, const struct column *c,
 	int64_t t;
 
 	if (strcmp(c->name, "t") == 0 && event_time(e, &t) == 0) {
-		date_add(b, t, NULL);
+		date_add(b, t, f->zone);
 		return 1;
 	}
 	if (meta == NULL)
 		return 0;
 	if (strcmp(c->name, "rt") == 0) {
-		date_add(b, meta->rt, NULL);
+		date_add(b, meta->rt, f->zone);
 	} else if (strcmp(c->name, "from") == 0) {
 		add_cell(f, b, meta->from, meta->from_len);
 	} else if (strcmp(c->name, "pos") == 0) {
@@ -304,25 +344,39 @@ add_computed(const struct format *f, const struct column *c,
 }
 
 static void
+add_value_cell(struct format *f, const struct json_value *v, struct buf *b)
+{
+	size_t n = v->n;
+	const char *p = v->p;
+
+	if (v->kind == JSON_NONE || v->kind == JSON_NULL)
+		return;
+	if (v->kind == JSON_STRING)
+		p = text(f, v, &n);
+	add_cell(f, b, p, n);
+}
+
+static void
 add_row(struct format *f, const struct event *e, const struct format_meta *meta,
     struct buf *b)
 {
+	const char *at[TOPIC_LEVELS_MAX] = { 0 };
+	size_t len[TOPIC_LEVELS_MAX] = { 0 }, n;
+	char space[TOPIC_MAX + 1];
+
 	fill_columns(f, e);
+	if (f->pattern != NULL && event_has(e, EVENT_TOPIC)) {
+		const char *topic = event_topic(e, space, &n);
+		topic_pattern_match(f->pattern, topic, n, at, len);
+	}
 	for (size_t i = 0; i < f->ncolumns; i++) {
 		struct column *c = &f->column[i];
-		size_t n;
-		const char *p;
 		if (i > 0)
-			buf_addc(b, f->kind == FORMAT_CSV ? ',' : '\t');
-		if (add_computed(f, c, e, meta, b) ||
-		    c->value.kind == JSON_NONE || c->value.kind == JSON_NULL)
-			continue;
-		if (c->value.kind == JSON_STRING) {
-			p = text(f, &c->value, &n);
-			add_cell(f, b, p, n);
-		} else {
-			add_cell(f, b, c->value.p, c->value.n);
-		}
+			buf_addc(b, f->delimiter);
+		if (c->capture > 0)
+			add_cell(f, b, at[c->capture - 1], len[c->capture - 1]);
+		else if (!add_computed(f, c, e, meta, b))
+			add_value_cell(f, &c->value, b);
 	}
 	buf_addc(b, '\n');
 }

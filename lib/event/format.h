@@ -40,7 +40,9 @@ struct format_meta {
 	uint64_t pos; /* number of the event in that log */
 };
 
+struct date_zone;
 struct format;
+struct topic_pattern;
 
 /*
  * format_new(kind, columns, colour, why) - columns is "NAME,NAME…" or NULL
@@ -52,6 +54,18 @@ struct format;
 struct format *format_new(
     enum format_kind kind, const char *columns, int colour, const char **why);
 void format_free(struct format *f);
+
+/*
+ * format_pattern(f, pattern) - A column "{name}" is the pattern's capture of
+ * that name; every event given from now on must match it.  format_zone(f,
+ * zone) - t and rt in local time, with its offset.  format_delimiter(f, c) -
+ * Instead of the comma.  CSV and TSV only.  pattern and zone are borrowed.
+ * format_pattern() returns 0, or -1 if a column names a capture that the
+ * pattern does not have; without a pattern there is none.
+ */
+int format_pattern(struct format *f, const struct topic_pattern *pattern);
+void format_zone(struct format *f, const struct date_zone *zone);
+void format_delimiter(struct format *f, char c);
 
 /* format_header(f, b) - Append the header row, if the kind has one. */
 void format_header(const struct format *f, struct buf *b);
