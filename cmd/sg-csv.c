@@ -78,10 +78,9 @@ static const struct opt options[] = {
 
 static const struct opt_command command = { "sg-csv",
 	"turn CSV into events and back", "[FILE]…", options,
-	{ "sg-csv -t 'MEASUREMENT/METER/{meter}/Load' --time time --value kw "
-	  "--unit kW readings.csv",
-	    "sg-csv --to-csv -t 'MEASUREMENT/METER/{meter}/Load' --columns "
-	    "'t,{meter},v' events",
+	{ "sg-csv -t 'MEASUREMENT/METER/{meter}/Load' --time t --value kw "
+	  "a.csv",
+	    "sg-csv --to-csv -t 'A/{region}/#' --columns 't,{region},v' events",
 	    NULL } };
 
 static struct line_out out;
@@ -221,8 +220,8 @@ from_csv(char **files, size_t n, const struct date_zone *zone, char delimiter)
 		;
 	missing = row_missing(row);
 	if (missing > 0)
-		note(
-		    "%llu missing values skipped", (unsigned long long)missing);
+		note("%llu missing value%s skipped",
+		    (unsigned long long)missing, missing == 1 ? "" : "s");
 	row_free(row);
 }
 

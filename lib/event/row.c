@@ -673,6 +673,8 @@ normalise(const char *p, size_t n, char point, struct buf *b)
 		end = digits(p, n, end + 1);
 	if (whole == sign && end <= whole + 1)
 		return -1;
+	if (end < n && p[end] != 'e' && p[end] != 'E')
+		return -1;
 	if (sign && p[0] == '-')
 		buf_addc(b, '-');
 	buf_add(
