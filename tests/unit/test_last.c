@@ -1,0 +1,112 @@
+/* The topic table and the channel table. */
+#include <stdio.h>
+#include <string.h>
+
+#include "broker/channel.h"
+#include "broker/last.h"
+
+enum { TOPICS = 50000 };
+
+static int passed, failed;
+
+static void
+check(int good, const char *what)
+{
+	passed += good;
+	failed += !good;
+	if (!good)
+		printf("test_last: %s\n", what);
+}
+
+static void
+name(char *out, size_t n, int i)
+{
+	snprintf(out, n, "MEASUREMENT/METER/%d/Load", i);
+}
+
+static void
+test_topics(void)
+{
+	struct last *last = last_new(TOPICS);
+	struct last_topic *t;
+	char text[64];
+	size_t n;
+	int i, same = 1, found = 1;
+
+	for (i = 0; i < TOPICS; i++) {
+		name(text, sizeof text, i);
+		t = last_topic(last, text, strlen(text));
+		if (t == NULL || t != last_at(last, (size_t)i))
+			same = 0;
+	}
+	check(same, "entries are in the order they came");
+	check(last_count(last) == TOPICS, "count");
+	check(last_topic(last, "A/new", 5) == NULL, "a full table says so");
+	for (i = TOPICS - 1; i >= 0; i--) {
+		name(text, sizeof text, i);
+		t = last_topic(last, text, strlen(text));
+		found &= t != NULL && t->len == strlen(text) &&
+		    memcmp(t->text, text, t->len) == 0 &&
+		    t->index == (uint32_t)i;
+	}
+	check(found, "every topic is found again");
+	last_set(last, last_at(last, 5), 1, 10);
+	last_set(last, last_at(last, 7), 1, 11);
+	last_set(last, last_at(last, 5), 1, 12);
+	check(last_dirty(last, &n)[0] == last_at(last, 5) && n == 2,
+	    "an entry is dirty once");
+	last_clean(last);
+	last_dirty(last, &n);
+	check(n == 0 && last_at(last, 5)->n == 12, "clean keeps the place");
+	check(last_kept(last, last_at(last, 9)) == NULL, "nothing kept");
+	last_keep(last, last_at(last, 9), "abc", 3, 42, "x");
+	check(last_kept(last, last_at(last, 9))->rt == 42 &&
+		last_kept(last, last_at(last, 9))->len == 3,
+	    "a line is kept");
+	last_set(last, last_at(last, 9), 1, 13);
+	check(last_kept(last, last_at(last, 9)) == NULL,
+	    "a newer event drops the kept line");
+	last_free(last);
+}
+
+static void
+test_channels(void)
+{
+	struct channels *all = channels_new();
+	struct channel *c;
+	uint64_t i;
+	int found = 1, gone = 0;
+
+	for (i = 1; i <= 2000; i++) {
+		c = channels_get(all, "flat12", 6, i, 1);
+		c->durable = c->accepted = i;
+		c->rt = (int64_t)i;
+	}
+	for (i = 1; i <= 2000; i++) {
+		c = channels_get(all, "flat12", 6, i, 0);
+		found &= c != NULL && c->durable == i;
+	}
+	check(found, "channels are found again");
+	check(channels_get(all, "flat1", 5, 7, 0) == NULL,
+	    "another publisher's channel of that number");
+	check(channels_get(all, "flat123", 7, 7, 0) == NULL,
+	    "a publisher whose name begins the same");
+	channels_get(all, "flat12", 6, 9, 0)->accepted++;
+	for (i = 0; i < 100; i++)
+		while ((c = channels_old(all, 11)) != NULL) {
+			channels_forget(all, c);
+			gone++;
+		}
+	check(gone == 9, "old channels go, but not one with events to come");
+	check(channels_count(all) == 1991, "the others stay");
+	channels_free(all);
+}
+
+int
+main(void)
+{
+	test_topics();
+	test_channels();
+	printf("test_last: %d passed\n", passed);
+	return failed != 0;
+}
