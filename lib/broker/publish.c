@@ -405,6 +405,7 @@ leave_ahead(struct broker *b, struct publish *p)
 	if (p->queue != NULL)
 		p->queue->queued = p->queued;
 	b->ahead_bytes -= p->body->len;
+	b->nahead--;
 	p->channel->ahead_count--;
 }
 
@@ -449,6 +450,7 @@ wait_ahead(struct broker *b, struct publish *p, struct blob *body)
 	p->body = blob_ref(body);
 	p->since = date_mono();
 	b->ahead_bytes += body->len;
+	b->nahead++;
 	p->queue = b->ahead;
 	p->queued = &b->ahead;
 	if (p->queue != NULL)

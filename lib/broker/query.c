@@ -206,10 +206,10 @@ add_logs(const struct broker *b, struct buf *h)
 	}
 	buf_addf(h,
 	    "},\"store_bytes\":%lld,\"memory_bytes\":%zu,"
-	    "\"topics\":%zu,\"channels\":%zu,\"queued\":%zu",
+	    "\"topics\":%zu,\"channels\":%zu,\"ahead\":%zu,\"queued\":%zu",
 	    (long long)(b->log != NULL ? log_bytes(b->log) : 0),
 	    store_memory(b->store), last_count(b->last),
-	    channels_count(b->channels), b->queued);
+	    channels_count(b->channels), b->nahead, b->queued);
 }
 
 void

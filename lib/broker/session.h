@@ -46,7 +46,7 @@ struct broker {
 	int64_t wheel_at;      /* tick up to which the wheel has turned */
 	size_t parked;	       /* fetches in the wheel */
 	struct publish *ahead; /* frames waiting for an earlier one */
-	size_t ahead_bytes;
+	size_t nahead, ahead_bytes;
 	uint32_t run;  /* the log that is appended to */
 	uint64_t next; /* number of the next event in it */
 	int64_t rt;    /* last receive time given */
