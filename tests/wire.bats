@@ -1,0 +1,322 @@
+# The wire by hand: every operation with a request typed for nngcat, without
+# a newline at its end, as any nng binding in any language could send it.
+
+load helpers
+
+# ask REQUEST... - The lines of one request; the reply goes to reply (and its
+# first line to header).
+ask() {
+	local request
+	request=$(printf '%s\n' "$@")
+	timeout "$WAIT_LIMIT" nngcat --req --dial "${URL:-$IPC}" --raw \
+	    --data "$request" >reply || return
+	head -n 1 reply >header
+}
+
+# replied JQ-CONDITION - True of the reply's header.
+replied() {
+	jq -e "$1" header >/dev/null || {
+		echo "not so: $1"
+		cat reply
+		return 1
+	}
+}
+
+# lines WANTED... - The event lines of the reply.
+lines() {
+	diff <(tail -n +2 reply) <([ $# -eq 0 ] || printf '%s\n' "$@")
+}
+
+pub() {
+	ask '{"op":"pub"}' "$@" && replied '.ok'
+}
+
+parked() {
+	ask '{"op":"stat"}' && jq -e ".parked == $1" header
+}
+
+setup() {
+	common_setup
+	IPC=ipc://$XDG_RUNTIME_DIR/sg/broker
+	A='{"topic":"A/a","t":1,"v":1}'
+	B='{"topic":"B/b","t":2,"v":2}'
+	C='{"topic":"A/c","t":3,"v":3}'
+}
+
+@test "hello says version, log, limits and time" {
+	start_broker
+	ask '{"op":"hello","sg":1}'
+	replied '.ok and .sg == 1 and .name == "broker" and
+	    .log == "broker.1" and .limits.frame == 1114112 and
+	    .limits.events == 65536 and .time > 1700000000'
+}
+
+@test "hello in a version nobody speaks is refused with a reason" {
+	start_broker
+	ask '{"op":"hello","sg":99}'
+	replied '.ok == false and .error == "bad" and (.why | test("sg"))'
+}
+
+@test "the broker is found over tcp as well, by name and by address" {
+	start_broker -l tcp://127.0.0.1:0 --insecure
+	URL=$(broker_tcp)
+	pub "$A"
+	URL=${URL/127.0.0.1/localhost} ask '{"op":"last","filters":["#"]}'
+	lines "$A"
+}
+
+@test "a published line comes back byte for byte by fetch" {
+	start_broker
+	pub '{ "v":1.50,"topic" : "A/a", "t":1.000, "x":"\u00e9" }' "$B"
+	replied '.n == 2'
+	ask '{"op":"fetch","filters":["#"],"cursor":"begin"}'
+	replied '.ok and .n == 2 and .cursor == {"broker.1": 2}'
+	lines '{ "v":1.50,"topic" : "A/a", "t":1.000, "x":"\u00e9" }' "$B"
+}
+
+@test "a frame of a channel is stored once, however often it is sent" {
+	start_broker
+	ask '{"op":"pub","from":"me","chan":"00000000000000aa","first":1}' \
+	    "$A" "$B"
+	replied '.ok and .local == 2 and .safe == 2'
+	ask '{"op":"pub","from":"me","chan":"00000000000000aa","first":2}' \
+	    "$B" "$C"
+	replied '.ok and .local == 3 and .safe == 3'
+	ask '{"op":"fetch","filters":["#"],"cursor":"begin"}'
+	lines "$A" "$B" "$C"
+}
+
+@test "a frame that runs ahead waits for the one before it" {
+	start_broker
+	background late nngcat --req --dial "$IPC" --raw --data \
+	    '{"op":"pub","from":"me","chan":"00000000000000aa","first":2}
+'"$B"
+	connected() {
+		ask '{"op":"stat"}' && jq -e '.connections == 2' header
+	}
+	wait_until connected
+	ask '{"op":"pub","from":"me","chan":"00000000000000aa","first":1}' "$A"
+	replied '.ok'
+	# shellcheck disable=SC2154	# set by background
+	ends "$late_pid"
+	jq -e '.ok and .local == 2' late.out
+	ask '{"op":"fetch","filters":["#"],"cursor":"begin"}'
+	lines "$A" "$B"
+}
+
+@test "a frame whose predecessors never come is answered with gap" {
+	start_broker
+	ask '{"op":"pub","from":"me","chan":"00000000000000aa","first":9}' "$A"
+	replied '.ok == false and .error == "gap" and .local == 0'
+}
+
+@test "a channel said goodbye to is forgotten" {
+	start_broker
+	ask '{"op":"pub","from":"me","chan":"00000000000000aa","first":1}' "$A"
+	replied '.local == 1'
+	ask '{"op":"bye","from":"me","chan":"00000000000000aa"}'
+	replied '.ok'
+	ask '{"op":"pub","from":"me","chan":"00000000000000aa","first":1}' "$C"
+	replied '.local == 1'
+	ask '{"op":"fetch","filters":["#"],"cursor":"begin"}'
+	lines "$A" "$C"
+}
+
+@test "one malformed line refuses its frame and names the line" {
+	start_broker
+	ask '{"op":"pub"}' "$A" '{"topic":"A/a","t":1}'
+	replied '.ok == false and .error == "bad" and .line == 2 and
+	    (.why | test("none of v"))'
+	ask '{"op":"pub","n":3}' "$A" "$B"
+	replied '.ok == false and .error == "bad"'
+	ask '{"op":"fetch","filters":["#"],"cursor":"begin"}'
+	replied '.n == 0'
+}
+
+@test "an expired command is refused alone" {
+	start_broker
+	ask '{"op":"pub"}' "$A" \
+	    '{"topic":"COMMAND/x/on","t":1,"v":1,"id":"1","ttl":5}' "$B"
+	replied '.ok and .n == 2 and .refused == [[2, "expired"]]'
+	ask '{"op":"fetch","filters":["#"],"cursor":"begin"}'
+	lines "$A" "$B"
+}
+
+@test "fetch keeps to its filters, its count and its end" {
+	start_broker
+	pub "$A" "$B" "$C"
+	ask '{"op":"fetch","filters":["A/#","!A/c"],"cursor":"begin"}'
+	replied '.n == 1'
+	lines "$A"
+	ask '{"op":"fetch","filters":["A/+"],"cursor":"begin","count":1}'
+	replied '.n == 1 and .cursor["broker.1"] < 3'
+	lines "$A"
+	ask '{"op":"fetch","filters":["#"],"cursor":{"broker.1":1},"until":{"broker.1":2}}'
+	replied '.n == 1 and .end'
+	lines "$B"
+}
+
+@test "fetch with meta says who published what, when and where" {
+	start_broker
+	ask '{"op":"pub","from":"me"}' "$A" "$B"
+	ask '{"op":"fetch","filters":["B/#"],"cursor":"begin","meta":true}'
+	replied '.meta | length == 1 and .[0][0] == 1 and
+	    .[0][1] > 1700000000 and .[0][2:] == ["me", "broker.1", 2]'
+}
+
+@test "a parked fetch is answered by the first event that matches" {
+	start_broker
+	background late nngcat --req --dial "$IPC" --raw --data \
+	    '{"op":"fetch","filters":["A/#"],"wait":1}'
+	wait_until parked 1
+	pub "$B" "$A"
+	ends "$late_pid"
+	head -n 1 late.out | jq -e '.ok and .n == 1'
+	diff <(tail -n +2 late.out) <(echo "$A")
+}
+
+@test "a parked fetch without events beats within two seconds" {
+	start_broker
+	local before=$EPOCHREALTIME
+	ask '{"op":"fetch","filters":["A/#"],"wait":60}'
+	replied '.ok and .n == 0'
+	awk -v a="$before" -v b="$EPOCHREALTIME" \
+	    'BEGIN { exit !(b - a > 0.5 && b - a < 2) }'
+}
+
+@test "a refused filter is an error, never silence" {
+	start_broker
+	ask '{"op":"fetch","filters":["A/#/b"]}'
+	replied '.ok == false and .error == "bad" and (.why | length > 0)'
+	ask '{"op":"fetch","filters":["!A/#"]}'
+	replied '.ok == false and .error == "bad"'
+	ask '{"op":"last","filters":[]}'
+	replied '.ok == false and .error == "bad"'
+}
+
+@test "last gives the newest event of each topic and where to go on" {
+	start_broker
+	pub "$A" "$B" '{"topic":"A/a","t":9,"v":9}'
+	ask '{"op":"last","filters":["#"]}'
+	replied '.ok and .n == 2 and .end and .cursor == {"broker.1": 3}'
+	diff <(tail -n +2 reply | sort) \
+	    <(printf '%s\n' '{"topic":"A/a","t":9,"v":9}' "$B")
+}
+
+@test "last in small pages ends explicitly" {
+	local next=0 i
+	start_broker
+	pub "$A" "$B" "$C"
+	: >all
+	for i in 1 2 3 4; do
+		ask '{"op":"last","filters":["#"],"max":40,"next":'"$next"'}'
+		replied '.ok'
+		tail -n +2 reply >>all
+		jq -e '.end' header && break
+		next=$(jq .next header)
+	done
+	jq -e '.end' header
+	diff <(sort all) <(printf '%s\n' "$A" "$C" "$B")
+}
+
+@test "seek finds the beginning, the end and a time" {
+	start_broker
+	pub "$A"
+	ask '{"op":"seek","to":"begin"}'
+	replied '.ok and .cursor == {"broker.1": 0}'
+	ask '{"op":"seek","to":"end"}'
+	replied '.ok and .cursor == {"broker.1": 1}'
+	ask '{"op":"seek","time":1}'
+	replied '.ok and .cursor == {"broker.1": 0}'
+}
+
+@test "commit moves a durable cursor and null deletes it" {
+	start_broker
+	pub "$A" "$B" "$C"
+	ask '{"op":"commit","name":"job","cursor":{"broker.1":2}}'
+	replied '.ok'
+	ask '{"op":"stat"}'
+	replied '.cursors.job != null'
+	ask '{"op":"fetch","filters":["#"],"name":"job"}'
+	lines "$C"
+	ask '{"op":"commit","name":"job","cursor":null}'
+	replied '.ok'
+	ask '{"op":"stat"}'
+	replied '.cursors.job == null'
+}
+
+@test "a durable cursor in use is busy for another connection" {
+	start_broker
+	ask '{"op":"commit","name":"job","cursor":{}}'
+	background holder nngcat --req --dial "$IPC" --raw --interval 1 --data \
+	    '{"op":"fetch","sub":1,"filters":["#"],"name":"job","wait":1}'
+	wait_until parked 1
+	ask '{"op":"fetch","filters":["#"],"name":"job"}'
+	replied '.ok == false and .error == "busy"'
+}
+
+@test "a reader behind retention is told what is gone" {
+	local i
+	start_memory_broker --memory-size 64K
+	for i in 1 2 3 4 5 6 7 8; do
+		# shellcheck disable=SC2046	# one argument a line
+		pub $(events A/a $((i * 500)) $((i * 500 + 499)))
+	done
+	ask '{"op":"hello"}'
+	i=$(jq -r .log header)
+	ask '{"op":"fetch","filters":["#"],"cursor":{"'"$i"'":100}}'
+	replied '.ok == false and .error == "gone" and .lost > 0 and
+	    .cursor["'"$i"'"] == .lost + 100'
+}
+
+@test "stat counts" {
+	start_broker
+	pub "$A" "$B"
+	ask '{"op":"stat"}'
+	replied '.ok and .events_in == 2 and .connections == 1 and
+	    .topics == 2 and .logs["broker.1"] == {first: 1, end: 2} and
+	    .degraded == []'
+}
+
+@test "what is no request is answered with an error, and the next is served" {
+	local bad
+	start_broker
+	for bad in 'nonsense' '{}' '[]' '{"op":"dance"}' '{"op":"call"}' \
+	    '{"op":7}' '{"op":"stat"' '{"op":"seek"}' '{"op":"bye"}' \
+	    '{"op":"pub","chan":"xyz","first":1}' '{"op":"commit"}' \
+	    '{"op":"fetch"}' '{"op":"fetch","filters":"A"}'; do
+		ask "$bad"
+		replied '.ok == false and .error == "bad" and
+		    (.why | length > 0)' || {
+			echo "request: $bad"
+			return 1
+		}
+	done
+	ask '{"op":"hello"}'
+	replied '.ok'
+}
+
+@test "a browser on the port is cut off with a reason in the log" {
+	start_broker -l tcp://127.0.0.1:0 --insecure
+	local port
+	port=$(broker_tcp)
+	port=${port##*:}
+	exec 8<>"/dev/tcp/127.0.0.1/$port"
+	printf 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' >&8 2>/dev/null || :
+	timeout "$WAIT_LIMIT" cat <&8 >/dev/null
+	exec 8<&-
+	grep -q 'HTTP' broker.err
+	URL=$(broker_tcp) ask '{"op":"hello"}'
+	replied '.ok'
+}
+
+@test "the tap shows plain nng subscribers each event" {
+	start_broker --tap "ipc://$TEST_TMP/tap"
+	background tapped nngcat --sub --subscribe A/ \
+	    --dial "ipc://$TEST_TMP/tap" --ascii
+	seen() {
+		pub "$B" "$A" && [ -s tapped.out ]
+	}
+	wait_until seen
+	[ "$(head -n 1 tapped.out)" = "A/a $A" ]
+}
