@@ -302,7 +302,7 @@ setup() {
 	port=$(broker_tcp)
 	port=${port##*:}
 	exec 8<>"/dev/tcp/127.0.0.1/$port"
-	printf 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' >&8 2>/dev/null || :
+	echo 'GET / HTTP/1.1' >&8
 	timeout "$WAIT_LIMIT" cat <&8 >/dev/null
 	exec 8<&-
 	grep -q 'HTTP' broker.err
