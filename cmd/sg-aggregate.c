@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -103,6 +104,8 @@ static struct line_in in;
 static struct line_out out;
 static struct window_set *windows;
 static struct route *route;
+static struct join *join;
+static char *join_name;
 static struct buf line;
 static struct {
 	unsigned long long taken, other, unused, late;
@@ -167,27 +170,26 @@ parse_rule(void)
 }
 
 /* FILE or FILE:COLUMN={capture} */
-static struct join *
-open_join(char **capture)
+static void
+open_join(struct route_rule *rule)
 {
 	char *file = xstrdup(o.join), *colon = strrchr(file, ':');
 	char *column = NULL, *equals;
 	const char *why;
-	struct join *join;
 	size_t n;
 
-	*capture = NULL;
+	join_name = file;
 	if (colon != NULL && (equals = strstr(colon, "={")) != NULL &&
 	    (n = strlen(equals)) > 3 && equals[n - 1] == '}') {
 		*colon = *equals = equals[n - 1] = '\0';
 		column = colon + 1;
-		*capture = equals + 2;
+		rule->capture = equals + 2;
 	}
 	join = join_open(file, column, &why);
 	if (join == NULL)
 		die(access(file, R_OK) == 0 ? EXIT_DATA : EXIT_NOINPUT,
 		    "%s: %s", file, why);
-	return join;
+	rule->join = join;
 }
 
 static void
@@ -197,13 +199,10 @@ open_route(void)
 		.to = o.to,
 		.source = o.source,
 		.topics_max = (size_t)o.topics_max };
-	char *capture;
 	const char *why;
 
-	if (o.join != NULL) {
-		rule.join = open_join(&capture);
-		rule.capture = capture;
-	}
+	if (o.join != NULL)
+		open_join(&rule);
 	windows = window_new(&o.rule);
 	route = route_new(&rule, windows, &why);
 	if (route == NULL)
@@ -371,5 +370,7 @@ main(int argc, char **argv)
 	output(line_out_fini(&out));
 	route_free(route);
 	window_free(windows);
+	join_close(join);
+	free(join_name);
 	return status;
 }

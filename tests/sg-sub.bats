@@ -508,6 +508,10 @@ same_values() {
 	ends "$sub_pid" 143
 }
 
+file_has() {
+	[ "$(stat -c %s file 2>/dev/null || echo 0)" -ge "$1" ]
+}
+
 @test "-o with -c holds each event exactly once under kill -9 of both" {
 	start_broker
 	expect 0 sg-sub -c job -n 0
@@ -516,8 +520,7 @@ same_values() {
 		background sub sg-sub -c job -o file --retry 10s
 		events A/1 $((round * 1000)) $((round * 1000 + 999)) >lines
 		publish lines
-		wait_until test "$(stat -c %s file 2>/dev/null || echo 0)" \
-		    -ge $((round % 3 * 20))
+		wait_until file_has $((round % 3 * 20))
 		if [ $((round % 5)) -eq 0 ]; then
 			kill_broker
 			start_broker

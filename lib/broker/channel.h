@@ -27,6 +27,7 @@ struct channel {
 
 struct channels;
 
+/* channels_new() - No channels yet; channels_free() frees all. */
 struct channels *channels_new(void);
 void channels_free(struct channels *channels);
 
@@ -47,6 +48,7 @@ void channels_forget(struct channels *channels, struct channel *channel);
  */
 struct channel *channels_old(struct channels *channels, int64_t before);
 
+/* channels_count(channels) - How many there are. */
 size_t channels_count(const struct channels *channels);
 
 #endif

@@ -93,6 +93,7 @@ struct publisher_counts {
 	uint64_t events, bytes, frames, refused, resent;
 };
 
+/* publisher_counts(p) - So far; valid as long as p is. */
 const struct publisher_counts *publisher_counts(const struct publisher *p);
 
 #endif

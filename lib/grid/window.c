@@ -282,7 +282,8 @@ base_unit(struct unit *base, const char *u, size_t n)
 	struct tally_scale scale;
 	int64_t mul, div;
 
-	memcpy(base->text, u, n);
+	if (n > 0)
+		memcpy(base->text, u, n);
 	base->n = n;
 	for (size_t i = 0; i < sizeof bases / sizeof bases[0]; i++) {
 		size_t bn = strlen(bases[i]);
@@ -302,7 +303,7 @@ convert(struct window_input *in, const char *u, size_t n)
 	const struct unit *to = &in->group->unit;
 	int64_t mul, div;
 
-	if (n == to->n && memcmp(u, to->text, n) == 0) {
+	if (n == to->n && (n == 0 || memcmp(u, to->text, n) == 0)) {
 		in->scale.mul = 1;
 		in->scale.shift = 0;
 		return 0;

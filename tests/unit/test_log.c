@@ -89,7 +89,7 @@ make_frame(uint64_t start, uint64_t n, uint32_t events, size_t size)
 		.summary_len = 16,
 		.lines = f->body->p,
 		.len = (uint32_t)f->body->len };
-	strcpy(f->head.from, "meter/1");
+	memcpy(f->head.from, "meter/1", sizeof "meter/1");
 	return f;
 }
 
@@ -261,7 +261,7 @@ set_cursor(struct log *log, const char *name, const char *json)
 {
 	struct log_cursor c = { .item.kind = LOG_CURSOR };
 
-	strcpy(c.name, name);
+	snprintf(c.name, sizeof c.name, "%s", name);
 	if (json != NULL)
 		c.json = xstrdup(json);
 	put_wait(log, &c.item);
@@ -274,7 +274,7 @@ bye(struct log *log, uint64_t chan)
 {
 	struct log_channel c = { .item.kind = LOG_BYE, .chan = chan };
 
-	strcpy(c.from, "meter/1");
+	memcpy(c.from, "meter/1", sizeof "meter/1");
 	return put_wait(log, &c.item);
 }
 
@@ -929,7 +929,7 @@ child_cursor(struct log *log, uint64_t value)
 	char json[32];
 
 	c->item.kind = LOG_CURSOR;
-	strcpy(c->name, "cron");
+	memcpy(c->name, "cron", sizeof "cron");
 	snprintf(json, sizeof json, "%llu", (unsigned long long)value);
 	c->json = xstrdup(json);
 	log_put(log, &c->item);
