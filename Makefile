@@ -59,6 +59,9 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVE)
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(ARCHIVE)
 	$(LINK) -fsanitize=fuzzer
 
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(ARCHIVE)
+	$(LINK)
+
 $(ARCHIVE): $(LIB:%.c=$(BUILD)/%.o)
 	rm -f $@ && $(AR) rcs $@ $^
 

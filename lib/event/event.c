@@ -13,11 +13,23 @@ enum {
 	SRC_MAX = 255,
 	TOKEN_MAX = 128,
 	NO_MAX = EVENT_LINE_MAX,
+	T_SURE = 12,		     /* digits of seconds that are in range */
 	AHEAD_MAX = 30 * DATE_SECOND /* a command's t before the clock */
 };
 
 static const uint32_t values = 1u << EVENT_V | 1u << EVENT_VS | 1u << EVENT_VB |
     1u << EVENT_VD | 1u << EVENT_M | 1u << EVENT_D | 1u << EVENT_ENC;
+
+/* Members that may be strings, numbers, whole numbers. */
+static const uint32_t texts = 1u << EVENT_TOPIC | 1u << EVENT_T |
+    1u << EVENT_VS | 1u << EVENT_VD | 1u << EVENT_ENC | 1u << EVENT_U |
+    1u << EVENT_SRC | 1u << EVENT_ID | 1u << EVENT_RE | 1u << EVENT_Q |
+    1u << EVENT_KID | 1u << EVENT_SIG | 1u << EVENT_FROM | 1u << EVENT_POS;
+static const uint32_t numbers = 1u << EVENT_T | 1u << EVENT_V | 1u << EVENT_EP |
+    1u << EVENT_SEQ | 1u << EVENT_TTL | 1u << EVENT_REV | 1u << EVENT_W |
+    1u << EVENT_N | 1u << EVENT_RT;
+static const uint32_t integers =
+    1u << EVENT_EP | 1u << EVENT_SEQ | 1u << EVENT_REV | 1u << EVENT_N;
 
 /* The slot of a name is (first + 12 * last + 4 * length) % 64. */
 static const struct known {
@@ -104,21 +116,45 @@ static const char *const topic_why[TOPIC_FAULTS] = {
 	[TOPIC_DOLLAR] = "topic: '$' other than $SG as first level",
 };
 
-/* The member called p[0..n), or EVENT_MEMBERS. */
+/*
+ * The bytes p[0..n), n <= 8, as one number, as memcpy() of a name in the
+ * table gives it; room says how many bytes may be read.
+ */
+static uint64_t
+name_key(const char *p, size_t n, size_t room)
+{
+	char copy[NAME_MAX_KNOWN] = { 0 };
+	uint64_t key;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	if (room >= NAME_MAX_KNOWN) {
+		memcpy(&key, p, sizeof(key));
+		return key & UINT64_MAX >> (64 - 8 * n);
+	}
+#endif
+	(void)room;
+	memcpy(copy, p, n);
+	memcpy(&key, copy, sizeof(key));
+	return key;
+}
+
+/*
+ * The member called p[0..n), or EVENT_MEMBERS; p[0..room) may be read.  Not
+ * even an empty slot equals a name, which has no NUL.
+ */
 static enum event_member
-find_member(const char *p, size_t n)
+find_member(const char *p, size_t n, size_t room)
 {
 	const struct known *slot;
+	uint64_t key;
 
 	if (n == 0 || n > NAME_MAX_KNOWN)
 		return EVENT_MEMBERS;
 	slot = &known[((unsigned char)p[0] + 12 * (unsigned char)p[n - 1] +
 			  4 * n) %
 	    NAME_SLOTS];
-	if (memcmp(slot->name, p, n) != 0 ||
-	    (n < NAME_MAX_KNOWN && slot->name[n] != '\0'))
-		return EVENT_MEMBERS;
-	return slot->member;
+	memcpy(&key, slot->name, sizeof(key));
+	return key == name_key(p, n, room) ? slot->member : EVENT_MEMBERS;
 }
 
 static enum event_member
@@ -127,34 +163,24 @@ find_escaped(const char *p, size_t n)
 	char name[NAME_MAX_KNOWN];
 	size_t len = scan_text(p, n, name, sizeof(name));
 
-	return len <= sizeof(name) ? find_member(name, len) : EVENT_MEMBERS;
+	if (len > sizeof(name))
+		return EVENT_MEMBERS;
+	return find_member(name, len, len);
 }
 
-static int
-check_topic(struct scan *s, const struct event *e)
+/* What is wrong with the topic, or NULL; so are those below. */
+static const char *
+topic_text_fault(const struct event *e)
 {
 	char space[TOPIC_MAX + 1];
 	size_t n;
 	const char *p = event_topic(e, space, &n);
-	enum topic_fault fault = topic_fault(p, n);
 
-	return fault == TOPIC_FINE ? 0 : scan_fault(s, topic_why[fault]);
+	return topic_why[topic_fault(p, n)];
 }
 
-static int
-is_token(const char *p, size_t n, size_t max)
-{
-	if (n == 0 || n > max)
-		return 0;
-	for (size_t i = 0; i < n; i++)
-		if (p[i] <= ' ' || p[i] > '~')
-			return 0;
-	return 1;
-}
-
-static int
-check_token(
-    struct scan *s, const struct event *e, enum event_member m, size_t max)
+static const char *
+token_fault(const struct event *e, enum event_member m, size_t max)
 {
 	const char *p = e->line + e->at[m];
 	size_t n = e->len[m];
@@ -162,11 +188,16 @@ check_token(
 
 	if (e->escaped >> m & 1) {
 		n = scan_text(p, n, space, sizeof(space));
-		if (n > sizeof(space))
-			return scan_fault(s, text_why[m]);
 		p = space;
+		if (n > sizeof(space))
+			return text_why[m];
 	}
-	return is_token(p, n, max) ? 0 : scan_fault(s, text_why[m]);
+	if (n == 0 || n > max)
+		return text_why[m];
+	for (size_t i = 0; i < n; i++)
+		if (p[i] <= ' ' || p[i] > '~')
+			return text_why[m];
+	return NULL;
 }
 
 static int
@@ -176,21 +207,21 @@ is_base64url(char c)
 	    (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
-static int
-check_base64url(struct scan *s, const struct event *e, enum event_member m)
+static const char *
+base64url_fault(const struct event *e, enum event_member m)
 {
 	const char *p = e->line + e->at[m];
 
 	if (e->len[m] % 4 == 1)
-		return scan_fault(s, text_why[m]);
+		return text_why[m];
 	for (uint32_t i = 0; i < e->len[m]; i++)
 		if (!is_base64url(p[i]))
-			return scan_fault(s, text_why[m]);
-	return 0;
+			return text_why[m];
+	return NULL;
 }
 
-static int
-check_quality(struct scan *s, const struct event *e)
+static const char *
+quality_fault(const struct event *e)
 {
 	static const char *const words[] = { "OK", "MISSING", "ESTIMATED",
 		"BAD" };
@@ -199,256 +230,215 @@ check_quality(struct scan *s, const struct event *e)
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (json_equal(&value, words[i]))
-			return 0;
-	return scan_fault(s, type_why[EVENT_Q]);
+			return NULL;
+	return type_why[EVENT_Q];
 }
 
-/* A string member: its extent, then its own rules. */
-static int
-scan_text_member(struct scan *s, struct event *e, enum event_member m)
+static const char *
+text_fault(const struct event *e, enum event_member m)
 {
-	const char *close = scan_string(s, s->p + 1);
-
-	if (!close)
-		return -1;
-	e->at[m] = (uint32_t)(s->p + 1 - s->begin);
-	e->len[m] = (uint32_t)(close - s->p - 1);
-	e->text |= 1u << m;
-	e->escaped |= (uint32_t)s->escaped << m;
-	s->p = close + 1;
 	switch (m) {
-	case EVENT_TOPIC: return check_topic(s, e);
+	case EVENT_TOPIC: return topic_text_fault(e);
 	case EVENT_VD:
-	case EVENT_ENC: return check_base64url(s, e, m);
+	case EVENT_ENC: return base64url_fault(e, m);
 	case EVENT_SRC:
-	case EVENT_FROM: return check_token(s, e, m, SRC_MAX);
+	case EVENT_FROM: return token_fault(e, m, SRC_MAX);
 	case EVENT_ID:
 	case EVENT_RE:
-	case EVENT_KID: return check_token(s, e, m, TOKEN_MAX);
-	case EVENT_SIG: return check_token(s, e, m, NO_MAX);
-	case EVENT_Q: return check_quality(s, e);
-	default: return 0;
+	case EVENT_KID: return token_fault(e, m, TOKEN_MAX);
+	case EVENT_SIG: return token_fault(e, m, NO_MAX);
+	case EVENT_Q: return quality_fault(e);
+	default: return NULL;
 	}
 }
 
-/* 1 if the checked JSON number p[0..n) is above 0. */
-static int
-is_positive(const char *p, size_t n)
+static const char *
+scan_text_member(
+    struct scan *s, struct event *e, enum event_member m, const char *p)
+{
+	const char *close = scan_string(s, p + 1), *why;
+
+	if (!close)
+		return NULL;
+	e->at[m] = (uint32_t)(p + 1 - s->begin);
+	e->len[m] = (uint32_t)(close - p - 1);
+	e->text |= 1u << m;
+	e->escaped |= (uint32_t)s->escaped << m;
+	why = text_fault(e, m);
+	return why ? scan_fault(s, why) : close + 1;
+}
+
+/* What is wrong with the JSON number p[0..n), whole as of scan_number(). */
+static const char *
+number_fault(enum event_member m, const char *p, size_t n, unsigned whole)
 {
 	double value;
+	int64_t integer;
 
-	return *p != '-' && num_double(p, n, &value) == 0 && value > 0;
+	if (integers >> m & 1)
+		return whole == n || num_uint(p, n, &integer) == 0
+		    ? NULL
+		    : type_why[m];
+	if (m == EVENT_T && whole > T_SURE && num_micros(p, n, &integer) != 0)
+		return "t: out of range";
+	if (m != EVENT_TTL && m != EVENT_W)
+		return NULL;
+	if (*p == '-' || num_double(p, n, &value) != 0 || value <= 0)
+		return type_why[m];
+	return NULL;
 }
 
-static int
-is_integer(const char *p, size_t n)
+static const char *
+scan_number_member(
+    struct scan *s, struct event *e, enum event_member m, const char *p)
 {
-	int64_t value;
-
-	return num_uint(p, n, &value) == 0;
-}
-
-static int
-scan_number_member(struct scan *s, struct event *e, enum event_member m)
-{
-	const char *p = s->p;
-	size_t n;
-	int64_t us;
+	const char *past, *why;
 
 	if (p >= s->end)
-		return scan_unexpected(s);
+		return scan_unexpected(s, p);
 	if (*p != '-' && (*p < '0' || *p > '9'))
 		return scan_fault(s, type_why[m]);
-	n = scan_number(s, p);
-	if (n == 0)
-		return -1;
+	past = scan_number(s, p);
+	if (!past)
+		return NULL;
 	e->at[m] = (uint32_t)(p - s->begin);
-	e->len[m] = (uint32_t)n;
-	s->p += n;
-	switch (m) {
-	case EVENT_T:
-		if (s->whole > 12 && num_micros(p, n, &us) != 0)
-			return scan_fault(s, "t: out of range");
-		return 0;
-	case EVENT_EP:
-	case EVENT_SEQ:
-	case EVENT_REV:
-	case EVENT_N: return is_integer(p, n) ? 0 : scan_fault(s, type_why[m]);
-	case EVENT_TTL:
-	case EVENT_W: return is_positive(p, n) ? 0 : scan_fault(s, type_why[m]);
-	default: return 0;
-	}
+	e->len[m] = (uint32_t)(past - p);
+	why = number_fault(m, p, (size_t)(past - p), s->whole);
+	return why ? scan_fault(s, why) : past;
 }
 
-/* An object whose values are all of one kind: m, and u beside it. */
-static int
-scan_map_member(struct scan *s, enum event_member m, enum json_kind kind)
+/* An object whose values are all numbers (m) or all strings (u beside it). */
+static const char *
+scan_map(struct scan *s, enum event_member m, const char *p)
 {
 	unsigned base = s->nnames;
-	const char *name;
-	size_t n;
-	int more;
 
-	s->p++;
-	scan_space(s);
-	if (scan_is(s, '}'))
-		return 0;
-	do {
-		enum json_kind got;
-
-		if (scan_member(s, base, &name, &n) != 0)
-			return -1;
-		got = scan_value(s, 2);
-		if (got == JSON_NONE)
-			return -1;
-		if (got != kind)
+	p = scan_space(s, p + 1);
+	while (p && !scan_at(s, p, '}')) {
+		p = scan_member(s, base, p);
+		if (!p || p >= s->end)
+			return p ? scan_unexpected(s, p) : NULL;
+		if (m == EVENT_U ? *p != '"'
+				 : *p != '-' && (*p < '0' || *p > '9'))
 			return scan_fault(s, type_why[m]);
-		more = scan_next(s, '}');
-	} while (more > 0);
+		p = scan_value(s, p, 2);
+		if (p)
+			p = scan_next(s, p, '}');
+	}
 	s->nnames = base;
-	return more;
+	return p ? p + 1 : NULL;
 }
 
-/* Any other value: d, vb, pos, and what has the wrong type. */
-static int
-scan_other_member(struct scan *s, struct event *e, enum event_member m)
+/* Members that are neither string nor number, and those of a wrong type. */
+static const char *
+scan_other_member(
+    struct scan *s, struct event *e, enum event_member m, const char *p)
 {
-	const char *from = s->p;
-	char c = s->p < s->end ? *s->p : '\0';
-	enum json_kind kind;
+	int object = scan_at(s, p, '{');
+	int boolean = scan_at(s, p, 't') || scan_at(s, p, 'f');
+	const char *past;
 
-	if (m == EVENT_M && c == '{')
-		kind = scan_map_member(s, m, JSON_NUMBER) ? JSON_NONE
-							  : JSON_OBJECT;
-	else if (m == EVENT_U && c == '{')
-		kind = scan_map_member(s, m, JSON_STRING) ? JSON_NONE
-							  : JSON_OBJECT;
+	if (object && (m == EVENT_M || m == EVENT_U))
+		past = scan_map(s, m, p);
 	else
-		kind = scan_value(s, 1);
-	if (kind == JSON_NONE)
-		return -1;
-	e->at[m] = (uint32_t)(from - s->begin);
-	e->len[m] = (uint32_t)(s->p - from);
-	if (m == EVENT_POS ||
-	    (kind == JSON_OBJECT &&
-		(m == EVENT_D || m == EVENT_M || m == EVENT_U)) ||
-	    (m == EVENT_VB && (kind == JSON_TRUE || kind == JSON_FALSE)))
-		return 0;
+		past = scan_value(s, p, 1);
+	if (!past)
+		return NULL;
+	e->at[m] = (uint32_t)(p - s->begin);
+	e->len[m] = (uint32_t)(past - p);
+	if (m == EVENT_POS || (m == EVENT_VB && boolean) ||
+	    (object && (m == EVENT_M || m == EVENT_U || m == EVENT_D)))
+		return past;
 	return scan_fault(s, type_why[m]);
 }
 
-static int
-scan_known(struct scan *s, struct event *e, enum event_member m)
+/* name is what stands between the quotes, p is behind them. */
+static const char *
+scan_known(struct scan *s, struct event *e, enum event_member m,
+    const char *name, const char *p)
 {
-	switch (m) {
-	case EVENT_T:
-	case EVENT_TOPIC:
-	case EVENT_VS:
-	case EVENT_VD:
-	case EVENT_ENC:
-	case EVENT_U:
-	case EVENT_SRC:
-	case EVENT_ID:
-	case EVENT_RE:
-	case EVENT_Q:
-	case EVENT_KID:
-	case EVENT_SIG:
-	case EVENT_FROM:
-	case EVENT_POS:
-		if (s->p < s->end && *s->p == '"')
-			return scan_text_member(s, e, m);
-		if (m == EVENT_T)
-			return scan_number_member(s, e, m);
-		return scan_other_member(s, e, m);
-	case EVENT_VB:
-	case EVENT_M:
-	case EVENT_D: return scan_other_member(s, e, m);
-	default: return scan_number_member(s, e, m);
-	}
+	if (e->have >> m & 1)
+		return scan_fault(s, "duplicate member name");
+	if (++s->members > JSON_MEMBERS_MAX)
+		return scan_fault(s, "more than 256 members");
+	e->have |= 1u << m;
+	e->key_at[m] = (uint32_t)(name - 1 - s->begin);
+	p = scan_colon(s, p);
+	if (!p)
+		return NULL;
+	if (texts >> m & 1 && scan_at(s, p, '"'))
+		return scan_text_member(s, e, m, p);
+	if (numbers >> m & 1)
+		return scan_number_member(s, e, m, p);
+	return scan_other_member(s, e, m, p);
 }
 
-static int
-scan_event_member(struct scan *s, struct event *e)
+static const char *
+scan_event_member(struct scan *s, struct event *e, const char *p)
 {
-	const char *name = s->p + 1, *close;
+	const char *name = p + 1, *close;
 	enum event_member m;
 	size_t n;
 
-	if (!scan_is(s, '"'))
-		return scan_unexpected(s);
+	if (!scan_at(s, p, '"'))
+		return scan_unexpected(s, p);
 	close = scan_string(s, name);
 	if (!close)
-		return -1;
+		return NULL;
 	n = (size_t)(close - name);
-	m = s->escaped ? find_escaped(name, n) : find_member(name, n);
-	if (m == EVENT_MEMBERS) {
-		if (scan_name_new(s, 0, name, n) != 0)
-			return -1;
-	} else if (e->have >> m & 1) {
-		return scan_fault(s, "duplicate member name");
-	} else if (++s->members > JSON_MEMBERS_MAX) {
-		return scan_fault(s, "more than 256 members");
-	}
-	s->p = close + 1;
-	scan_space(s);
-	if (!scan_is(s, ':'))
-		return scan_unexpected(s);
-	scan_space(s);
-	if (m == EVENT_MEMBERS)
-		return scan_value(s, 1) == JSON_NONE ? -1 : 0;
-	e->have |= 1u << m;
-	e->key_at[m] = (uint32_t)(name - 1 - s->begin);
-	return scan_known(s, e, m);
+	m = s->escaped ? find_escaped(name, n)
+		       : find_member(name, n, (size_t)(s->end - name));
+	if (m != EVENT_MEMBERS)
+		return scan_known(s, e, m, name, close + 1);
+	if (!scan_name_new(s, 0, name, n))
+		return NULL;
+	p = scan_colon(s, close + 1);
+	return p ? scan_value(s, p, 1) : NULL;
 }
 
-static int
-scan_members(struct scan *s, struct event *e)
+static const char *
+scan_members(struct scan *s, struct event *e, const char *p)
 {
-	int more;
-
-	scan_space(s);
-	if (s->p < s->end && *s->p != '{' && strchr("[\"-0123456789tfn", *s->p))
+	p = scan_space(s, p);
+	if (p < s->end && *p != '{' && *p && strchr("[\"-0123456789tfn", *p))
 		return scan_fault(s, "not an object");
-	if (!scan_is(s, '{'))
-		return scan_unexpected(s);
-	scan_space(s);
-	if (scan_is(s, '}'))
-		return 0;
-	do {
-		if (scan_event_member(s, e) != 0)
-			return -1;
-		more = scan_next(s, '}');
-	} while (more > 0);
-	return more;
+	if (!scan_at(s, p, '{'))
+		return scan_unexpected(s, p);
+	p = scan_space(s, p + 1);
+	while (p && !scan_at(s, p, '}')) {
+		p = scan_event_member(s, e, p);
+		if (p)
+			p = scan_next(s, p, '}');
+	}
+	return p ? p + 1 : NULL;
 }
 
-/* What concerns the line as a whole. */
-static int
-check_line(struct scan *s, const struct event *e)
+/* What is wrong with the line as a whole; p is behind the object. */
+static const char *
+line_fault(struct scan *s, const struct event *e, const char *p)
 {
 	uint32_t value = e->have & values;
 	int64_t t;
 
-	scan_space(s);
-	if (s->p < s->end)
-		return scan_fault(s, "text after the object");
+	if (scan_space(s, p) < s->end)
+		return "text after the object";
 	if (s->spaces && memchr(e->line, '\n', e->n))
-		return scan_fault(s, "newline inside the line");
+		return "newline inside the line";
 	if (value & (value - 1))
-		return scan_fault(s, "more than one of v vs vb vd m d enc");
+		return "more than one of v vs vb vd m d enc";
 	if (!(e->text >> EVENT_T & 1))
-		return 0;
+		return NULL;
 	if (event_has(e, EVENT_SIG))
-		return scan_fault(s, "t: not a number in a signed line");
-	if (event_time(e, &t) != 0)
-		return scan_fault(s, "t: no RFC 3339 time with a zone");
-	return 0;
+		return "t: not a number in a signed line";
+	return event_time(e, &t) == 0 ? NULL
+				      : "t: no RFC 3339 time with a zone";
 }
 
 int
 event_scan(struct event *e, const char *line, size_t n, const char **why)
 {
 	struct scan s;
+	const char *p, *fault;
 
 	e->line = line;
 	e->n = n;
@@ -458,10 +448,11 @@ event_scan(struct event *e, const char *line, size_t n, const char **why)
 		return -1;
 	}
 	scan_init(&s, line, n);
-	if (scan_members(&s, e) == 0 && check_line(&s, e) == 0)
-		return 0;
-	*why = s.why;
-	return -1;
+	p = scan_members(&s, e, line);
+	fault = p ? line_fault(&s, e, p) : s.why;
+	if (fault)
+		*why = fault;
+	return fault ? -1 : 0;
 }
 
 int

@@ -147,33 +147,58 @@ scan_string_slow(struct scan *s, const char *p)
 	return NULL;
 }
 
-size_t
+const char *
 scan_number_slow(struct scan *s, const char *p)
 {
 	size_t n = num_token(p, (size_t)(s->end - p));
+	const char *past = p + n;
 	double value;
 
 	s->whole = 99;
-	if (n == 0 ||
-	    (p + n < s->end && p[n] != '\0' && strchr("0123456789.eE+-", p[n])))
-		scan_fault(s, "malformed number");
-	else if (num_double(p, n, &value) != 0)
-		scan_fault(s, "number too large for a double");
-	else
-		return n;
-	return 0;
+	if (n == 0 || (past < s->end && *past && strchr(".+-eE", *past)) ||
+	    (past < s->end && *past >= '0' && *past <= '9'))
+		return scan_fault(s, "malformed number");
+	if (num_double(p, n, &value) != 0)
+		return scan_fault(s, "number too large for a double");
+	return past;
 }
 
-int
-scan_unexpected(struct scan *s)
+uint32_t
+scan_mask_short(
+    const struct scan *s, const char *p, uint32_t (*block)(const char *))
 {
-	if (s->p >= s->end)
+	size_t left = (size_t)(s->end - p);
+	char copy[SCAN_BLOCK] = { 0 };
+
+	memcpy(copy, p, left);
+	return block(copy) & ((1u << left) - 1);
+}
+
+static const char *
+skip_space(const char *p, const char *end)
+{
+	while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
+		p++;
+	return p;
+}
+
+const char *
+scan_space_slow(struct scan *s, const char *p)
+{
+	s->spaces = 1;
+	return skip_space(p, s->end);
+}
+
+const char *
+scan_unexpected(struct scan *s, const char *p)
+{
+	if (p >= s->end)
 		return scan_fault(s, "ends too early");
-	if (s->end - s->p >= 3 && memcmp(s->p, "\xef\xbb\xbf", 3) == 0)
+	if (s->end - p >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0)
 		return scan_fault(s, "byte order mark");
-	if ((unsigned char)*s->p < ' ' || *s->p == 0x7f)
+	if ((unsigned char)*p < ' ' || *p == 0x7f)
 		return scan_fault(s, "control character");
-	if (utf8_length(s->p, s->end) == 0)
+	if (utf8_length(p, s->end) == 0)
 		return scan_fault(s, "invalid UTF-8");
 	return scan_fault(s, "unexpected character");
 }
@@ -307,7 +332,7 @@ name_equal(const struct scan_name *a, const struct scan_name *b)
 	return text_equal(a->p, a->n, b->p, b->n);
 }
 
-int
+const char *
 scan_name_new(struct scan *s, unsigned base, const char *p, size_t n)
 {
 	struct scan_name *name = &s->names[s->nnames];
@@ -320,127 +345,76 @@ scan_name_new(struct scan *s, unsigned base, const char *p, size_t n)
 		if (name_equal(&s->names[i], name))
 			return scan_fault(s, "duplicate member name");
 	s->nnames++;
-	return 0;
+	return p;
 }
 
-int
-scan_member(struct scan *s, unsigned base, const char **name, size_t *n)
+const char *
+scan_member(struct scan *s, unsigned base, const char *p)
 {
-	const char *close;
+	const char *name = p + 1, *close;
 
-	if (!scan_is(s, '"'))
-		return scan_unexpected(s);
-	*name = s->p;
-	close = scan_string(s, s->p);
-	if (!close)
-		return -1;
-	*n = (size_t)(close - s->p);
-	s->p = close + 1;
-	if (scan_name_new(s, base, *name, *n) != 0)
-		return -1;
-	scan_space(s);
-	if (!scan_is(s, ':'))
-		return scan_unexpected(s);
-	scan_space(s);
-	return 0;
+	if (!scan_at(s, p, '"'))
+		return scan_unexpected(s, p);
+	close = scan_string(s, name);
+	if (!close || !scan_name_new(s, base, name, (size_t)(close - name)))
+		return NULL;
+	return scan_colon(s, close + 1);
 }
 
-int
-scan_next(struct scan *s, char close)
-{
-	scan_space(s);
-	if (scan_is(s, close))
-		return 0;
-	if (!scan_is(s, ','))
-		return scan_unexpected(s);
-	scan_space(s);
-	return 1;
-}
-
-static int
-scan_object(struct scan *s, unsigned depth)
+/* p is behind the opening bracket. */
+static const char *
+scan_object(struct scan *s, const char *p, unsigned depth)
 {
 	unsigned base = s->nnames;
-	const char *name;
-	size_t n;
-	int more;
 
-	scan_space(s);
-	if (scan_is(s, '}'))
-		return 0;
-	do {
-		if (scan_member(s, base, &name, &n) != 0 ||
-		    scan_value(s, depth) == JSON_NONE)
-			return -1;
-		more = scan_next(s, '}');
-	} while (more > 0);
+	p = scan_space(s, p);
+	while (p && !scan_at(s, p, '}')) {
+		p = scan_member(s, base, p);
+		if (p)
+			p = scan_value(s, p, depth);
+		if (p)
+			p = scan_next(s, p, '}');
+	}
 	s->nnames = base;
-	return more;
+	return p ? p + 1 : NULL;
 }
 
-static int
-scan_array(struct scan *s, unsigned depth)
+static const char *
+scan_array(struct scan *s, const char *p, unsigned depth)
 {
-	int more;
-
-	scan_space(s);
-	if (scan_is(s, ']'))
-		return 0;
-	do {
-		if (scan_value(s, depth) == JSON_NONE)
-			return -1;
-		more = scan_next(s, ']');
-	} while (more > 0);
-	return more;
+	p = scan_space(s, p);
+	while (p && !scan_at(s, p, ']')) {
+		p = scan_value(s, p, depth);
+		if (p)
+			p = scan_next(s, p, ']');
+	}
+	return p ? p + 1 : NULL;
 }
 
-static enum json_kind
-scan_word(struct scan *s, const char *word, enum json_kind kind)
+static const char *
+scan_word(struct scan *s, const char *p, const char *word)
 {
 	size_t n = strlen(word);
 
-	if ((size_t)(s->end - s->p) < n || memcmp(s->p, word, n) != 0) {
-		scan_unexpected(s);
-		return JSON_NONE;
-	}
-	s->p += n;
-	return kind;
+	if ((size_t)(s->end - p) < n || memcmp(p, word, n) != 0)
+		return scan_unexpected(s, p);
+	return p + n;
 }
 
-static enum json_kind
-scan_nested(struct scan *s, unsigned depth)
+const char *
+scan_value(struct scan *s, const char *p, unsigned depth)
 {
-	enum json_kind kind = *s->p == '{' ? JSON_OBJECT : JSON_ARRAY;
-	int failed;
-
-	if (depth >= JSON_DEPTH_MAX) {
-		scan_fault(s, "deeper than 64 levels");
-		return JSON_NONE;
-	}
-	s->p++;
-	failed = kind == JSON_OBJECT ? scan_object(s, depth + 1)
-				     : scan_array(s, depth + 1);
-	return failed ? JSON_NONE : kind;
-}
-
-enum json_kind
-scan_value(struct scan *s, unsigned depth)
-{
-	const char *close;
-	size_t n;
-
-	switch (s->p < s->end ? *s->p : '\0') {
+	switch (p < s->end ? *p : '\0') {
 	case '{':
-	case '[': return scan_nested(s, depth);
-	case '"':
-		close = scan_string(s, s->p + 1);
-		if (!close)
-			return JSON_NONE;
-		s->p = close + 1;
-		return JSON_STRING;
-	case 't': return scan_word(s, "true", JSON_TRUE);
-	case 'f': return scan_word(s, "false", JSON_FALSE);
-	case 'n': return scan_word(s, "null", JSON_NULL);
+	case '[':
+		if (depth >= JSON_DEPTH_MAX)
+			return scan_fault(s, "deeper than 64 levels");
+		return *p == '{' ? scan_object(s, p + 1, depth + 1)
+				 : scan_array(s, p + 1, depth + 1);
+	case '"': p = scan_string(s, p + 1); return p ? p + 1 : NULL;
+	case 't': return scan_word(s, p, "true");
+	case 'f': return scan_word(s, p, "false");
+	case 'n': return scan_word(s, p, "null");
 	case '-':
 	case '0':
 	case '1':
@@ -451,11 +425,22 @@ scan_value(struct scan *s, unsigned depth)
 	case '6':
 	case '7':
 	case '8':
-	case '9':
-		n = scan_number(s, s->p);
-		s->p += n;
-		return n ? JSON_NUMBER : JSON_NONE;
-	default: scan_unexpected(s); return JSON_NONE;
+	case '9': return scan_number(s, p);
+	default: return scan_unexpected(s, p);
+	}
+}
+
+static enum json_kind
+kind_of(char c)
+{
+	switch (c) {
+	case '{': return JSON_OBJECT;
+	case '[': return JSON_ARRAY;
+	case '"': return JSON_STRING;
+	case 't': return JSON_TRUE;
+	case 'f': return JSON_FALSE;
+	case 'n': return JSON_NULL;
+	default: return JSON_NUMBER;
 	}
 }
 
@@ -463,17 +448,15 @@ enum json_kind
 json_check(const char *p, size_t n, const char **why)
 {
 	struct scan s;
-	enum json_kind kind;
+	const char *past;
 
 	scan_init(&s, p, n);
-	scan_space(&s);
-	kind = scan_value(&s, 0);
-	if (kind != JSON_NONE) {
-		scan_space(&s);
-		if (s.p == s.end)
-			return kind;
-		scan_fault(&s, "text after the end");
-	}
+	p = scan_space(&s, p);
+	past = scan_value(&s, p, 0);
+	if (past && scan_space(&s, past) != s.end)
+		past = scan_fault(&s, "text after the end");
+	if (past)
+		return kind_of(*p);
 	*why = s.why;
 	return JSON_NONE;
 }
@@ -512,28 +495,6 @@ skip_value(const char *p, const char *end)
 			depth--;
 		p++;
 	} while (depth > 0);
-	return p;
-}
-
-static enum json_kind
-kind_of(char c)
-{
-	switch (c) {
-	case '{': return JSON_OBJECT;
-	case '[': return JSON_ARRAY;
-	case '"': return JSON_STRING;
-	case 't': return JSON_TRUE;
-	case 'f': return JSON_FALSE;
-	case 'n': return JSON_NULL;
-	default: return JSON_NUMBER;
-	}
-}
-
-static const char *
-skip_space(const char *p, const char *end)
-{
-	while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r'))
-		p++;
 	return p;
 }
 

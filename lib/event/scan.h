@@ -24,13 +24,12 @@ struct scan_name {
 /* The state of scanning one text; members counts those of all objects. */
 struct scan {
 	const char *begin, *end;
-	const char *p;	 /* next byte to look at */
 	const char *why; /* the first fault */
 	int escaped;	 /* last string had a backslash */
 	unsigned whole;	 /* last number's digits before the point; 99 if it is
 			    long or has an exponent */
-	unsigned members;
 	int spaces;	 /* white space was met between tokens */
+	unsigned members;
 	unsigned nnames; /* names of the objects that are open */
 	struct scan_name names[JSON_MEMBERS_MAX];
 };
@@ -44,7 +43,6 @@ scan_init(struct scan *s, const char *p, size_t n)
 {
 	s->begin = p;
 	s->end = p + n;
-	s->p = p;
 	s->why = NULL;
 	s->escaped = 0;
 	s->spaces = 0;
@@ -52,14 +50,21 @@ scan_init(struct scan *s, const char *p, size_t n)
 	s->nnames = 0;
 }
 
-/* scan_fault(s, why) - Remember the first fault; always -1. */
-static inline int
+/*
+ * The steps take a place in the text and return the place behind what they
+ * stepped over, or NULL for a fault.  scan_fault(s, why) remembers the first
+ * fault and is NULL.
+ */
+static inline const char *
 scan_fault(struct scan *s, const char *why)
 {
 	if (!s->why)
 		s->why = why;
-	return -1;
+	return NULL;
 }
+
+/* scan_unexpected(s, p) - Fault: what stands at p does not belong there. */
+const char *scan_unexpected(struct scan *s, const char *p);
 
 /*
  * scan_special(p) - Bit i is set if p[i], i < 16, is a quote, a backslash, a
@@ -117,6 +122,10 @@ scan_digits(const char *p)
 }
 #endif
 
+/* scan_mask_short(s, p, block) - scan_mask() in a text below 16 bytes. */
+uint32_t scan_mask_short(
+    const struct scan *s, const char *p, uint32_t (*block)(const char *));
+
 /*
  * scan_mask(s, p, block) - block() of the bytes from p, 0 beyond the end:
  * near the end the last 16 bytes are read and the mask is shifted.
@@ -125,23 +134,38 @@ static inline uint32_t
 scan_mask(const struct scan *s, const char *p, uint32_t (*block)(const char *))
 {
 	size_t left = (size_t)(s->end - p);
-	char copy[SCAN_BLOCK] = { 0 };
 
 	if (left >= SCAN_BLOCK)
 		return block(p);
-	if (s->end - s->begin >= SCAN_BLOCK)
-		return block(s->end - SCAN_BLOCK) >> (SCAN_BLOCK - left);
-	memcpy(copy, p, left);
-	return block(copy) & ((1u << left) - 1);
+	if (s->end - s->begin < SCAN_BLOCK)
+		return scan_mask_short(s, p, block);
+	return block(s->end - SCAN_BLOCK) >> (SCAN_BLOCK - left);
 }
 
-/* scan_string_slow(s, p) - As scan_string, from any byte of the string. */
-const char *scan_string_slow(struct scan *s, const char *p);
+/* scan_at(s, p, c) - Whether c stands at p. */
+static inline int
+scan_at(const struct scan *s, const char *p, char c)
+{
+	return p < s->end && *p == c;
+}
+
+/* scan_space(s, p) - Over white space, if there is any; never NULL. */
+const char *scan_space_slow(struct scan *s, const char *p);
+
+static inline const char *
+scan_space(struct scan *s, const char *p)
+{
+	if (p < s->end && (unsigned char)*p <= ' ')
+		return scan_space_slow(s, p);
+	return p;
+}
 
 /*
- * scan_string(s, p) - p is behind the opening quote; the closing quote, or
- * NULL with s->why.  Sets s->escaped.
+ * scan_string(s, p) - p is behind the opening quote; returns the closing
+ * quote.  Sets s->escaped.  scan_string_slow() goes on from any byte.
  */
+const char *scan_string_slow(struct scan *s, const char *p);
+
 static inline const char *
 scan_string(struct scan *s, const char *p)
 {
@@ -159,24 +183,22 @@ scan_string(struct scan *s, const char *p)
 	}
 }
 
-/* scan_number_slow(s, p) - As scan_number, for every number. */
-size_t scan_number_slow(struct scan *s, const char *p);
-
 /*
- * scan_number(s, p) - Length of the JSON number at p, which fits a double;
- * 0 with s->why if there is none.
+ * scan_number(s, p) - Over the number at p, which fits a double.  Sets
+ * s->whole.  scan_number_slow() does so for numbers of any form.
  */
-static inline size_t
+const char *scan_number_slow(struct scan *s, const char *p);
+
+static inline const char *
 scan_number(struct scan *s, const char *p)
 {
 	uint32_t digits = scan_mask(s, p, scan_digits);
 	unsigned minus = p < s->end && *p == '-';
-	unsigned whole, n;
+	unsigned whole = (unsigned)__builtin_ctz(~(digits >> minus));
+	unsigned n = minus + whole;
 
-	whole = (unsigned)__builtin_ctz(~(digits >> minus));
-	n = minus + whole;
-	if (n >= SCAN_BLOCK - 1 || p + n >= s->end || whole == 0 ||
-	    (whole > 1 && p[minus] == '0'))
+	if (whole == 0 || n >= SCAN_BLOCK - 1 || p + n >= s->end ||
+	    (p[minus] == '0' && whole > 1))
 		return scan_number_slow(s, p);
 	if (p[n] == '.') {
 		unsigned part = (unsigned)__builtin_ctz(~(digits >> (n + 1)));
@@ -188,62 +210,57 @@ scan_number(struct scan *s, const char *p)
 	if (p[n] != ',' && p[n] != '}' && p[n] != ']' && p[n] > ' ')
 		return scan_number_slow(s, p);
 	s->whole = whole;
-	return n;
+	return p + n;
 }
 
-/* scan_space(s) - Step over white space. */
-static inline void
-scan_space(struct scan *s)
+/*
+ * scan_name_new(s, base, p, n) - Remember a name of the object whose names
+ * begin at s->names[base], s->escaped as scan_string() left it.  Returns p,
+ * NULL if the object has it already or there are too many members.
+ */
+const char *
+scan_name_new(struct scan *s, unsigned base, const char *p, size_t n);
+
+/* scan_colon(s, p) - Over a colon and the white space around it. */
+static inline const char *
+scan_colon(struct scan *s, const char *p)
 {
-	while (s->p < s->end && (unsigned char)*s->p <= ' ' &&
-	    (*s->p == ' ' || *s->p == '\t' || *s->p == '\n' || *s->p == '\r')) {
-		s->spaces = 1;
-		s->p++;
+	p = scan_space(s, p);
+	return scan_at(s, p, ':') ? scan_space(s, p + 1)
+				  : scan_unexpected(s, p);
+}
+
+/*
+ * scan_next(s, p, close) - After a value: to the next one, over the comma
+ * and white space, or to the closing bracket.
+ */
+static inline const char *
+scan_next(struct scan *s, const char *p, char close)
+{
+	p = scan_space(s, p);
+	if (scan_at(s, p, ',')) {
+		p = scan_space(s, p + 1);
+		return scan_at(s, p, close) ? scan_unexpected(s, p) : p;
 	}
-}
-
-/* scan_is(s, c) - 1 and a step forward if the next byte is c. */
-static inline int
-scan_is(struct scan *s, char c)
-{
-	if (s->p >= s->end || *s->p != c)
-		return 0;
-	s->p++;
-	return 1;
+	return scan_at(s, p, close) ? p : scan_unexpected(s, p);
 }
 
 /*
- * scan_name_new(s, base, p, n) - A name of the object whose names begin at
- * s->names[base], s->escaped as scan_string left it.  0, or -1 if the object
- * has it already or there are too many members.
+ * scan_member(s, base, p) - Over one member's name and colon, to its value;
+ * the name is checked against those from base.
  */
-int scan_name_new(struct scan *s, unsigned base, const char *p, size_t n);
+const char *scan_member(struct scan *s, unsigned base, const char *p);
 
 /*
- * scan_member(s, base, name, n) - Step over one member's name and colon, to
- * its value; the name is checked against those from base.  0 or -1.
+ * scan_value(s, p, depth) - Over the value at p, no white space before it;
+ * depth counts the objects and arrays around it.
  */
-int scan_member(struct scan *s, unsigned base, const char **name, size_t *n);
-
-/*
- * scan_next(s, close) - After a value: 1 past a comma, 0 past the closing
- * bracket, -1 for a fault; white space is stepped over on both sides.
- */
-int scan_next(struct scan *s, char close);
-
-/*
- * scan_value(s, depth) - Step over the value at s->p, no white space before
- * it; depth counts the objects and arrays around it.  JSON_NONE for a fault.
- */
-enum json_kind scan_value(struct scan *s, unsigned depth);
+const char *scan_value(struct scan *s, const char *p, unsigned depth);
 
 /*
  * scan_text(p, n, out, max) - The text of a checked string with escapes.
  * Writes at most max bytes of it; how many bytes the whole text has.
  */
 size_t scan_text(const char *p, size_t n, char *out, size_t max);
-
-/* scan_unexpected(s) - Fault: what stands at s->p does not belong there. */
-int scan_unexpected(struct scan *s);
 
 #endif

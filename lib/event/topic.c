@@ -152,16 +152,18 @@ static int
 surely_fine(const char *p, size_t n)
 {
 	uint64_t slashes = 0;
-	int fine = 1;
+	int fine = 1, levels = 1;
 
 	if (n < BLOCK || n > TOPIC_LEVEL_MAX)
 		return 0;
 	for (size_t i = 0; i + BLOCK <= n; i += BLOCK)
 		fine &= block_plain(p + i, i, &slashes);
 	fine &= block_plain(p + n - BLOCK, n - BLOCK, &slashes);
-	return fine && (slashes & (slashes << 1 | 1)) == 0 &&
-	    (slashes >> (n - 1)) == 0 &&
-	    __builtin_popcountll(slashes) < TOPIC_LEVELS_MAX;
+	if (!fine || (slashes & (slashes << 1 | 1)) || slashes >> (n - 1))
+		return 0;
+	for (; slashes; slashes &= slashes - 1)
+		levels++;
+	return levels <= TOPIC_LEVELS_MAX;
 }
 #else
 static int
