@@ -1,0 +1,289 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/crc.h"
+#include "bus/spool.h"
+
+enum { SIZE = 1 << 20 };
+
+static int passed, failed;
+static char base[] = "/tmp/sgt.XXXXXX";
+
+static void
+result(int ok, const char *what)
+{
+	if (ok) {
+		passed++;
+		return;
+	}
+	failed++;
+	printf("test_spool: %s\n", what);
+}
+
+static const char *
+path(const char *name)
+{
+	static char text[256];
+
+	snprintf(text, sizeof text, "%s/%s", base, name);
+	return text;
+}
+
+static struct spool *
+open_at(const char *name, int64_t size)
+{
+	const char *why = "";
+	struct spool *s = spool_open(path(name), "me@here", size, &why);
+
+	if (s == NULL)
+		printf("test_spool: %s: %s\n", name, why);
+	return s;
+}
+
+static void
+add(struct spool *s, const char *lines)
+{
+	uint32_t n = 0;
+	const char *p;
+
+	for (p = lines; *p != '\0'; p++)
+		n += *p == '\n';
+	if (spool_add(s, lines, strlen(lines), n) < 0)
+		result(0, "add failed");
+}
+
+/* All that is left, as one string; released if asked. */
+static const char *
+drain(struct spool *s, int release)
+{
+	static struct buf b;
+	struct spool_record r;
+
+	buf_clear(&b);
+	while (spool_next(s, &r) == 1) {
+		buf_add(&b, r.lines, r.len);
+		if (release)
+			spool_release(s, r.first + r.n - 1);
+	}
+	return buf_cstr(&b);
+}
+
+static void
+test_order(void)
+{
+	struct spool *s = open_at("order", SIZE);
+	uint64_t chan = spool_chan(s);
+	struct spool_record r;
+
+	result(chan != 0 && strcmp(spool_from(s), "me@here") == 0, "new");
+	result(spool_next(s, &r) == 0, "nothing there");
+	add(s, "a\nb\n");
+	result(spool_next(s, &r) == 0, "not given before it is durable");
+	result(spool_sync(s) == 0, "sync");
+	add(s, "c\n");
+	result(spool_next(s, &r) == 1 && r.first == 1 && r.n == 2 &&
+		r.len == 4 && memcmp(r.lines, "a\nb\n", 4) == 0,
+	    "first record");
+	result(spool_next(s, &r) == 0, "second is not durable yet");
+	spool_sync(s);
+	result(spool_next(s, &r) == 1 && r.first == 3 && r.n == 1, "second");
+	result(spool_release(s, 2) == 0 && spool_done(s) == 2, "release");
+	result(spool_close(s) == 0, "close");
+	s = open_at("order", SIZE);
+	result(spool_chan(s) == chan, "same channel");
+	result(spool_done(s) == 2 && spool_end(s) == 3, "marks");
+	result(strcmp(drain(s, 1), "c\n") == 0, "what was left");
+	add(s, "d\n");
+	spool_close(s);
+	s = open_at("order", SIZE);
+	result(spool_done(s) == 3 && spool_end(s) == 4, "numbers go on");
+	result(strcmp(drain(s, 0), "d\n") == 0, "closing syncs");
+	spool_close(s);
+}
+
+static void
+test_lock(void)
+{
+	struct spool *s = open_at("lock", SIZE);
+	const char *why = NULL;
+
+	errno = 0;
+	result(spool_open(path("lock"), "x", SIZE, &why) == NULL &&
+		errno == EWOULDBLOCK && why != NULL,
+	    "a second one is refused");
+	spool_close(s);
+}
+
+/* Many segments, delivered ones are removed, the bound holds. */
+static void
+test_bound(void)
+{
+	struct spool *s = open_at("bound", 512 << 10);
+	char line[1001];
+	int i, stored = 0;
+
+	memset(line, 'x', sizeof line);
+	line[999] = '\n';
+	line[1000] = '\0';
+	for (i = 0; i < 1000; i++) {
+		if (spool_add(s, line, 1000, 1) < 0)
+			break;
+		stored++;
+	}
+	result(errno == ENOSPC && stored > 450 && stored < 524, "bound");
+	spool_sync(s);
+	result(strlen(drain(s, 1)) == (size_t)stored * 1000, "all come out");
+	result(spool_add(s, line, 1000, 1) == 0, "room again");
+	spool_close(s);
+	s = open_at("bound", 512 << 10);
+	result(spool_done(s) == (uint64_t)stored && strlen(drain(s, 1)) == 1000,
+	    "after the segments");
+	spool_close(s);
+}
+
+/* The segment file of a fresh spool with three records. */
+static size_t
+three_records(const char *name, char *segment, size_t n)
+{
+	struct spool *s = open_at(name, SIZE);
+	struct stat st;
+
+	add(s, "a\nb\n");
+	add(s, "c\n");
+	add(s, "d\ne\n");
+	spool_close(s);
+	snprintf(segment, n, "%s/0000000000000001.seg", path(name));
+	return stat(segment, &st) == 0 ? (size_t)st.st_size : 0;
+}
+
+/* However the file is cut, whole records in front stay, and it goes on. */
+static void
+test_torn(void)
+{
+	char name[32], segment[300];
+	size_t full, cut;
+	struct spool *s;
+	uint64_t end;
+
+	full = three_records("torn", segment, sizeof segment);
+	result(full == 96 + 3 * 24 + 4 + 2 + 4, "layout");
+	for (cut = 96; cut < full; cut++) {
+		snprintf(name, sizeof name, "torn%zu", cut);
+		three_records(name, segment, sizeof segment);
+		if (truncate(segment, (off_t)cut) < 0)
+			result(0, "truncate");
+		s = open_at(name, SIZE);
+		end = cut < 96 + 28 ? 0 : cut < 96 + 54 ? 2 : 3;
+		result(spool_end(s) == end, "end of a torn file");
+		add(s, "z\n");
+		spool_sync(s);
+		result(strcmp(drain(s, 1),
+			   end == 0	  ? "z\n"
+			       : end == 2 ? "a\nb\nz\n"
+					  : "a\nb\nc\nz\n") == 0,
+		    "torn file goes on");
+		spool_close(s);
+	}
+}
+
+/* A flipped bit never gives wrong bytes. */
+static void
+test_flipped(void)
+{
+	char name[32], segment[300];
+	const char *why, *got;
+	size_t at, full;
+	struct spool *s;
+	char byte;
+	int fd;
+
+	full = three_records("flip", segment, sizeof segment);
+	for (at = 0; at < full; at++) {
+		snprintf(name, sizeof name, "flip%zu", at);
+		three_records(name, segment, sizeof segment);
+		fd = open(segment, O_RDWR);
+		if (pread(fd, &byte, 1, (off_t)at) != 1)
+			result(0, "read");
+		byte ^= 4;
+		if (pwrite(fd, &byte, 1, (off_t)at) != 1)
+			result(0, "write");
+		close(fd);
+		s = spool_open(path(name), "x", SIZE, &why);
+		if (at < 96) {
+			result(s == NULL, "damaged header is refused");
+			spool_close(s);
+			continue;
+		}
+		got = s ? drain(s, 0) : "?";
+		result(*got == '\0' || strcmp(got, "a\nb\n") == 0 ||
+			strcmp(got, "a\nb\nc\n") == 0,
+		    "flipped bit");
+		spool_close(s);
+	}
+}
+
+/* A spool that has lost its state sends again, from the same numbers. */
+static void
+test_lost_state(void)
+{
+	char segment[300], state[300];
+	struct spool *s;
+	uint64_t chan;
+
+	three_records("state", segment, sizeof segment);
+	s = open_at("state", SIZE);
+	chan = spool_chan(s);
+	drain(s, 1);
+	spool_close(s);
+	snprintf(state, sizeof state, "%s/state", path("state"));
+	unlink(state);
+	s = open_at("state", SIZE);
+	result(spool_chan(s) == chan && spool_done(s) == 0 &&
+		strcmp(drain(s, 0), "a\nb\nc\nd\ne\n") == 0,
+	    "everything again");
+	spool_close(s);
+}
+
+static void
+test_crc(void)
+{
+	static const char text[] = "123456789";
+	size_t i;
+
+	/* RFC 3720 B.4: 32 bytes of zeros; the usual check value. */
+	result(crc32c(0, text, 9) == 0xe3069283, "check value");
+	result(crc32c_portable(0, text, 9) == 0xe3069283, "portable");
+	result(crc32c(0, (const char[32]){ 0 }, 32) == 0x8a9136aa, "zeros");
+	for (i = 0; i <= 9; i++)
+		result(
+		    crc32c(crc32c(0, text, i), text + i, 9 - i) == 0xe3069283,
+		    "in parts");
+}
+
+int
+main(void)
+{
+	char command[64];
+
+	if (mkdtemp(base) == NULL)
+		return 1;
+	test_crc();
+	test_order();
+	test_lock();
+	test_bound();
+	test_torn();
+	test_flipped();
+	test_lost_state();
+	snprintf(command, sizeof command, "rm -r %s", base);
+	if (system(command) != 0)
+		return 1;
+	if (failed == 0)
+		printf("test_spool: %d passed\n", passed);
+	return failed != 0;
+}
