@@ -19,6 +19,7 @@
 #include "base/opt.h"
 #include "bus/client.h"
 #include "bus/publisher.h"
+#include "bus/spool.h"
 #include "event/fill.h"
 #include "event/ident.h"
 #include "event/line.h"
@@ -28,16 +29,24 @@
 enum {
 	LEAVE_TIME = 2 * DATE_SECOND, /* for answers, when asked to leave */
 	BYE_TIME = DATE_SECOND,
-	PROGRESS_TIME = DATE_SECOND
+	PROGRESS_TIME = DATE_SECOND,
+	BLOCKED_TIME = DATE_SECOND,  /* before a full spool is tried again */
+	STALL_TIME = 5 * DATE_SECOND /* of a broker that does not answer */
 };
 
-enum { FILE_SHIFT = 48, PATH_BYTES = 4096 };
+enum {
+	FILE_SHIFT = 48,
+	PATH_BYTES = 4096,
+	BATCH = 65536, /* bytes of a spooled frame before its last line */
+	SYNC = 1048576 /* bytes of spooled frames before a sync */
+};
 
 static struct {
-	const char *broker, *topic, *src, *dead;
-	int64_t timeout, retry, ready_fd, ack_fd;
+	const char *broker, *topic, *src, *dead, *spool;
+	int64_t spool_size, timeout, retry, ready_fd, ack_fd;
 	int strict, stats;
 } o = {
+	.spool_size = INT64_C(1) << 30,
 	.retry = 5 * DATE_SECOND,
 	.ready_fd = -1,
 	.ack_fd = -1,
@@ -49,6 +58,10 @@ static const struct opt options[] = {
 	{ 't', "topic", OPT_STRING, "TOPIC", "for lines that carry none",
 	    &o.topic },
 	{ 0, "src", OPT_STRING, "NAME", "our name (user@host)", &o.src },
+	{ 0, "spool", OPT_STRING, "DIR", "store there until delivered",
+	    &o.spool },
+	{ 0, "spool-size", OPT_SIZE, "SIZE", "bytes of it at most (1G)",
+	    &o.spool_size },
 	{ 'w', "timeout", OPT_DURATION, "DUR", "stop after DUR with status 124",
 	    &o.timeout },
 	{ 0, "retry", OPT_DURATION, "DUR", "give up without a broker (5s)",
@@ -82,6 +95,13 @@ static struct {
 	struct ident ident;
 	struct client *client;
 	struct publisher *publisher;
+	struct spool *spool;
+	struct buf batch; /* lines on their way into the spool */
+	uint32_t batch_n;
+	uint64_t batch_last; /* number of the last line read */
+	size_t unsynced;     /* bytes in the spool */
+	int blocked;	     /* the spool is full */
+	int64_t moved;	     /* when something was delivered or read */
 	struct buf src;
 	uint64_t *base; /* lines before each file */
 	uint64_t acked; /* last line written to --ack-fd */
@@ -169,14 +189,38 @@ status_of(int error)
 }
 
 static void
+open_spool(void)
+{
+	const char *why;
+
+	s.spool = spool_open(o.spool, o.src, o.spool_size, &why);
+	if (s.spool == NULL)
+		die(errno == EWOULDBLOCK   ? EXIT_UNAVAILABLE
+			: errno == ENOTSUP ? EXIT_CONFIG
+			: errno == EBADMSG ? EXIT_IO
+					   : EXIT_CANTCREATE,
+		    "spool %s: %s", o.spool, why);
+	if (spool_cut(s.spool) > 0)
+		note("spool %s: cut off %llu bytes of an unfinished write",
+		    o.spool, (unsigned long long)spool_cut(s.spool));
+}
+
+static void
 open_publisher(void)
 {
 	const char *why;
 
-	s.client = client_open(o.broker, o.retry, &why);
+	if (o.spool != NULL)
+		open_spool();
+	s.client = o.spool ? client_begin(o.broker, o.retry, &why)
+			   : client_open(o.broker, o.retry, &why);
 	if (s.client == NULL)
 		die(status_of(errno), "no broker: %s", why);
-	s.publisher = publisher_new(s.client, o.src, random_chan(), 1);
+	if (o.spool != NULL)
+		s.publisher = publisher_new(s.client, spool_from(s.spool),
+		    spool_chan(s.spool), spool_done(s.spool) + 1);
+	else
+		s.publisher = publisher_new(s.client, o.src, random_chan(), 1);
 }
 
 static void
@@ -205,6 +249,92 @@ mark(void)
 	return (uint64_t)file << FILE_SHIFT | s.in.number;
 }
 
+/* Tell whoever feeds us which lines need not be kept any longer. */
+static void
+acknowledge(uint64_t line)
+{
+	struct buf b = { 0 };
+
+	if (o.ack_fd < 0 || line <= s.acked)
+		return;
+	s.acked = line;
+	buf_addu(&b, line);
+	buf_addc(&b, '\n');
+	if (app_write((int)o.ack_fd, b.p, b.len) < 0)
+		die(EXIT_IO, "--ack-fd: %s", strerror(errno));
+	buf_fini(&b);
+}
+
+/*
+ * Move the batch into the spool and make it durable once there is enough of
+ * it, or at once: 0, or -1 if the spool is full.
+ */
+static int
+store_batch(int now)
+{
+	if (s.batch_n > 0 &&
+	    spool_add(s.spool, s.batch.p, s.batch.len, s.batch_n) < 0) {
+		if (errno != ENOSPC)
+			die(EXIT_IO, "spool %s: %s", o.spool, strerror(errno));
+		if (!s.blocked)
+			warn("spool %s is full; the input waits", o.spool);
+		s.blocked = 1;
+		return -1;
+	}
+	s.unsynced += s.batch.len;
+	s.batch_n = 0;
+	s.blocked = 0;
+	buf_clear(&s.batch);
+	if (s.unsynced == 0 || (!now && s.unsynced < SYNC))
+		return 0;
+	if (spool_sync(s.spool) < 0)
+		die(EXIT_IO, "spool %s: %s", o.spool, strerror(errno));
+	s.unsynced = 0;
+	acknowledge(s.batch_last);
+	return 0;
+}
+
+/* 1 if another line may be taken. */
+static int
+has_room(void)
+{
+	if (s.spool == NULL)
+		return publisher_room(s.publisher);
+	return s.batch.len < BATCH || store_batch(0) == 0;
+}
+
+/* A checked line goes out or into the spool. */
+static void
+put_line(const char *p, size_t n, uint64_t at)
+{
+	if (s.spool == NULL) {
+		publisher_add(s.publisher, p, n, at);
+		return;
+	}
+	buf_add(&s.batch, p, n);
+	buf_addc(&s.batch, '\n');
+	s.batch_n++;
+	s.batch_last = s.base[(at >> FILE_SHIFT) + 1];
+}
+
+/* From the spool to the broker, as far as the window goes. */
+static void
+feed(void)
+{
+	struct spool_record r;
+	int got = 1;
+
+	while (s.spool != NULL && publisher_room(s.publisher) && got == 1) {
+		got = spool_next(s.spool, &r);
+		if (got < 0)
+			die(EXIT_IO, "spool %s: %s", o.spool,
+			    errno == EBADMSG ? "damaged" : strerror(errno));
+		if (got == 1)
+			publisher_add_frame(
+			    s.publisher, r.lines, r.len, r.n, 0);
+	}
+}
+
 static void
 bad_line(const char *p, size_t n, const char *why)
 {
@@ -224,9 +354,9 @@ take_line(const char *p, size_t n)
 		did = fill_line(&s.fill, p, n, &why);
 	}
 	if (did == FILL_PLAIN)
-		publisher_add(s.publisher, p, n, at);
+		put_line(p, n, at);
 	else if (did == FILL_MADE)
-		publisher_add(s.publisher, s.fill.line.p, s.fill.line.len, at);
+		put_line(s.fill.line.p, s.fill.line.len, at);
 	else
 		bad_line(p, n, why);
 }
@@ -242,7 +372,7 @@ input_failed(void)
 	s.unread = 1;
 }
 
-/* All whole lines that are buffered, as far as the window goes. */
+/* All whole lines that are buffered, as far as there is room. */
 static void
 take_lines(void)
 {
@@ -250,14 +380,16 @@ take_lines(void)
 	size_t n;
 
 	s.waiting = 0;
-	while (!s.ended && publisher_room(s.publisher)) {
+	while (!s.ended && !s.waiting && has_room()) {
 		switch (line_take(&s.in, &p, &n)) {
 		case LINE_GIVEN: take_line(p, n); break;
-		case LINE_WAIT: s.waiting = 1; return;
-		case LINE_END: s.ended = 1; return;
+		case LINE_WAIT: s.waiting = 1; break;
+		case LINE_END: s.ended = 1; break;
 		case LINE_ERROR: input_failed(); break;
 		}
 	}
+	if (s.spool != NULL)
+		store_batch(s.waiting || s.ended || s.blocked);
 }
 
 /* A line that the broker refused, reported where it came from. */
@@ -272,28 +404,16 @@ refused_line(const struct publisher_event *event)
 	if (strcmp(s.in.name, "-") == 0)
 		s.in.name = "stdin";
 	s.in.number = event->mark & ((UINT64_C(1) << FILE_SHIFT) - 1);
+	if (s.spool != NULL) {
+		s.in.name = o.spool;
+		s.in.number = event->number;
+	}
 	s.in.cr = 0;
 	bad_line(event->line, event->n, buf_cstr(&why));
 	s.in.name = now.name;
 	s.in.number = now.number;
 	s.in.cr = now.cr;
 	buf_fini(&why);
-}
-
-/* Tell whoever feeds us which lines need not be kept any longer. */
-static void
-acknowledge(uint64_t line)
-{
-	struct buf b = { 0 };
-
-	if (o.ack_fd < 0 || line <= s.acked)
-		return;
-	s.acked = line;
-	buf_addu(&b, line);
-	buf_addc(&b, '\n');
-	if (app_write((int)o.ack_fd, b.p, b.len) < 0)
-		die(EXIT_IO, "--ack-fd: %s", strerror(errno));
-	buf_fini(&b);
 }
 
 static uint64_t
@@ -304,14 +424,25 @@ line_of(uint64_t at)
 }
 
 static void
+safe(const struct publisher_event *event)
+{
+	s.moved = date_mono();
+	if (s.spool == NULL)
+		acknowledge(line_of(event->mark));
+	else if (spool_release(s.spool, event->number) < 0)
+		die(EXIT_IO, "spool %s: %s", o.spool, strerror(errno));
+}
+
+static void
 handle(const struct publisher_event *event)
 {
 	switch (event->result) {
-	case PUBLISHER_SAFE: acknowledge(line_of(event->mark)); break;
+	case PUBLISHER_SAFE: safe(event); break;
 	case PUBLISHER_REFUSED: refused_line(event); break;
 	case PUBLISHER_FULL: warn("the broker's disk is full; waiting"); break;
 	case PUBLISHER_CONNECTED:
-		note("connected to %s", client_url(s.client));
+		if (client_generation(s.client) > 1)
+			note("connected to %s", client_url(s.client));
 		break;
 	case PUBLISHER_NONE: break;
 	}
@@ -327,6 +458,8 @@ take_answers(int64_t deadline)
 		if (publisher_next(s.publisher, &event, deadline) < 0) {
 			if (errno == EINTR)
 				return EXIT_OK;
+			if (errno == ETIMEDOUT && s.spool != NULL)
+				return s.ended ? EXIT_QUEUED : EXIT_OK;
 			error("%s", publisher_why(s.publisher));
 			return status_of(errno);
 		}
@@ -341,6 +474,8 @@ pending(void)
 {
 	uint64_t at;
 
+	if (s.spool != NULL)
+		return spool_end(s.spool) - spool_done(s.spool) + s.batch_n;
 	return publisher_pending(s.publisher, &at);
 }
 
@@ -377,6 +512,10 @@ wait_for_work(int64_t deadline)
 	struct timespec wait = { 0 };
 	int64_t left;
 
+	if (s.blocked)
+		until = earliest(until, date_mono() + BLOCKED_TIME);
+	if (s.ended && s.spool != NULL)
+		until = earliest(until, s.moved + o.retry + STALL_TIME);
 	if (s.progress)
 		until = earliest(until, s.told + PROGRESS_TIME);
 	left = until - date_mono();
@@ -386,8 +525,20 @@ wait_for_work(int64_t deadline)
 	}
 	if (ppoll(fds, 3, until == INT64_MAX ? NULL : &wait, NULL) <= 0)
 		return;
-	if (fds[0].revents != 0 && line_fill(&s.in) < 0)
+	if (fds[0].revents == 0)
+		return;
+	if (s.spool != NULL)
+		s.moved = date_mono();
+	if (line_fill(&s.in) < 0)
 		input_failed();
+}
+
+/* A spool that does not empty any more once the input has ended. */
+static int
+stalled(void)
+{
+	return s.spool != NULL && s.ended &&
+	    date_mono() - s.moved > o.retry + STALL_TIME;
 }
 
 /* Until the input has ended and all of it is safe, or something says stop. */
@@ -398,6 +549,7 @@ publish(int64_t deadline)
 
 	for (;;) {
 		take_lines();
+		feed();
 		publisher_flush(s.publisher);
 		status = take_answers(0);
 		if (status != EXIT_OK)
@@ -406,10 +558,12 @@ publish(int64_t deadline)
 			return EXIT_OK;
 		if (app_stop())
 			return 128 + app_stop();
+		if (stalled())
+			return EXIT_QUEUED;
 		if (date_mono() >= deadline)
 			return EXIT_TIMEOUT;
 		show_progress();
-		if (s.waiting || s.ended || !publisher_room(s.publisher))
+		if (s.waiting || s.ended || !has_room())
 			wait_for_work(deadline);
 	}
 }
@@ -422,6 +576,7 @@ leave(void)
 
 	do {
 		take_lines();
+		feed();
 		publisher_flush(s.publisher);
 		if (take_answers(pending() > 0 ? deadline : 0) != EXIT_OK)
 			return;
@@ -436,7 +591,10 @@ report_pending(void)
 	uint64_t n = publisher_pending(s.publisher, &at);
 	const char *file;
 
-	if (n == 0)
+	if (s.spool != NULL && pending() > 0)
+		warn("%llu events stay in the spool %s",
+		    (unsigned long long)pending(), o.spool);
+	if (s.spool != NULL || n == 0)
 		return;
 	file = s.in.files[at >> FILE_SHIFT];
 	error("%llu lines not delivered as far as known, from %s:%llu on",
@@ -463,6 +621,27 @@ print_stats(void)
 	    time > 0 ? (double)c->events / time : 0.0);
 }
 
+/* Store what is in hand; whoever leaves events in the spool says so. */
+static int
+close_spool(int status)
+{
+	int left;
+
+	if (s.spool == NULL)
+		return status;
+	store_batch(1);
+	left = pending() > 0;
+	if (s.batch_n > 0)
+		error("%lu lines did not fit into the spool %s",
+		    (unsigned long)s.batch_n, o.spool);
+	if (spool_close(s.spool) < 0)
+		die(EXIT_IO, "spool %s: %s", o.spool, strerror(errno));
+	buf_fini(&s.batch);
+	return left && status != EXIT_DENIED && status != EXIT_PROTOCOL
+	    ? EXIT_QUEUED
+	    : status;
+}
+
 static int
 finish(int status)
 {
@@ -471,8 +650,10 @@ finish(int status)
 	if (status == EXIT_OK) {
 		mark();
 		acknowledge(s.base[s.in.nfiles]);
-		publisher_bye(s.publisher, date_mono() + BYE_TIME);
 	}
+	/* A spool's channel lives on. */
+	if (status == EXIT_OK && s.spool == NULL)
+		publisher_bye(s.publisher, date_mono() + BYE_TIME);
 	print_stats();
 	report_pending();
 	if (ident_close(&s.ident) < 0)
@@ -480,6 +661,7 @@ finish(int status)
 	client_close(s.client);
 	publisher_free(s.publisher);
 	fill_fini(&s.fill);
+	status = close_spool(status);
 	if (line_close(&s.in) < 0)
 		die(EXIT_IO, "%s: %s", o.dead, strerror(errno));
 	if (status == EXIT_OK)
@@ -501,7 +683,7 @@ main(int argc, char **argv)
 	open_input(argc, argv, operand);
 	open_publisher();
 	app_ready((int)o.ready_fd);
-	s.started = s.told = date_mono();
+	s.started = s.told = s.moved = date_mono();
 	return finish(
 	    publish(o.timeout > 0 ? s.started + o.timeout : INT64_MAX));
 }

@@ -974,23 +974,35 @@ free_replies(struct client *c)
 }
 
 struct client *
-client_open(const char *urls, int64_t retry, const char **why)
+client_begin(const char *urls, int64_t retry, const char **why)
 {
-	static char text[URL_MAX + 128];
 	struct client *c = client_new(retry);
-	struct client_event event;
 	int error = EINVAL;
 
+	if (c->wake_fd >= 0 && split_urls(c, urls, why) == 0)
+		return c;
 	if (c->wake_fd < 0) {
 		error = errno;
 		*why = strerror(error);
-	} else if (split_urls(c, urls, why) == 0) {
-		if (client_next(c, &event, INT64_MAX) == 0)
-			return c;
-		error = errno;
-		snprintf(text, sizeof text, "%s", client_why(c));
-		*why = text;
 	}
+	client_free(c);
+	errno = error;
+	return NULL;
+}
+
+struct client *
+client_open(const char *urls, int64_t retry, const char **why)
+{
+	static char text[URL_MAX + 128];
+	struct client *c = client_begin(urls, retry, why);
+	struct client_event event;
+	int error;
+
+	if (c == NULL || client_next(c, &event, INT64_MAX) == 0)
+		return c;
+	error = errno;
+	snprintf(text, sizeof text, "%s", client_why(c));
+	*why = text;
 	client_close(c);
 	errno = error;
 	return NULL;

@@ -25,6 +25,13 @@ struct client *client_open(const char *urls, int64_t retry,
     const char **why);
 void client_close(struct client *c);
 
+/*
+ * client_begin(urls, retry, why) - As client_open, but does not wait:
+ * client_next() tells of the connection.  NULL only for bad URLs (EINVAL).
+ */
+struct client *client_begin(const char *urls, int64_t retry,
+    const char **why);
+
 /* client_broker(c) - Name of the broker; client_url(c) - where it is. */
 const char *client_broker(const struct client *c);
 const char *client_url(const struct client *c);
