@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """audit.py CHECK - print what in the tree breaks one of its rules.
 
-Checks: layers, libraries, forbidden, contracts, options MANUAL ROWS.
+Checks: layers, libraries, forbidden, contracts, examples, and options
+MANUAL ROWS.  examples calls the programs in PATH.
 Exit status 1 if anything is printed.
 """
 import glob
 import re
+import shlex
 import subprocess
 import sys
 
@@ -117,14 +119,12 @@ def contracts():
 
 
 def options(manual, rows):
-    """Options of the rendered manual against those of --print-options."""
-    page = subprocess.run(["mandoc", "-Tascii", manual], text=True,
-                          capture_output=True, check=True).stdout
-    page = re.sub(r".\x08", "", page)
+    """Options in the manual's lists against those of --print-options."""
     documented = set()
-    for m in re.finditer(r"^ {2,}(?:(-\w)(?: \S+)?, )?(--[\w-]+)", page,
-                         flags=re.M):
-        documented |= {name for name in m.groups() if name}
+    for line in text(manual).splitlines():
+        if line.startswith(".It "):
+            documented |= {"-" + word for word in
+                           re.findall(r"\bFl (-?[\w-]+)", line)}
     have = set()
     for line in text(rows).splitlines():
         letter, name = line.split("\t")[:2]
@@ -135,9 +135,81 @@ def options(manual, rows):
         yield f"{manual}: describes {name}, which does not exist"
 
 
+def example_lines():
+    """Lines that show how a program is called: (where, line)."""
+    for path in sources("man/*.[1-8]"):
+        part = text(path).split("\n.Sh EXAMPLES", 1)[-1].split("\n.Sh ")[0]
+        if "\n.Sh EXAMPLES" not in text(path):
+            continue
+        for block in re.findall(r"^\.Bd [^\n]*\n(.*?)^\.Ed", part,
+                                flags=re.M | re.S):
+            block = re.sub(r"\\\n", " ", block.replace("\\e", "\\"))
+            for line in block.replace("\\&", "").splitlines():
+                yield path, re.sub(r"^[$>] ", "", line)
+    for name in sources("cmd/*.c"):
+        name = name[4:-2]
+        out = subprocess.run([name, "--help"], text=True, check=True,
+                             capture_output=True).stdout
+        for line in out.split("\nexamples:\n")[-1].splitlines():
+            yield f"{name} --help", line.strip()
+
+
+def rows_of(program):
+    out = subprocess.run([program, "--print-options"], text=True,
+                         check=True, capture_output=True).stdout
+    letters, names = {}, {}
+    for line in out.splitlines():
+        letter, name, kind = line.split("\t")[:3]
+        takes = kind not in ("flag", "count")
+        names[name] = takes
+        if letter:
+            letters[letter] = takes
+    return letters, names
+
+
+def wrong_options(words, letters, names):
+    """What an example's words have that is no option of its program."""
+    skip = False
+    for word in words:
+        if skip or not re.match(r"-\w|--\w", word):
+            skip = False
+        elif word.startswith("--"):
+            name, _, value = word[2:].partition("=")
+            if name not in names:
+                yield word
+            skip = names.get(name, False) and not value
+        else:
+            for i, letter in enumerate(word[1:], 1):
+                if letter not in letters:
+                    yield word
+                    break
+                if letters[letter]:
+                    skip = i == len(word) - 1
+                    break
+
+
+def examples():
+    """Examples call programs by options that they have."""
+    rows = {name[4:-2]: rows_of(name[4:-2]) for name in sources("cmd/*.c")}
+    for where, line in example_lines():
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.commenters = ""
+        try:
+            words = list(lexer)
+        except ValueError:
+            continue    # a quote that goes on in the next line
+        for i, word in enumerate(words):
+            if word not in rows or (i > 0 and words[i - 1] == "man"):
+                continue
+            end = next((k for k in range(i, len(words))
+                        if re.fullmatch(r"[();<>|&]+", words[k])), len(words))
+            for bad in wrong_options(words[i + 1:end], *rows[word]):
+                yield f"{where}: {word} has no {bad}: {line}"
+
+
 def main():
     checks = {f.__name__: f for f in
-              (layers, libraries, forbidden, contracts, options)}
+              (layers, libraries, forbidden, contracts, options, examples)}
     found = list(checks[sys.argv[1]](*sys.argv[2:]))
     print("\n".join(found), end="\n" if found else "")
     return 1 if found else 0
