@@ -116,33 +116,39 @@ static const char *const topic_why[TOPIC_FAULTS] = {
 	[TOPIC_DOLLAR] = "topic: '$' other than $SG as first level",
 };
 
-/*
- * The bytes p[0..n), n <= 8, as one number, as memcpy() of a name in the
- * table gives it; room says how many bytes may be read.
- */
+/* The bytes p[0..n), n <= 8, as memcpy() of a name in the table has them. */
 static uint64_t
-name_key(const char *p, size_t n, size_t room)
+name_key_slow(const char *p, size_t n)
 {
 	char copy[NAME_MAX_KNOWN] = { 0 };
 	uint64_t key;
 
+	memcpy(copy, p, n);
+	memcpy(&key, copy, sizeof(key));
+	return key;
+}
+
+/* The same when p[0..room) may be read. */
+static inline uint64_t
+name_key(const char *p, size_t n, size_t room)
+{
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	uint64_t key;
+
 	if (room >= NAME_MAX_KNOWN) {
 		memcpy(&key, p, sizeof(key));
 		return key & UINT64_MAX >> (64 - 8 * n);
 	}
 #endif
 	(void)room;
-	memcpy(copy, p, n);
-	memcpy(&key, copy, sizeof(key));
-	return key;
+	return name_key_slow(p, n);
 }
 
 /*
  * The member called p[0..n), or EVENT_MEMBERS; p[0..room) may be read.  Not
  * even an empty slot equals a name, which has no NUL.
  */
-static enum event_member
+static inline enum event_member
 find_member(const char *p, size_t n, size_t room)
 {
 	const struct known *slot;

@@ -61,13 +61,35 @@ event_momentary(const char *topic, size_t n)
 }
 
 /*
- * event_scan(e, line, n, why) - Check the line completely (one object, no
- * newline, syntax, UTF-8, depth <= 64, members <= 256, duplicate names,
- * type of every known member, the topic's grammar, at most one value) and
- * find its members.  An RFC 3339 string is accepted as t (e->text) unless
- * the line carries sig.  Missing members are no fault here.  0, or -1 with
- * *why, a constant string that completes "FILE:LINE: ", such as
- * "duplicate member name", "topic: empty level".
+ * event_scan(e, line, n, why) - Check the line completely and find its
+ * members.  0, or -1 with *why, a constant string that completes
+ * "FILE:LINE: ", such as "duplicate member name", "topic: empty level".
+ *
+ * The whole line is one JSON object of at most EVENT_LINE_MAX bytes, white
+ * space around tokens allowed, a newline nowhere.  As json_check(), it looks
+ * at syntax, UTF-8, control characters, lone surrogates, \u0000, names used
+ * twice in one object (after unescaping), depth <= 64 with the object itself,
+ * members <= 256 in all objects of the line together, numbers that a double
+ * can hold.  Then at the members the toolkit knows:
+ *
+ *	topic		a topic, sg-topic(7); escapes are allowed
+ *	t		number within +-9.2e12, or an RFC 3339 string with a
+ *			zone (its bit in e->text) unless the line has sig
+ *	v vs vb d	number, string, true or false, object
+ *	vd enc		base64url without padding
+ *	m		object of numbers
+ *	u		string, or object of strings
+ *	src from	1-255 printable ASCII characters without spaces
+ *	id re kid	1-128 of these
+ *	sig		any number of these
+ *	ep seq rev n	whole number from 0 to 2^63-1, digits only
+ *	ttl w		number above 0
+ *	q		OK, MISSING, ESTIMATED or BAD
+ *	rt		number
+ *	pos		anything
+ *
+ * and that there is at most one of v vs vb vd m d enc.  Missing members are
+ * no fault here.
  */
 int event_scan(struct event *e, const char *line, size_t n,
     const char **why);

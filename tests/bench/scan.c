@@ -18,27 +18,39 @@
 enum { SLOTS = 65536 };
 
 static struct slot {
-	char topic[TOPIC_MAX + 1];
+	char *topic;
 	size_t n;
 	double sum;
 } slots[SLOTS];
 
+static uint64_t
+hash_of(const char *p, size_t n)
+{
+	uint64_t hash = n, word = 0;
+
+	for (; n >= sizeof(word); p += sizeof(word), n -= sizeof(word)) {
+		memcpy(&word, p, sizeof(word));
+		hash = (hash ^ word) * 0x9e3779b97f4a7c15;
+		hash ^= hash >> 32;
+	}
+	for (; n > 0; p++, n--)
+		hash = (hash ^ (unsigned char)*p) * 0x9e3779b97f4a7c15;
+	return hash ^ hash >> 32;
+}
+
 static struct slot *
 find(const char *p, size_t n)
 {
-	uint32_t hash = 2166136261u;
 	struct slot *slot;
 
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ (unsigned char)p[i]) * 16777619u;
-	for (;; hash++) {
+	for (uint64_t hash = hash_of(p, n);; hash++) {
 		slot = &slots[hash % SLOTS];
 		if (slot->n == n && memcmp(slot->topic, p, n) == 0)
 			return slot;
 		if (slot->n == 0)
 			break;
 	}
-	memcpy(slot->topic, p, n);
+	slot->topic = xstrndup(p, n);
 	slot->n = n;
 	return slot;
 }
