@@ -123,8 +123,9 @@ def options(manual, rows):
     documented = set()
     for line in text(manual).splitlines():
         if line.startswith(".It "):
-            documented |= {"-" + word for word in
-                           re.findall(r"\bFl (-?[\w-]+)", line)}
+            documented |= {"-" + word for words in
+                           re.findall(r"\bFl (-?[\w-]+)|, (-[\w-]+)", line)
+                           for word in words if word}
     have = set()
     for line in text(rows).splitlines():
         letter, name = line.split("\t")[:2]
