@@ -4,7 +4,7 @@
 
 #include "grid/tally.h"
 
-enum { DIGITS_MAX = 1024 };
+enum { DIGITS_MAX = 1024, SCALE_MAX = 18 };
 
 static const char *const names[TALLY_STATS] = {
 	[TALLY_SUM] = "sum",
@@ -131,12 +131,26 @@ add_shifted(struct num_sum *x, const char *p, size_t n, int shift)
 	}
 	exponent += shift;
 	text[digits++] = 'e';
-	if (exponent >= 0 && exponent <= 9)
-		text[digits++] = (char)('0' + exponent);
-	else
-		digits += (size_t)snprintf(
-		    text + digits, sizeof text - digits, "%ld", exponent);
+	digits += (size_t)snprintf(text + digits, sizeof text - digits, "%ld",
+	    exponent);
 	return num_sum_add(x, text, digits);
+}
+
+/* Numbers without exponent, as nearly all are: 1, or 0 if it does not fit. */
+static int
+scale_units(struct num_sum *one, const struct tally_scale *scale)
+{
+	int places = one->scale - scale->shift;
+
+	if (one->wide != NULL || places > SCALE_MAX)
+		return 0;
+	for (; places < 0; places++)
+		if (__builtin_mul_overflow(
+			one->units, (__int128)10, &one->units))
+			return 0;
+	one->scale = places;
+	return !__builtin_mul_overflow(
+	    one->units, (__int128)scale->mul, &one->units);
 }
 
 int
@@ -145,11 +159,15 @@ tally_number(
 {
 	struct num_sum one = { 0 };
 
-	if (scale->mul == 1) {
-		if (scale->shift == 0)
-			return num_sum_add(x, p, n);
-		return add_shifted(x, p, n, scale->shift);
+	if (scale->mul == 1 && scale->shift == 0)
+		return num_sum_add(x, p, n);
+	if (num_sum_add(&one, p, n) == -1)
+		return -1;
+	if (scale_units(&one, scale)) {
+		num_sum_merge(x, &one);
+		return 0;
 	}
+	num_sum_fini(&one);
 	if (add_shifted(&one, p, n, scale->shift) == -1)
 		return -1;
 	add_times(x, &one, scale->mul);
