@@ -131,8 +131,8 @@ add_shifted(struct num_sum *x, const char *p, size_t n, int shift)
 	}
 	exponent += shift;
 	text[digits++] = 'e';
-	digits += (size_t)snprintf(text + digits, sizeof text - digits, "%ld",
-	    exponent);
+	digits += (size_t)snprintf(
+	    text + digits, sizeof text - digits, "%ld", exponent);
 	return num_sum_add(x, text, digits);
 }
 
