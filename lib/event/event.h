@@ -13,16 +13,37 @@
 #include "base/buf.h"
 
 enum {
-	EVENT_LINE_MAX = 1048576	/* bytes of a line with its signature,
-					   without the newline */
+	EVENT_LINE_MAX = 1048576 /* bytes of a line with its signature,
+				    without the newline */
 };
 
 /* Members the toolkit knows; all others pass untouched. */
 enum event_member {
-	EVENT_TOPIC, EVENT_T, EVENT_V, EVENT_VS, EVENT_VB, EVENT_VD, EVENT_M,
-	EVENT_D, EVENT_ENC, EVENT_U, EVENT_SRC, EVENT_EP, EVENT_SEQ, EVENT_ID,
-	EVENT_RE, EVENT_TTL, EVENT_Q, EVENT_REV, EVENT_W, EVENT_N, EVENT_KID,
-	EVENT_SIG, EVENT_RT, EVENT_FROM, EVENT_POS,
+	EVENT_TOPIC,
+	EVENT_T,
+	EVENT_V,
+	EVENT_VS,
+	EVENT_VB,
+	EVENT_VD,
+	EVENT_M,
+	EVENT_D,
+	EVENT_ENC,
+	EVENT_U,
+	EVENT_SRC,
+	EVENT_EP,
+	EVENT_SEQ,
+	EVENT_ID,
+	EVENT_RE,
+	EVENT_TTL,
+	EVENT_Q,
+	EVENT_REV,
+	EVENT_W,
+	EVENT_N,
+	EVENT_KID,
+	EVENT_SIG,
+	EVENT_RT,
+	EVENT_FROM,
+	EVENT_POS,
 	EVENT_MEMBERS
 };
 
@@ -33,13 +54,13 @@ enum event_member {
  */
 struct event {
 	const char *line;
-	size_t n;			/* bytes, without newline */
-	uint32_t have;			/* 1u << enum event_member */
-	uint32_t escaped;		/* same bits: string with a backslash */
-	uint32_t text;			/* same bits: value is a string */
+	size_t n;	  /* bytes, without newline */
+	uint32_t have;	  /* 1u << enum event_member */
+	uint32_t escaped; /* same bits: string with a backslash */
+	uint32_t text;	  /* same bits: value is a string */
 	uint32_t at[EVENT_MEMBERS];
 	uint32_t len[EVENT_MEMBERS];
-	uint32_t key_at[EVENT_MEMBERS];	/* opening quote of the name */
+	uint32_t key_at[EVENT_MEMBERS]; /* opening quote of the name */
 };
 
 /* event_has(e, member) - 1 if the line has it. */
@@ -91,8 +112,7 @@ event_momentary(const char *topic, size_t n)
  * and that there is at most one of v vs vb vd m d enc.  Missing members are
  * no fault here.
  */
-int event_scan(struct event *e, const char *line, size_t n,
-    const char **why);
+int event_scan(struct event *e, const char *line, size_t n, const char **why);
 
 /*
  * event_complete(e, why) - 0 if the event has topic, numeric t and one of v
