@@ -38,6 +38,8 @@ UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,\
 	$(sort $(wildcard tests/unit/test_*.c)))
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,\
 	$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
+	$(sort $(wildcard tests/bench/*.c)))
 ARCHIVE = $(BUILD)/libsg.a
 LINK = @mkdir -p $(@D) && $(CC) $(SG_CFLAGS) $(SG_LDFLAGS) -o $@ $< $(ARCHIVE) $(LDLIBS)
 
@@ -49,6 +51,7 @@ MANUALS = $(addprefix man/man,$(sort $(subst .,,$(suffix $(wildcard man/*)))))
 all: $(BIN)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
+bench-programs: $(BENCH)
 
 $(BINDIR)/%: $(BUILD)/cmd/%.o $(ARCHIVE)
 	$(LINK)
@@ -112,6 +115,6 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all unit-programs fuzz-programs deps demo check unit bats asan tsan \
-	fuzz check-debian13 soak bench completions install clean
+.PHONY: all unit-programs fuzz-programs bench-programs deps demo check unit \
+	bats asan tsan fuzz check-debian13 soak bench completions install clean
 .SECONDARY:
