@@ -366,16 +366,16 @@ b",7' '1,a,"' 1,a,6
 }
 
 @test "--to-csv: columns by member, of m, and by capture; local time" {
-	events MEASUREMENT/METER/7/Load 1 2 >events
-	events MEASUREMENT/METER/7/Voltage 3 3 >>events
-	echo '{"topic":"MEASUREMENT/METER/8/Load","t":1,"m":{"x":9}}' >>events
+	events MEASUREMENT/METER/7/Load 1 2 >lines
+	events MEASUREMENT/METER/7/Voltage 3 3 >>lines
+	echo '{"topic":"MEASUREMENT/METER/8/Load","t":1,"m":{"x":9}}' >>lines
 	expect 0 sg-csv --to-csv -t 'MEASUREMENT/METER/{meter}/Load' \
 	    --columns 't,{meter},value,m.x' --tz Europe/Berlin \
-	    --delimiter ';' events
+	    --delimiter ';' lines
 	gives 't;meter;value;m.x' '2023-11-14T23:13:21+01:00;7;1;' \
 	    '2023-11-14T23:13:22+01:00;7;2;' \
 	    '1970-01-01T01:00:01+01:00;8;"{""x"":9}";9'
-	expect 0 sg-csv --to-csv --no-header --columns v events
+	expect 0 sg-csv --to-csv --no-header --columns v lines
 	gives 1 2 3 ''
 }
 

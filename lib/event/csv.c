@@ -325,11 +325,14 @@ skip(struct csv *csv)
 }
 
 static int
-blank(const char *p, size_t n)
+blank(const struct csv *csv, size_t n)
 {
-	while (n > 0 && is_blank((unsigned char)p[n - 1]))
-		n--;
-	return n == 0;
+	const char *p = csv->buf.p + csv->at;
+
+	for (size_t i = 0; i < n; i++)
+		if (!is_blank((unsigned char)p[i]) || p[i] == csv->delimiter)
+			return 0;
+	return 1;
 }
 
 static int
@@ -357,7 +360,7 @@ next_line(struct csv *csv, size_t *n)
 			return r;
 		if (skip_mark(csv))
 			continue;
-		if (!blank(csv->buf.p + csv->at, *n))
+		if (!blank(csv, *n))
 			return r;
 		csv->at += *n + (r == 1);
 		csv->next_line++;

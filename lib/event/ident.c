@@ -23,6 +23,8 @@
  */
 enum { NAME_BYTES_MAX = 200, FILE_BYTES_MAX = 128 };
 
+static const int64_t number_max = INT64_MAX / 2;
+
 struct record {
 	int64_t ep;
 	int64_t seq; /* -1: in use or lost */
@@ -82,13 +84,16 @@ parse(const char *p, size_t n, struct record *r)
 	size_t left;
 
 	if (space == NULL || n < 3 || p[n - 1] != '\n' ||
-	    num_uint(p, (size_t)(space - p), &r->ep) < 0 || r->ep < 1)
+	    num_uint(p, (size_t)(space - p), &r->ep) < 0 || r->ep < 1 ||
+	    r->ep > number_max)
 		return -1;
 	left = n - 2 - (size_t)(space - p);
 	r->seq = -1;
 	if (left == 1 && space[1] == '-')
 		return 0;
-	return num_uint(space + 1, left, &r->seq);
+	return num_uint(space + 1, left, &r->seq) < 0 || r->seq > number_max
+	    ? -1
+	    : 0;
 }
 
 /* 1, 0 if there is no such file yet, -1. */

@@ -113,7 +113,16 @@ test_back(void)
 	static const char delimiters[] = ",;\t|";
 	const size_t n = sizeof cells / sizeof *cells;
 	const struct csv_cell *c = NULL;
+	struct csv *tabs;
+	size_t two = 0;
 
+	/* a tab is no blank where it stands between cells */
+	write_file("\t\n \nx\t\n", 7);
+	tabs = csv_open(file, '\t');
+	result(csv_next(tabs, &c, &two) == 1 && two == 2 && c[1].n == 0 &&
+		csv_next(tabs, &c, &two) == 1 && csv_line(tabs) == 3,
+	    "tab", "a row of empty cells");
+	csv_close(tabs);
 	for (const char *d = delimiters; *d != '\0'; d++) {
 		struct buf b = { 0 };
 		struct csv *csv;
