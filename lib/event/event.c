@@ -185,25 +185,31 @@ topic_text_fault(const struct event *e)
 	return topic_why[topic_fault(p, n)];
 }
 
+static int
+is_token(const char *p, size_t n, size_t max)
+{
+	if (n == 0 || n > max)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		if (p[i] <= ' ' || p[i] > '~')
+			return 0;
+	return 1;
+}
+
 static const char *
 token_fault(const struct event *e, enum event_member m, size_t max)
 {
-	const char *p = e->line + e->at[m];
-	size_t n = e->len[m];
-	char space[SRC_MAX];
+	struct buf text = { 0 };
+	int fine;
 
 	if (e->escaped >> m & 1) {
-		n = scan_text(p, n, space, sizeof(space));
-		p = space;
-		if (n > sizeof(space))
-			return text_why[m];
+		event_string(e, m, &text);
+		fine = is_token(text.p, text.len, max);
+		buf_fini(&text);
+	} else {
+		fine = is_token(e->line + e->at[m], e->len[m], max);
 	}
-	if (n == 0 || n > max)
-		return text_why[m];
-	for (size_t i = 0; i < n; i++)
-		if (p[i] <= ' ' || p[i] > '~')
-			return text_why[m];
-	return NULL;
+	return fine ? NULL : text_why[m];
 }
 
 static int

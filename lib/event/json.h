@@ -31,7 +31,7 @@ struct json_value {
 	enum json_kind kind;
 	const char *p;
 	size_t n;
-	int escaped;	/* string with at least one backslash */
+	int escaped; /* string with at least one backslash */
 };
 
 /*
@@ -59,8 +59,8 @@ void json_walk(struct json_walk *w, const struct json_value *value);
  * json_next(w, name, value) - 1 with the next member (name->kind is
  * JSON_NONE in an array), 0 at the end.
  */
-int json_next(struct json_walk *w, struct json_value *name,
-    struct json_value *value);
+int json_next(
+    struct json_walk *w, struct json_value *name, struct json_value *value);
 
 /* json_value(p, n) - The one value of a checked text. */
 struct json_value json_value(const char *p, size_t n);
