@@ -360,7 +360,8 @@ read_state(struct spool *s)
 		s->done = s->segment[0].first - 1;
 	if (s->done > s->end)
 		s->done = s->end;
-	return 0;
+	/* Both copies now, so that a full disk has their place. */
+	return write_state(s) < 0 ? -1 : write_state(s);
 }
 
 /* Go to the segment that holds number s->read_next. */
@@ -556,8 +557,27 @@ roll(struct spool *s, size_t need)
 	return 0;
 }
 
-int
-spool_add(struct spool *s, const char *lines, size_t len, uint32_t n)
+/*
+ * The disk is full of what is delivered: give its place back first.  A crash
+ * between the two leaves a spool without segments, which begins a new channel,
+ * and nothing of the old one is missing.
+ */
+static int
+start_over(struct spool *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	if (s->read_fd >= 0)
+		close(s->read_fd);
+	s->fd = s->read_fd = -1;
+	while (s->nsegment > 0)
+		if (remove_segment(s, 0) < 0)
+			return -1;
+	return begin_segment(s);
+}
+
+static int
+append(struct spool *s, const char *lines, size_t len, uint32_t n)
 {
 	uint8_t head[RECORD] = { 0 };
 	struct iovec parts[2] = { { head, RECORD },
@@ -565,7 +585,7 @@ spool_add(struct spool *s, const char *lines, size_t len, uint32_t n)
 	struct segment *last;
 	ssize_t wrote;
 
-	if (roll(s, RECORD + len) < 0)
+	if (s->nsegment == 0 ? begin_segment(s) < 0 : roll(s, RECORD + len) < 0)
 		return -1;
 	errno = ENOSPC;
 	if (s->bytes + RECORD + len > s->size_max && s->done < s->end)
@@ -585,6 +605,16 @@ spool_add(struct spool *s, const char *lines, size_t len, uint32_t n)
 	s->bytes += RECORD + len;
 	s->end += n;
 	return 0;
+}
+
+int
+spool_add(struct spool *s, const char *lines, size_t len, uint32_t n)
+{
+	if (append(s, lines, len, n) == 0)
+		return 0;
+	if (errno != ENOSPC || s->done < s->end || s->nsegment == 0)
+		return -1;
+	return start_over(s) < 0 ? -1 : append(s, lines, len, n);
 }
 
 int
