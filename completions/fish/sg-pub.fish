@@ -4,6 +4,8 @@
 complete -c sg-pub -s b -l broker -x -d 'broker, or several with commas'
 complete -c sg-pub -s t -l topic -x -d 'for lines that carry none'
 complete -c sg-pub -l src -x -d 'our name (user@host)'
+complete -c sg-pub -l spool -x -a '(__fish_complete_directories)' -d 'store there until delivered'
+complete -c sg-pub -l spool-size -x -d 'bytes of it at most (1G)'
 complete -c sg-pub -s w -l timeout -x -d 'stop after DUR with status 124'
 complete -c sg-pub -l retry -x -d 'give up without a broker (5s)'
 complete -c sg-pub -l dead -r -F -d 'append bad lines to FILE'
