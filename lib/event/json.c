@@ -623,16 +623,18 @@ add_escape(struct buf *b, char c)
 void
 json_add_string(struct buf *b, const char *p, size_t n)
 {
-	const char *end = p + n, *plain = p;
+	size_t plain = 0;
 
 	buf_addc(b, '"');
-	for (; p < end; p++) {
-		if ((unsigned char)*p >= ' ' && *p != '"' && *p != '\\')
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)p[i] >= ' ' && p[i] != '"' && p[i] != '\\')
 			continue;
-		buf_add(b, plain, (size_t)(p - plain));
-		add_escape(b, *p);
-		plain = p + 1;
+		if (i > plain)
+			buf_add(b, p + plain, i - plain);
+		add_escape(b, p[i]);
+		plain = i + 1;
 	}
-	buf_add(b, plain, (size_t)(p - plain));
+	if (n > plain)
+		buf_add(b, p + plain, n - plain);
 	buf_addc(b, '"');
 }
