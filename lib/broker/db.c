@@ -227,15 +227,28 @@ unlink_all(const char *path)
 }
 
 int
-db_remove(const char *dir, const char *name)
+db_retire(const char *dir, const char *name)
 {
 	char path[PATH_MAX], dead[PATH_MAX];
 
 	if (join(path, dir, "", name) == -1 ||
-	    join(dead, dir, half, name) == -1 || rename(path, dead) == -1 ||
-	    db_fsync_dir(dir) == -1)
+	    join(dead, dir, half, name) == -1 || rename(path, dead) == -1)
 		return -1;
-	return unlink_all(dead);
+	return db_fsync_dir(dir);
+}
+
+int
+db_trim(const char *dir, const char *name, int64_t bytes)
+{
+	char dead[PATH_MAX], file[PATH_MAX];
+	struct stat st;
+
+	if (join(dead, dir, half, name) == -1 ||
+	    join(file, dead, "", "data.mdb") == -1)
+		return -1;
+	if (stat(file, &st) == -1 || st.st_size <= bytes)
+		return unlink_all(dead);
+	return truncate(file, st.st_size - bytes) == -1 ? -1 : 1;
 }
 
 int

@@ -47,11 +47,13 @@ struct db *db_open(const char *dir, const char *name, enum db_mode mode,
 void db_close(struct db *db);
 
 /*
- * db_remove(dir, name) - Delete the environment's files; after a crash in
- * between, db_sweep() finishes.  The environment may still be open: it then
- * stays readable until closed.  0 or -1 with errno.
+ * db_retire(dir, name) - Take the environment's name away, durably: 0 or -1
+ * with errno.  It stays readable where it is open.  When it is closed,
+ * db_trim(dir, name, bytes) frees that many bytes at a time, since to free
+ * a large file at once takes long: 1 if there is more to do, 0, -1.
  */
-int db_remove(const char *dir, const char *name);
+int db_retire(const char *dir, const char *name);
+int db_trim(const char *dir, const char *name, int64_t bytes);
 
 /* db_sweep(dir) - Delete what half-made or half-removed ones left. */
 int db_sweep(const char *dir);

@@ -66,6 +66,7 @@ struct log {
 	uint64_t clock;
 	int dropping; /* a LOG_DROP is under way */
 	int rolling;  /* a roll was asked for */
+	int stopping; /* nothing may be put any more */
 	struct verified verified[VERIFIED];
 };
 
@@ -500,6 +501,7 @@ log_close(struct log *log)
 {
 	struct log_item *item;
 
+	log->stopping = 1;
 	if (log->writer != NULL) {
 		writer_stop(log->writer);
 		while ((item = log_done(log)) != NULL)
@@ -646,14 +648,30 @@ forget_segment(struct log *log)
 	free(s);
 }
 
+/* What is left undone here is done when the store is opened again. */
+static void
+ask_trim(struct log *log, uint64_t segment)
+{
+	struct writer_trim *trim;
+
+	if (log->stopping)
+		return;
+	trim = xcalloc(1, sizeof *trim);
+	trim->item.kind = (enum log_kind)WRITER_TRIM;
+	trim->segment = segment;
+	writer_put(log->writer, &trim->item);
+}
+
 static void
 drop_done(struct log *log, const struct log_item *item)
 {
 	if (log->dropping == 2)
 		log->segment[0]->pins--;
 	log->dropping = 0;
-	if (item->error == 0)
-		forget_segment(log);
+	if (item->error != 0)
+		return;
+	forget_segment(log);
+	ask_trim(log, ((const struct log_rows *)item)->segment);
 }
 
 struct log_item *
@@ -661,16 +679,22 @@ log_done(struct log *log)
 {
 	struct log_item *item;
 
-	while (
-	    (item = writer_done(log->writer)) != NULL && item->kind == LOG_ROLL)
-		roll_done(log, (struct writer_roll *)item);
-	if (item == NULL)
-		return NULL;
-	if (item->kind == LOG_DROP)
-		drop_done(log, item);
-	else if (item->kind == LOG_FRAME && item->error == 0)
-		frame_done(log, &((struct log_frame *)item)->head);
-	return item;
+	while ((item = writer_done(log->writer)) != NULL) {
+		switch ((int)item->kind) {
+		case LOG_ROLL:
+			roll_done(log, (struct writer_roll *)item);
+			continue;
+		case WRITER_TRIM: free(item); continue;
+		case LOG_DROP: drop_done(log, item); return item;
+		case LOG_FRAME:
+			if (item->error == 0)
+				frame_done(
+				    log, &((struct log_frame *)item)->head);
+			return item;
+		default: return item;
+		}
+	}
+	return NULL;
 }
 
 size_t

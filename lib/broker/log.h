@@ -65,7 +65,7 @@ enum log_kind {
 	LOG_BYE,    /* forget a channel */
 	LOG_LAST,   /* a checkpoint of last values */
 	LOG_DROP,   /* drop the oldest segment, keeping some lines */
-	LOG_ROLL    /* the module's own */
+	LOG_ROLL    /* the module's own; never handed out */
 };
 
 struct log_item {

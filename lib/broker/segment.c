@@ -142,12 +142,21 @@ segment_open(const char *dir, uint64_t id, enum db_mode mode, size_t map)
 }
 
 int
-segment_remove(const char *dir, uint64_t id)
+segment_retire(const char *dir, uint64_t id)
 {
 	char name[NAME_MAX_LEN];
 
 	make_name(name, id);
-	return db_remove(dir, name);
+	return db_retire(dir, name);
+}
+
+int
+segment_trim(const char *dir, uint64_t id, int64_t bytes)
+{
+	char name[NAME_MAX_LEN];
+
+	make_name(name, id);
+	return db_trim(dir, name, bytes);
 }
 
 /* The piece of the first run at or above run; 1, 0, -1. */

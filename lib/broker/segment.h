@@ -31,13 +31,15 @@ long segment_list(const char *dir, uint64_t **id);
 /*
  * segment_create(dir, id, map, old) - Make a segment durable; it begins with
  * all channel and cursor rows of old (NULL: none).  NULL with errno.
- * segment_open() opens one; segment_remove() deletes one.
+ * segment_open() opens one; segment_retire() and segment_trim() delete one,
+ * as db_retire() and db_trim().
  */
 struct db *
 segment_create(const char *dir, uint64_t id, size_t map, struct db *old);
 struct db *
 segment_open(const char *dir, uint64_t id, enum db_mode mode, size_t map);
-int segment_remove(const char *dir, uint64_t id);
+int segment_retire(const char *dir, uint64_t id);
+int segment_trim(const char *dir, uint64_t id, int64_t bytes);
 
 /*
  * segment_pieces(db, fn, ctx) - Call fn for each run in it, ascending.

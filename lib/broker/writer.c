@@ -15,8 +15,9 @@
 
 enum {
 	TXN_MAX = 16 << 20, /* bytes of frames in one commit */
-	ROWS_MAX = 4096,    /* rows of a checkpoint in one commit */
-	KEPT_MAX = 4 << 20  /* bytes of kept lines in one commit */
+	ROWS_MAX = 1024,    /* rows of a checkpoint in one commit */
+	KEPT_MAX = 4 << 20, /* bytes of kept lines in one commit */
+	TRIM_MAX = 16 << 20 /* bytes freed between two commits */
 };
 
 struct list {
@@ -35,8 +36,10 @@ struct writer {
 	struct log_item **slot; /* newest item of a channel, by hash */
 	size_t slots, slot_cap; /* used by this transaction, allocated */
 
-	struct list jobs; /* LOG_LAST, LOG_DROP */
-	size_t job_at;
+	struct list jobs;	     /* LOG_LAST, LOG_DROP, WRITER_TRIM */
+	const struct log_row **heap; /* rows of the job still to be written */
+	size_t heap_n;
+	int started;
 	struct buf space;
 
 	pthread_mutex_t lock;
@@ -371,23 +374,74 @@ put_last(struct writer *w, struct db_txn *txn, const struct log_row *row)
 	return state_release(txn, row->topic, row->topic_len);
 }
 
-/* One transaction's part of a job, from *at on. */
+/*
+ * Rows are written in order of their topics, which touches few pages; a heap
+ * spreads the sorting over the transactions.
+ */
+
 static int
-put_rows(struct writer *w, struct db_txn *txn, const struct log_rows *rows,
-    size_t *at)
+row_before(const struct log_row *a, const struct log_row *b)
 {
-	size_t end = *at + ROWS_MAX, bytes = 0;
+	size_t n = a->topic_len < b->topic_len ? a->topic_len : b->topic_len;
+	int c = memcmp(a->topic, b->topic, n);
+
+	return c != 0 ? c < 0 : a->topic_len < b->topic_len;
+}
+
+static void
+heap_sift(struct writer *w, size_t i)
+{
+	const struct log_row *row = w->heap[i];
+	size_t child;
+
+	while ((child = 2 * i + 1) < w->heap_n) {
+		if (child + 1 < w->heap_n &&
+		    row_before(w->heap[child + 1], w->heap[child]))
+			child++;
+		if (!row_before(w->heap[child], row))
+			break;
+		w->heap[i] = w->heap[child];
+		i = child;
+	}
+	w->heap[i] = row;
+}
+
+static const struct log_row *
+heap_pop(struct writer *w)
+{
+	const struct log_row *row = w->heap[0];
+
+	w->heap[0] = w->heap[--w->heap_n];
+	if (w->heap_n > 0)
+		heap_sift(w, 0);
+	return row;
+}
+
+static void
+heap_fill(struct writer *w, const struct log_rows *rows)
+{
+	w->heap = xcalloc(rows->n + 1, sizeof *w->heap);
+	w->heap_n = rows->n;
+	for (size_t i = 0; i < rows->n; i++)
+		w->heap[i] = &rows->row[i];
+	for (size_t i = rows->n / 2; i-- > 0;)
+		heap_sift(w, i);
+}
+
+/* One transaction's part of a job. */
+static int
+put_rows(struct writer *w, struct db_txn *txn, enum log_kind kind)
+{
+	size_t bytes = 0;
 	int r = 0;
 
-	for (; r == 0 && *at < rows->n && *at < end && bytes < KEPT_MAX;
-	     ++*at) {
-		const struct log_row *row = &rows->row[*at];
+	for (int i = 0;
+	     r == 0 && w->heap_n > 0 && i < ROWS_MAX && bytes < KEPT_MAX; i++) {
+		const struct log_row *row = heap_pop(w);
 
 		bytes += row->len;
-		if (rows->item.kind == LOG_LAST)
-			r = put_last(w, txn, row);
-		else
-			r = state_put_kept(txn, row, &w->space);
+		r = kind == LOG_LAST ? put_last(w, txn, row)
+				     : state_put_kept(txn, row, &w->space);
 	}
 	return r;
 }
@@ -404,14 +458,14 @@ put_end(struct writer *w, struct db_txn *txn, const struct log_rows *rows)
 }
 
 static int
-commit_rows(struct writer *w, const struct log_rows *rows, size_t *at)
+commit_rows(struct writer *w, const struct log_rows *rows)
 {
 	struct db_txn *txn = db_begin(w->o.state, DB_WRITE);
 
 	if (txn == NULL)
 		return -1;
-	if (put_rows(w, txn, rows, at) == -1 ||
-	    (*at == rows->n && put_end(w, txn, rows) == -1)) {
+	if (put_rows(w, txn, rows->item.kind) == -1 ||
+	    (w->heap_n == 0 && put_end(w, txn, rows) == -1)) {
 		db_abort(txn);
 		return -1;
 	}
@@ -426,35 +480,51 @@ job_done(struct writer *w, int error)
 	w->jobs.head = item->next;
 	if (w->jobs.head == NULL)
 		list_init(&w->jobs);
-	w->job_at = 0;
+	free(w->heap);
+	w->heap = NULL;
+	w->heap_n = 0;
+	w->started = 0;
 	publish_one(w, item, error);
+}
+
+/* 1 if there is more to do, 0 when it is done, -1 with errno. */
+static int
+rows_step(struct writer *w, const struct log_rows *rows)
+{
+	if (rows->item.kind == LOG_DROP && rows->segment == w->o.id) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (!w->started)
+		heap_fill(w, rows);
+	w->started = 1;
+	if (commit_rows(w, rows) == -1)
+		return -1;
+	if (w->heap_n > 0)
+		return 1;
+	if (rows->item.kind == LOG_LAST)
+		return 0;
+	if (segment_retire(w->o.dir, rows->segment) == -1)
+		return -1;
+	w->o.oldest = rows->oldest;
+	return 0;
 }
 
 static void
 job_step(struct writer *w)
 {
-	struct log_rows *rows = (struct log_rows *)w->jobs.head;
+	struct log_item *job = w->jobs.head;
+	int r;
 
-	if (rows == NULL)
+	if (job == NULL)
 		return;
-	if (rows->item.kind == LOG_DROP && rows->segment == w->o.id) {
-		job_done(w, EINVAL);
-		return;
-	}
-	if (commit_rows(w, rows, &w->job_at) == -1) {
-		job_done(w, errno);
-		return;
-	}
-	if (w->job_at < rows->n)
-		return;
-	if (rows->item.kind == LOG_DROP) {
-		if (segment_remove(w->o.dir, rows->segment) == -1) {
-			job_done(w, errno);
-			return;
-		}
-		w->o.oldest = rows->oldest;
-	}
-	job_done(w, 0);
+	if ((int)job->kind == WRITER_TRIM)
+		r = segment_trim(
+		    w->o.dir, ((struct writer_trim *)job)->segment, TRIM_MAX);
+	else
+		r = rows_step(w, (struct log_rows *)job);
+	if (r != 1)
+		job_done(w, r == 0 ? 0 : errno);
 }
 
 /* The loop. */
@@ -490,7 +560,8 @@ take(struct writer *w)
 	w->n = 0;
 	for (; item != NULL; item = next) {
 		next = item->next;
-		if (item->kind == LOG_LAST || item->kind == LOG_DROP) {
+		if (item->kind == LOG_LAST || item->kind == LOG_DROP ||
+		    (int)item->kind == WRITER_TRIM) {
 			list_add(&w->jobs, item);
 			continue;
 		}
@@ -619,6 +690,7 @@ writer_free(struct writer *w)
 	free(w->batch);
 	free(w->group);
 	free(w->slot);
+	free(w->heap);
 	buf_fini(&w->space);
 	if (w->fd != -1)
 		close(w->fd);

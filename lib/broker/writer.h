@@ -38,6 +38,17 @@ struct writer_roll {
 	struct db *db;
 };
 
+/*
+ * WRITER_TRIM frees the space of a dropped segment that is open no more; the
+ * receiver frees the item.
+ */
+enum { WRITER_TRIM = LOG_ROLL + 1 };
+
+struct writer_trim {
+	struct log_item item;
+	uint64_t segment;
+};
+
 /* writer_start(options) - NULL with errno; what is in options is borrowed. */
 struct writer *writer_start(const struct writer_options *options);
 
