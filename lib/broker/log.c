@@ -415,6 +415,7 @@ start_writer(struct log *log, const struct state_run *run)
 		.active = active->db,
 		.id = active->id,
 		.number = log->number,
+		.runs = (uint32_t)log->runs,
 		.current = (uint32_t)log->runs - 1,
 		.run = *run,
 		.oldest = oldest_place(log, 0),
@@ -1035,6 +1036,7 @@ log_last(struct log *log, void (*fn)(void *ctx, const struct log_row *row),
 	if (r == -1)
 		return -1;
 	*mark = oldest_place(log, 0);
+	mark->n--;
 	if (r == 1 && run_index(log, at.run, &run) == 0 &&
 	    (run > mark->run || (run == mark->run && at.n > mark->n)))
 		*mark = (struct log_place){ run, at.n };

@@ -101,7 +101,8 @@ struct log_channel { /* LOG_BYE; also what log_channels() gives */
 struct log_row {
 	const char *topic; /* borrowed until done */
 	size_t topic_len;
-	struct log_place at; /* LOG_LAST; n 0: forget the topic */
+	struct log_place at; /* LOG_LAST; n 0: forget the topic; run no
+				 log: leave it as it is */
 	const char *line;    /* LOG_DROP: the event line to keep, no LF */
 	size_t len;
 	int64_t rt;
@@ -183,9 +184,8 @@ int log_cursors(struct log *log,
 
 /*
  * log_last(log, fn, ctx, mark) - Last values of the newest checkpoint: rows
- * with a place, or with the kept line where the event itself is gone; *mark
- * is where the replay of frames must begin (the event there may be in the
- * rows already).
+ * with a place, or with the kept line where the event itself is gone.  The
+ * rows are complete up to *mark: the replay of frames begins behind it.
  */
 int log_last(struct log *log, void (*fn)(void *ctx, const struct log_row *row),
     void *ctx, struct log_place *mark);

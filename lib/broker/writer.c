@@ -363,10 +363,13 @@ is_stored(const struct writer *w, struct log_place at)
 static int
 put_last(struct writer *w, struct db_txn *txn, const struct log_row *row)
 {
-	struct state_place at = { w->o.number[row->at.run], row->at.n };
+	struct state_place at = { .n = row->at.n };
 
-	if (row->at.n == 0)
+	if (at.n == 0)
 		return state_forget(txn, row->topic, row->topic_len);
+	if (row->at.run >= w->o.runs)
+		return 0;
+	at.run = w->o.number[row->at.run];
 	if (state_put_last(txn, row->topic, row->topic_len, at) == -1)
 		return -1;
 	if (!is_stored(w, row->at))

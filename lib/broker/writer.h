@@ -23,6 +23,7 @@ struct writer_options {
 	struct db *active;	 /* the newest segment, */
 	uint64_t id;		 /* and its id */
 	const uint32_t *number;	 /* run numbers by log_place.run */
+	uint32_t runs;		 /* how many */
 	uint32_t current;	 /* index of the run that is written */
 	struct state_run run;	 /* the same run */
 	struct log_place oldest; /* oldest event stored */
