@@ -42,7 +42,7 @@ static inline void
 scan_init(struct scan *s, const char *p, size_t n)
 {
 	s->begin = p;
-	s->end = p + n;
+	s->end = n > 0 ? p + n : p;
 	s->why = NULL;
 	s->escaped = 0;
 	s->spaces = 0;

@@ -90,7 +90,7 @@ level_fault(struct level level, int first, int last, int filter)
 static enum topic_fault
 find_fault(const char *p, size_t n, int filter)
 {
-	const char *end = p + n;
+	const char *end = n > 0 ? p + n : p;
 	enum topic_fault fault;
 	int levels = 0, last;
 
