@@ -2,6 +2,7 @@
  * Fetch requests: subscriptions, the live path and the way through what is
  * stored, durable cursors and their leases, the heartbeat.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,6 +181,12 @@ position(const struct sub *sub)
 	return sub->live ? store_now(sub->session->b->store) : sub->at;
 }
 
+static int
+at_until(const struct sub *sub)
+{
+	return sub->has_until && place_reached(sub->at, sub->until);
+}
+
 /* Send what the answer holds for the first fetch. */
 static void
 send_answer(struct sub *sub, struct answer *a)
@@ -198,7 +205,7 @@ send_answer(struct sub *sub, struct answer *a)
 	buf_adds(&h, ",\"cursor\":");
 	session_cursor(b, position(sub), &cursor);
 	wire_cursor_add(&h, &cursor);
-	if (sub->has_until && place_reached(position(sub), sub->until))
+	if (at_until(sub))
 		buf_adds(&h, ",\"end\":true");
 	if (sub->meta) {
 		answer_meta_end(a);
@@ -384,17 +391,39 @@ skip_damaged(struct sub *sub)
 	const struct log_run *run = store_run(b->store, sub->at.run);
 	struct store_view v;
 	uint64_t end = sub->at.n + 1, lost;
+	int found = store_view(&v, b->store, sub->at);
 
-	if (store_view(&v, b->store, sub->at) >= 0)
-		store_view_end(&v);
-	else if (v.head.n + v.head.events > end)
+	store_view_end(&v);
+	if (found < 0 && v.head.n + v.head.events > end)
 		end = v.head.n + v.head.events - 1;
 	lost = end - sub->at.n;
 	sub->at.n = end;
 	b->counts.damaged += lost;
-	error("log %s.%llu: %llu events are damaged", run->name,
+	error("log %s.%llu: %llu events cannot be read", run->name,
 	    (unsigned long long)run->start, (unsigned long long)lost);
 	send_gone(sub, lost, "damaged in the store");
+}
+
+/* Collect from log after log.  As take_frames(); 1 only at the very end. */
+static int
+take_logs(struct sub *sub, struct answer *a, const struct room *room)
+{
+	struct broker *b = sub->session->b;
+	size_t scanned = 0;
+	int end;
+
+	for (;;) {
+		end = take_frames(sub, a, room, &scanned);
+		if (end <= 0)
+			return end;
+		if (sub->at.n < store_run(b->store, sub->at.run)->end) {
+			errno = EBADMSG;
+			return -1;
+		}
+		if (sub->at.run + 1 >= store_runs(b->store))
+			return 1;
+		sub->at = (struct log_place){ sub->at.run + 1, 0 };
+	}
 }
 
 /*
@@ -404,37 +433,25 @@ skip_damaged(struct sub *sub)
 static int
 serve_stored(struct sub *sub)
 {
-	struct broker *b = sub->session->b;
 	struct room room = { sub->first->max, sub->first->count };
 	struct answer a = { 0 };
-	size_t scanned = 0;
-	uint64_t lost;
-	int end = 1;
+	uint64_t lost = 0;
+	int end = 0;
 
-	for (;;) {
-		if (sub->has_until && place_reached(sub->at, sub->until))
-			break;
-		if (a.events == 0) {
-			store_skip(b->store, &sub->at, &lost);
-			if (lost != 0) {
-				send_gone(sub, lost, "behind retention");
-				return 1;
-			}
+	if (!at_until(sub)) {
+		store_skip(sub->session->b->store, &sub->at, &lost);
+		if (lost != 0) {
+			send_gone(sub, lost, "behind retention");
+			return 1;
 		}
-		end = take_frames(sub, &a, &room, &scanned);
-		if (end <= 0 || sub->at.run + 1 >= store_runs(b->store))
-			break;
-		if (sub->at.n < store_run(b->store, sub->at.run)->end)
-			break;
-		sub->at = (struct log_place){ sub->at.run + 1, 0 };
+		end = take_logs(sub, &a, &room);
 	}
 	if (end < 0 && a.events == 0) {
 		answer_fini(&a);
 		skip_damaged(sub);
 		return 1;
 	}
-	if (a.events == 0 && end != 0 &&
-	    !(sub->has_until && place_reached(sub->at, sub->until)))
+	if (end > 0 && a.events == 0 && !at_until(sub))
 		return 0;
 	send_answer(sub, &a);
 	return 1;
