@@ -100,7 +100,7 @@ request(struct session *s, const struct front_route *route, struct blob *body)
 	case WIRE_FETCH_OP: subscribe_request(s, route, &r); break;
 	case WIRE_LAST: query_last(s, route, &r); break;
 	case WIRE_SEEK: query_seek(s, route, &r); break;
-	case WIRE_COMMIT: subscribe_commit(s, route, &r); break;
+	case WIRE_COMMIT: cursor_commit(s, route, &r); break;
 	case WIRE_BYE: publish_bye(s, route, &r); break;
 	case WIRE_STAT: query_stat(s, route); break;
 	default:
@@ -118,19 +118,26 @@ session_of(struct broker *b, struct front_conn *conn)
 		s = xcalloc(1, sizeof *s);
 		s->b = b;
 		s->conn = conn;
+		s->next = b->sessions;
+		s->self = &b->sessions;
+		if (s->next != NULL)
+			s->next->self = &s->next;
+		b->sessions = s;
 		front_conn_set(conn, s);
 	}
 	return s;
 }
 
 static void
-closed(struct front_conn *conn)
+closed(struct session *s)
 {
-	struct session *s = front_conn_get(conn);
-
 	if (s == NULL)
 		return;
+	*s->self = s->next;
+	if (s->next != NULL)
+		s->next->self = s->self;
 	subscribe_closed(s);
+	cursor_closed(s);
 	publish_closed(s);
 	free(s);
 }
@@ -194,7 +201,7 @@ item_done(struct broker *b, struct log_item *item)
 		break;
 	case LOG_CURSOR:
 		write_failed(b, item->error);
-		subscribe_committed(b, (struct log_cursor *)(void *)item);
+		cursor_committed(b, (struct log_cursor *)(void *)item);
 		break;
 	case LOG_BYE:
 		write_failed(b, item->error);
@@ -349,7 +356,7 @@ handle(struct broker *b, struct front_event *event)
 		    event->body);
 		blob_unref(event->body);
 		break;
-	case FRONT_CLOSED: closed(event->route.conn); break;
+	case FRONT_CLOSED: closed(front_conn_get(event->route.conn)); break;
 	case FRONT_READABLE:
 		if (b->log != NULL && event->fd == log_done_fd(b->log))
 			take_done(b);
@@ -390,7 +397,7 @@ drain(struct broker *b)
 			    b, &event.route, "limit", "the broker is leaving");
 			blob_unref(event.body);
 		} else if (event.kind == FRONT_CLOSED) {
-			closed(event.route.conn);
+			closed(front_conn_get(event.route.conn));
 		}
 	}
 	front_drain(b->front, end);
@@ -488,8 +495,7 @@ load(struct broker *b)
 {
 	struct log_place mark;
 
-	if (log_channels(b->log, load_channel, b) != 0 ||
-	    subscribe_load(b) != 0 ||
+	if (log_channels(b->log, load_channel, b) != 0 || cursor_load(b) != 0 ||
 	    log_last(b->log, load_last, b, &mark) != 0)
 		return -1;
 	last_clean(b->last);
@@ -584,11 +590,13 @@ broker_free(struct broker *b)
 {
 	if (b == NULL)
 		return;
+	while (b->sessions != NULL)
+		closed(b->sessions);
 	front_free(b->front);
 	if (b->log != NULL)
 		log_close(b->log);
 	tap_close(b->tap);
-	subscribe_free(b);
+	cursor_free(b);
 	store_free(b->store);
 	last_free(b->last);
 	channels_free(b->channels);

@@ -229,7 +229,7 @@ query_stat(struct session *s, const struct front_route *route)
 	add_front(b, &h);
 	add_logs(b, &h);
 	buf_adds(&h, ",\"cursors\":{");
-	subscribe_stat(b, &h);
+	cursor_stat(b, &h);
 	buf_addf(&h, "},\"degraded\":[%s%s%s]}",
 	    b->log == NULL ? "\"memory\"" : "",
 	    b->log == NULL && b->failing ? "," : "",

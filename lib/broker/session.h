@@ -1,7 +1,8 @@
 /*
  * What the parts of the session code share: the broker itself, one session
  * for each connection, and how requests are answered.  Private to broker.c,
- * publish.c, subscribe.c and query.c.
+ * publish.c, subscribe.c,
+ * cursor.c and query.c.
  */
 #ifndef SG_BROKER_SESSION_H
 #define SG_BROKER_SESSION_H
@@ -40,6 +41,7 @@ struct broker {
 	struct last *last;
 	struct dispatch *dispatch;
 	struct channels *channels;
+	struct session *sessions;
 	struct tap *tap;
 	struct durable *durables; /* durable cursors */
 	struct fetch *wheel[SESSION_WHEEL];
@@ -63,12 +65,22 @@ struct broker {
 };
 
 struct session {
+	struct session *next, **self; /* in the broker's list */
 	struct broker *b;
 	struct front_conn *conn;
 	struct sub *subs;
 	size_t nsubs;
 	struct publish *publishes; /* of this connection, unanswered */
 	struct commit *commits;
+};
+
+/* A durable cursor. */
+struct durable {
+	struct durable *next;
+	char name[WIRE_NAME_MAX + 1];
+	struct wire_cursor cursor;
+	struct session *holder; /* has the lease; NULL: nobody */
+	int64_t leased;		/* holder's last sign of life */
 };
 
 /* Answers: each completes one request. */
@@ -103,15 +115,30 @@ void publish_expire(struct broker *b, int64_t now);
 /* subscribe.c */
 void subscribe_request(struct session *s, const struct front_route *route,
     const struct wire_request *r);
-void subscribe_commit(struct session *s, const struct front_route *route,
-    const struct wire_request *r);
-void subscribe_committed(struct broker *b, struct log_cursor *item);
 void subscribe_frame(struct broker *b, const struct store_frame *frame);
 void subscribe_closed(struct session *s);
 int64_t subscribe_turn(struct broker *b, int64_t now);
-int subscribe_load(struct broker *b);
-void subscribe_stat(const struct broker *b, struct buf *out);
-void subscribe_free(struct broker *b);
+
+/*
+ * End the subscription that reads with a durable cursor, if there is one;
+ * its fetches are answered with "busy".
+ */
+void subscribe_release(struct durable *d);
+
+/*
+ * cursor.c.  cursor_take: the named cursor for a new subscription of s; *at
+ * is where a new one is made, and where to read from after.  NULL, or an
+ * error's name with *why.
+ */
+const char *cursor_take(struct session *s, const struct json_value *given,
+    struct log_place *at, struct durable **taken, const char **why);
+void cursor_commit(struct session *s, const struct front_route *route,
+    const struct wire_request *r);
+void cursor_committed(struct broker *b, struct log_cursor *item);
+void cursor_closed(struct session *s);
+int cursor_load(struct broker *b);
+void cursor_stat(const struct broker *b, struct buf *out);
+void cursor_free(struct broker *b);
 
 /* query.c */
 void query_last(struct session *s, const struct front_route *route,

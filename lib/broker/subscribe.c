@@ -1,6 +1,6 @@
 /*
  * Fetch requests: subscriptions, the live path and the way through what is
- * stored, durable cursors and their leases, the heartbeat.
+ * stored, the heartbeat.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,15 +26,6 @@ struct fetch {
 	size_t max;
 	uint64_t count;
 	int64_t wait, deadline;
-};
-
-/* A durable cursor. */
-struct durable {
-	struct durable *next;
-	char name[WIRE_NAME_MAX + 1];
-	struct wire_cursor cursor;
-	struct sub *holder; /* of the lease */
-	int64_t leased;	    /* holder's last sign of life */
 };
 
 /* Lines from … to (offsets) of the frame being dispatched. */
@@ -90,41 +81,6 @@ unpark(struct broker *b, struct fetch *f)
 		f->after->self = f->self;
 	f->self = NULL;
 	b->parked--;
-}
-
-static struct durable *
-durable_find(const struct broker *b, const char *name)
-{
-	struct durable *d;
-
-	for (d = b->durables; d != NULL; d = d->next)
-		if (strcmp(d->name, name) == 0)
-			return d;
-	return NULL;
-}
-
-static struct durable *
-durable_add(struct broker *b, const char *name)
-{
-	struct durable *d = xcalloc(1, sizeof *d);
-
-	memcpy(d->name, name, strlen(name) + 1);
-	d->next = b->durables;
-	b->durables = d;
-	return d;
-}
-
-static void
-durable_forget(struct broker *b, struct durable *d)
-{
-	struct durable **at = &b->durables;
-
-	while (*at != d)
-		at = &(*at)->next;
-	*at = d->next;
-	if (d->holder != NULL)
-		d->holder->durable = NULL;
-	free(d);
 }
 
 static void
@@ -629,100 +585,18 @@ cancel(struct sub *sub, const char *error, const char *why)
 	sub_free(sub);
 }
 
-/* The name of a durable cursor, terminated, in space.  NULL if invalid. */
-static const char *
-cursor_name(const struct json_value *name, char space[WIRE_NAME_MAX + 1])
-{
-	if (name->kind != JSON_STRING || name->escaped ||
-	    !wire_name_check(name->p, name->n))
-		return NULL;
-	memcpy(space, name->p, name->n);
-	space[name->n] = '\0';
-	return space;
-}
-
-static void
-put_cursor(struct broker *b, struct durable *d, struct log_cursor *item)
-{
-	struct buf json = { 0 };
-
-	item->item.kind = LOG_CURSOR;
-	memcpy(item->name, d->name, sizeof item->name);
-	wire_cursor_add(&json, &d->cursor);
-	item->json = xstrdup(buf_cstr(&json));
-	buf_fini(&json);
-	b->queued++;
-	log_put(b->log, &item->item);
-}
-
-/* A commit that waits for the log. */
-struct commit {
-	struct log_cursor item;	     /* first */
-	struct commit *next, **self; /* in its session's list */
-	struct session *session;
-	struct front_route route;
-};
-
-static struct commit *
-commit_new(struct session *s, const struct front_route *route)
-{
-	struct commit *c = xcalloc(1, sizeof *c);
-
-	if (route == NULL)
-		return c;
-	c->route = *route;
-	c->session = s;
-	c->next = s->commits;
-	c->self = &s->commits;
-	if (c->next != NULL)
-		c->next->self = &c->next;
-	s->commits = c;
-	return c;
-}
-
 void
-subscribe_committed(struct broker *b, struct log_cursor *item)
+subscribe_release(struct durable *d)
 {
-	struct commit *c = (struct commit *)(void *)item;
-	struct buf h = { 0 };
+	struct sub *sub;
 
-	if (c->session != NULL) {
-		*c->self = c->next;
-		if (c->next != NULL)
-			c->next->self = c->self;
-		if (item->item.error != 0) {
-			session_error(
-			    b, &c->route, "full", strerror(item->item.error));
-		} else {
-			buf_adds(&h, "{\"ok\":true}");
-			session_answer(b, &c->route, &h);
-		}
-	}
-	free(item->json);
-	free(c);
-}
-
-static void
-persist(struct session *s, struct durable *d, const struct front_route *route)
-{
-	struct broker *b = s->b;
-	struct commit *c = commit_new(s, route);
-
-	if (b->log != NULL)
-		put_cursor(b, d, &c->item);
-	else
-		subscribe_committed(b, &c->item);
-}
-
-static int
-lease_is_taken(struct durable *d, const struct session *s)
-{
 	if (d->holder == NULL)
-		return 0;
-	if (d->holder->session != s && d->leased + LEASE > date_mono())
-		return 1;
-	cancel(d->holder, "busy", "another reader has taken the cursor");
-	return 0;
+		return;
+	for (sub = d->holder->subs; sub != NULL; sub = sub->next)
+		if (sub->durable == d) {
+			cancel(sub, "busy", "the cursor was taken away");
+			return;
+		}
 }
 
 static struct log_place
@@ -740,8 +614,6 @@ static const char *
 find_start(struct sub *sub, const struct wire_request *r, const char **why)
 {
 	struct broker *b = sub->session->b;
-	char name[WIRE_NAME_MAX + 1];
-	struct durable *d = NULL;
 
 	sub->at = start_place(b, r);
 	if (r->start == WIRE_FROM_CURSOR &&
@@ -749,28 +621,9 @@ find_start(struct sub *sub, const struct wire_request *r, const char **why)
 		*why = "cursor: ahead of this broker's log";
 		return "bad";
 	}
-	if (r->name.kind != JSON_NONE) {
-		if (cursor_name(&r->name, name) == NULL) {
-			*why = "name: no valid name";
-			return "bad";
-		}
-		d = durable_find(b, name);
-		if (d != NULL && lease_is_taken(d, sub->session)) {
-			*why = "the cursor is in use";
-			return "busy";
-		}
-		if (d == NULL) {
-			d = durable_add(b, name);
-			session_cursor(b, sub->at, &d->cursor);
-			persist(sub->session, d, NULL);
-		} else if (session_place(b, &d->cursor, &sub->at) != 0) {
-			*why = "stored cursor is ahead of this broker's log";
-			return "bad";
-		}
-		sub->durable = d;
-		d->holder = sub;
-	}
-	return NULL;
+	return r->name.kind != JSON_NONE
+	    ? cursor_take(sub->session, &r->name, &sub->at, &sub->durable, why)
+	    : NULL;
 }
 
 /* An end that is not written yet means: the end as it is now. */
@@ -865,75 +718,11 @@ subscribe_request(struct session *s, const struct front_route *route,
 	pump(sub);
 }
 
-static void
-commit_place(struct session *s, const struct front_route *route,
-    const struct wire_request *r, const char *name)
-{
-	struct broker *b = s->b;
-	struct durable *d = durable_find(b, name);
-	struct log_place place;
-
-	if (session_place(b, &r->cursor, &place) != 0) {
-		session_error(
-		    b, route, "bad", "cursor: ahead of this broker's log");
-		return;
-	}
-	if (d != NULL && d->holder != NULL && d->holder->session != s &&
-	    d->leased + LEASE > date_mono()) {
-		session_error(b, route, "busy", "the cursor is in use");
-		return;
-	}
-	if (d == NULL)
-		d = durable_add(b, name);
-	d->leased = date_mono();
-	d->cursor = r->cursor;
-	persist(s, d, route);
-}
-
-static void
-commit_delete(
-    struct session *s, const struct front_route *route, const char *name)
-{
-	struct broker *b = s->b;
-	struct durable *d = durable_find(b, name);
-	struct commit *c = commit_new(s, route);
-
-	c->item.item.kind = LOG_CURSOR;
-	memcpy(c->item.name, name, strlen(name) + 1);
-	if (d != NULL)
-		durable_forget(b, d);
-	if (b->log == NULL) {
-		subscribe_committed(b, &c->item);
-		return;
-	}
-	b->queued++;
-	log_put(b->log, &c->item.item);
-}
-
-void
-subscribe_commit(struct session *s, const struct front_route *route,
-    const struct wire_request *r)
-{
-	char name[WIRE_NAME_MAX + 1];
-
-	if (cursor_name(&r->name, name) == NULL)
-		session_error(s->b, route, "bad", "name: no valid name");
-	else if (r->has_cursor)
-		commit_place(s, route, r, name);
-	else
-		commit_delete(s, route, name);
-}
-
 void
 subscribe_closed(struct session *s)
 {
-	struct commit *c;
-
 	while (s->subs != NULL)
 		sub_free(s->subs);
-	for (c = s->commits; c != NULL; c = c->next)
-		c->session = NULL;
-	s->commits = NULL;
 }
 
 /* Answer a fetch whose time is over: the heartbeat. */
@@ -981,60 +770,4 @@ subscribe_turn(struct broker *b, int64_t now)
 		if (b->wheel[(tick + i) % SESSION_WHEEL] != NULL)
 			break;
 	return (tick + i + 1) * SESSION_TICK;
-}
-
-static void
-load_row(void *ctx, const char *name, const char *json)
-{
-	struct broker *b = ctx;
-	struct json_value value = json_value(json, strlen(json));
-	struct wire_cursor cursor;
-
-	if (strlen(name) <= WIRE_NAME_MAX &&
-	    wire_cursor_parse(&cursor, &value) == 0)
-		durable_add(b, name)->cursor = cursor;
-}
-
-int
-subscribe_load(struct broker *b)
-{
-	return log_cursors(b->log, load_row, b);
-}
-
-static uint64_t
-lag(const struct broker *b, struct log_place at)
-{
-	uint64_t events = 0;
-	size_t run;
-
-	for (run = at.run; run < store_runs(b->store); run++)
-		events +=
-		    store_run(b->store, run)->end - (run == at.run ? at.n : 0);
-	return events;
-}
-
-void
-subscribe_stat(const struct broker *b, struct buf *out)
-{
-	const struct durable *d;
-	struct log_place at;
-	const char *comma = "";
-
-	for (d = b->durables; d != NULL; d = d->next, comma = ",") {
-		buf_addf(out, "%s\"%s\":{\"cursor\":", comma, d->name);
-		wire_cursor_add(out, &d->cursor);
-		if (session_place(b, &d->cursor, &at) == 0) {
-			buf_adds(out, ",\"lag\":");
-			buf_addu(out, lag(b, at));
-		}
-		buf_addf(
-		    out, ",\"held\":%s}", d->holder != NULL ? "true" : "false");
-	}
-}
-
-void
-subscribe_free(struct broker *b)
-{
-	while (b->durables != NULL)
-		durable_forget(b, b->durables);
 }
