@@ -85,8 +85,15 @@ static int
 lock_dir(struct log *log, int *status, const char **why)
 {
 	char path[PATH_MAX];
+	int r = 0;
 
-	if (mkdir(log->dir, 0700) == -1 && errno != EEXIST)
+	if (snprintf(path, sizeof path, "%s/..", log->dir) >= PATH_MAX)
+		return refuse(status, why, EXIT_CANTCREATE, "path too long");
+	if (mkdir(log->dir, 0700) == 0)
+		r = db_fsync_dir(path);
+	else if (errno != EEXIST)
+		r = -1;
+	if (r == -1)
 		return refuse(status, why, EXIT_CANTCREATE, NULL);
 	if (snprintf(path, sizeof path, "%s/lock", log->dir) >= PATH_MAX)
 		return refuse(status, why, EXIT_CANTCREATE, "path too long");
@@ -460,12 +467,12 @@ open_store(struct log *log, int *status, const char **why)
 
 	if (lock_dir(log, status, why) == -1)
 		return -1;
-	if (db_sweep(log->dir) == -1)
-		return refuse(status, why, EXIT_IO, NULL);
 	n = segment_list(log->dir, &id);
 	if (n == -1)
 		return refuse(status, why, EXIT_IO, NULL);
 	r = check_format(log, n, status, why);
+	if (r == 0 && db_sweep(log->dir) == -1)
+		r = refuse(status, why, EXIT_IO, NULL);
 	if (r == 0)
 		r = open_state(log, n, status, why);
 	if (r == 0 && open_rest(log, id, (size_t)n) == -1)
@@ -853,8 +860,11 @@ log_view(struct log_view *view, struct log *log, struct log_place place)
 	if (piece == NULL)
 		return 0;
 	last = piece->to;
-	if (pin(log, piece->segment) == -1)
+	if (pin(log, piece->segment) == -1) {
+		if (errno == ENOENT && log->dropping)
+			return 0;
 		return view_fail(view, place.n, last);
+	}
 	view->segment = piece->segment;
 	r = segment_at(
 	    &reader, piece->segment->db, log->number[place.run], place.n);

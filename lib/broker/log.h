@@ -144,7 +144,7 @@ const struct log_run *log_run_at(const struct log *log, size_t i);
 
 /*
  * Reading, by the thread that opened: a view pins a read transaction, so
- * copy out and end it before any wait.
+ * copy out and end it before any wait and before log_done().
  */
 struct log_view {
 	struct log *log;
