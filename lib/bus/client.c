@@ -47,6 +47,7 @@ struct request {
 struct client {
 	pthread_mutex_t lock;
 	pthread_cond_t change;
+	int refs; /* the caller, and each socket that is being closed */
 	nng_socket sock;
 	int has_sock, has_pipe, lost;
 	int pipe;
@@ -211,20 +212,79 @@ check_url(const char *url)
 	return NULL;
 }
 
-/* Drop the connector's socket, which no request uses (any more). */
+/* Signals are for the caller's thread: neither ours nor the library's. */
+static int
+start_thread(pthread_t *thread, void *(*run)(void *), void *arg)
+{
+	sigset_t all, old;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	error = pthread_create(thread, NULL, run, arg);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return error;
+}
+
+/* The last of those who know it, the library's threads among them. */
+static void
+client_unref(struct client *c)
+{
+	int refs;
+
+	pthread_mutex_lock(&c->lock);
+	refs = --c->refs;
+	pthread_mutex_unlock(&c->lock);
+	if (refs > 0)
+		return;
+	pthread_cond_destroy(&c->change);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+struct closing {
+	struct client *c;
+	nng_socket sock;
+};
+
+static void *
+close_socket(void *arg)
+{
+	struct closing *closing = arg;
+
+	nng_close(closing->sock);
+	client_unref(closing->c);
+	free(closing);
+	return NULL;
+}
+
+/*
+ * Drop the connector's socket, which no request uses (any more).  In nng 1.5
+ * closing never returns if it meets a long message that is just coming in
+ * (it waits for the end of a receive that nobody will report), so nobody
+ * waits for it; the connection itself is shut down at once.
+ */
 static void
 drop_socket(struct client *c)
 {
-	nng_socket sock = c->sock;
+	struct closing *closing;
+	pthread_t thread;
 	int has;
 
 	pthread_mutex_lock(&c->lock);
 	has = c->has_sock;
 	c->has_sock = 0;
 	c->has_pipe = c->lost = 0;
+	c->refs += has;
 	pthread_mutex_unlock(&c->lock);
-	if (has)
-		nng_close(sock);
+	if (!has)
+		return;
+	closing = xmalloc(sizeof *closing);
+	*closing = (struct closing){ c, c->sock };
+	if (start_thread(&thread, close_socket, closing) == 0)
+		pthread_detach(thread);
+	else
+		close_socket(closing);
 }
 
 /* A new socket with its options set: 0 or an NNG error. */
@@ -556,17 +616,11 @@ connector(void *arg)
 	return NULL;
 }
 
-/* Signals are for the caller's thread: neither ours nor the library's. */
 static void
 start_connector(struct client *c)
 {
-	sigset_t all, old;
-	int error;
+	int error = start_thread(&c->connector, connector, c);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&c->connector, NULL, connector, c);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (error != 0) {
 		c->finished = 1;
 		c->result = error;
@@ -937,9 +991,7 @@ client_free(struct client *c)
 	free(c->url);
 	if (c->wake_fd >= 0)
 		close(c->wake_fd);
-	pthread_cond_destroy(&c->change);
-	pthread_mutex_destroy(&c->lock);
-	free(c);
+	client_unref(c);
 }
 
 static struct client *
@@ -948,6 +1000,7 @@ client_new(int64_t retry)
 	struct client *c = xcalloc(1, sizeof *c);
 	pthread_condattr_t attr;
 
+	c->refs = 1;
 	c->done_tail = &c->done;
 	c->retry = retry;
 	pthread_mutex_init(&c->lock, NULL);
