@@ -188,6 +188,8 @@ read_file(const char *path, struct row *row, char delimiter)
 	struct csv *csv = csv_open(path, delimiter);
 	int go;
 
+	if (csv == NULL && errno == EINTR && app_stop())
+		return 0;
 	if (csv == NULL)
 		die(EXIT_NOINPUT, "%s: %s", path, strerror(errno));
 	in.name = strcmp(path, "-") == 0 ? "stdin" : path;

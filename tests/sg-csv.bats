@@ -3,6 +3,8 @@
 load helpers
 
 LOAD=(sg-csv -t 'M/{meter}/Load' --time t --value v)
+UNIX=(--time t --time-format unix)
+NUMBERED=("${LOAD[@]}" --time-format unix)
 
 # rows TEXT... - A CSV file in.csv of these lines.
 rows() {
@@ -100,7 +102,7 @@ says() {
 }
 
 @test "a file that is not there is status 66" {
-	expect 66 "${LOAD[@]}" nowhere.csv
+	expect 66 "${NUMBERED[@]}" nowhere.csv
 	says 'nowhere.csv: No such file'
 }
 
@@ -108,7 +110,7 @@ says() {
 	rows 't,meter,v' 1,a,0.0360 1,a,1e3 1,a,-0 1,a,+1 1,a,.5 1,a,-.50 \
 	    1,a,1. 1,a,007 1,a,-00.10 1,a,0E5 1,a,+01e+02 \
 	    1,a,123456789012345678901234567890.5
-	expect 0 "${LOAD[@]}" in.csv
+	expect 0 "${NUMBERED[@]}" in.csv
 	diff <(sed 's/.*"v":\(.*\)}/\1/' out) - <<-'END'
 	0.0360
 	1e3
@@ -128,7 +130,7 @@ says() {
 @test "a number whose meaning is not certain is refused" {
 	rows 't,meter,v' 1,a,0x10 1,a,1e 1,a,--1 1,a,. 1,a,+ 1,a,NaN 1,a,inf \
 	    1,a,1_000 '1,a,"1,5"' '1,a,1 000' 1,a,1e999 1,a,1.2.3 1,a,12kW
-	expect 65 "${LOAD[@]}" in.csv
+	expect 65 "${NUMBERED[@]}" in.csv
 	[ ! -s out ]
 	[ "$(wc -l <err)" -eq 13 ]
 	says 'v: a comma in a number (see --decimal-comma): "1,5"'
@@ -136,7 +138,7 @@ says() {
 
 @test "with a decimal comma a point is refused" {
 	rows 't;meter;v' '1;a;1,50' '1;a;-,5' '1;a;7' '1;a;1.5' '1;a;1.234,5'
-	expect 65 "${LOAD[@]}" --delimiter ';' --decimal-comma in.csv
+	expect 65 "${NUMBERED[@]}" --delimiter ';' --decimal-comma in.csv
 	gives '{"topic":"M/a/Load","t":1,"v":1.50}' \
 	    '{"topic":"M/a/Load","t":1,"v":-0.5}' \
 	    '{"topic":"M/a/Load","t":1,"v":7}'
@@ -146,41 +148,40 @@ says() {
 @test "scaling is exact in decimal" {
 	rows 't,meter,v' 1,a,0.1 1,a,0.036 1,a,1e-3 1,a,-4.35 \
 	    1,a,90071992547409.93
-	expect 0 "${LOAD[@]}" --scale 1000 in.csv
+	expect 0 "${NUMBERED[@]}" --scale 1000 in.csv
 	diff <(values out) <(printf '%s\n' 100 36 1 -4350 90071992547409930)
-	expect 0 "${LOAD[@]}" --scale -0.001 in.csv
+	expect 0 "${NUMBERED[@]}" --scale -0.001 in.csv
 	diff <(sed 's/.*"v":\(.*\)}/\1/' out) <(printf '%s\n' -0.0001 \
 	    -0.000036 -0.000001 0.00435 -90071992547.40993)
 }
 
 @test "missing values make no event and are counted" {
 	rows 't,meter,v' 1,a, '1,a,?' '1,a,""' 1,a,5 1,a,n/a
-	expect 0 "${LOAD[@]}" --missing '?' --missing n/a in.csv
+	expect 0 "${NUMBERED[@]}" --missing '?' --missing n/a in.csv
 	gives '{"topic":"M/a/Load","t":1,"v":5}'
 	says 'note: 4 missing values skipped'
-	expect 0 "${LOAD[@]}" --missing '?' --missing n/a -q in.csv
+	expect 0 "${NUMBERED[@]}" --missing '?' --missing n/a -q in.csv
 	[ ! -s err ]
 }
 
 @test "--clean writes _ for what cannot stand in a topic" {
 	rows 't,meter,v' '1,a b/c,5' '1,Zähler,5'
-	expect 0 "${LOAD[@]}" --clean in.csv
+	expect 0 "${NUMBERED[@]}" --clean in.csv
 	gives '{"topic":"M/a_b_c/Load","t":1,"v":5}' \
 	    '{"topic":"M/Z_hler/Load","t":1,"v":5}'
 }
 
 @test "times: RFC 3339, ISO 8601 with a zone, Unix, and any format" {
-	rows 't,meter,v' 2000-01-01T01:00:00.25+01:00,a,1 946684800.5,a,1 \
+	rows 't,meter,v' 2000-01-01T01:00:00.25+01:00,a,1 \
 	    '2000-01-01 00:00:00,a,1'
 	expect 0 "${LOAD[@]}" --tz +01:00 in.csv
 	gives '{"topic":"M/a/Load","t":946684800.25,"v":1}' \
-	    '{"topic":"M/a/Load","t":946684800.5,"v":1}' \
 	    '{"topic":"M/a/Load","t":946681200,"v":1}'
 	rows 't,meter,v' 946684800250,a,1
 	expect 0 "${LOAD[@]}" --time-format unixms in.csv
 	gives '{"topic":"M/a/Load","t":946684800.25,"v":1}'
 	expect 65 "${LOAD[@]}" in.csv
-	says 'not Unix seconds'
+	says 'a number as a time (see --time-format): "946684800250"'
 	rows 't,meter,v' 946684800.25,a,1
 	expect 0 "${LOAD[@]}" --time-format unix in.csv
 	gives '{"topic":"M/a/Load","t":946684800.25,"v":1}'
@@ -202,21 +203,21 @@ says() {
 
 @test "several values become m, with a unit for all or one for each" {
 	rows 't,P:W,U' 1,5,230 1,,231 1,,
-	expect 0 sg-csv -t M/x --time t --values load=P:W,U --unit V in.csv
+	expect 0 sg-csv -t M/x "${UNIX[@]}" --values load=P:W,U --unit V in.csv
 	gives '{"topic":"M/x","t":1,"m":{"load":5,"U":230},"u":"V"}' \
 	    '{"topic":"M/x","t":1,"m":{"U":231},"u":"V"}'
 	says '3 missing values'
 	rows t,P,U 1,5,230 1,,231
-	expect 0 sg-csv -t M/x --time t --values P:W,u=U:V in.csv
+	expect 0 sg-csv -t M/x "${UNIX[@]}" --values P:W,u=U:V in.csv
 	gives '{"topic":"M/x","t":1,"m":{"P":5,"u":230},"u":{"P":"W","u":"V"}}' \
 	    '{"topic":"M/x","t":1,"m":{"u":231},"u":{"u":"V"}}'
-	expect 65 sg-csv -t M/x --time t --values P:MW in.csv
+	expect 65 sg-csv -t M/x "${UNIX[@]}" --values P:MW in.csv
 	says 'no such column, nor a unit behind ":": "P:MW"'
 }
 
 @test "--each makes an event of each column" {
 	rows t,P,U 1,5,230 1,,231
-	expect 0 sg-csv -t 'M/x/{name}' --time t --each Load=P:W,U:V in.csv
+	expect 0 sg-csv -t 'M/x/{name}' "${UNIX[@]}" --each Load=P:W,U:V in.csv
 	gives '{"topic":"M/x/Load","t":1,"v":5,"u":"W"}' \
 	    '{"topic":"M/x/U","t":1,"v":230,"u":"V"}' \
 	    '{"topic":"M/x/U","t":1,"v":231,"u":"V"}'
@@ -225,39 +226,41 @@ says() {
 @test "further members are strings or numbers, as asked" {
 	rows 't,meter,v,site,key,s,on' '1,a,5,"Ost ""2""",007,12,true' \
 	    1,a,5,,,13,0
-	expect 0 "${LOAD[@]}" --member site=site --number key=key \
+	expect 0 "${NUMBERED[@]}" --member site=site --number key=key \
 	    --member seq=s in.csv
 	gives '{"topic":"M/a/Load","t":1,"v":5,"site":"Ost \"2\"","seq":12,"key":7}' \
 	    '{"topic":"M/a/Load","t":1,"v":5,"seq":13}'
-	expect 0 sg-csv -t M/a --time t --member vb=on in.csv
+	expect 0 sg-csv -t M/a "${UNIX[@]}" --member vb=on in.csv
 	gives '{"topic":"M/a","t":1,"vb":true}' '{"topic":"M/a","t":1,"vb":false}'
 }
 
 @test "bytes that are no UTF-8 are refused where they would be text" {
 	printf 't,meter,v,x\n1,a,5,\377\n1,a,5,ok\n' >in.csv
-	expect 65 "${LOAD[@]}" --member x=x in.csv
+	expect 65 "${NUMBERED[@]}" --member x=x in.csv
 	gives '{"topic":"M/a/Load","t":1,"v":5,"x":"ok"}'
 	says 'in.csv:2: invalid UTF-8'
 }
 
 @test "the unit may come from a column, and has to be registered" {
 	rows 't,meter,v,unit' 1,a,5,kW 1,a,5,hp
-	expect 65 "${LOAD[@]}" --unit '{unit}' in.csv
+	expect 65 "${NUMBERED[@]}" --unit '{unit}' in.csv
 	gives '{"topic":"M/a/Load","t":1,"v":5,"u":"kW"}'
 	says 'in.csv:3: unit: no registered unit: "hp"'
 }
 
 @test "without a header columns are numbers" {
 	rows 1,a,5 2,a,6,
-	expect 0 sg-csv --no-header -t 'M/{2}' --time 1 --value 3 in.csv
+	expect 0 sg-csv --no-header -t 'M/{2}' --time-format unix \
+	    --time 1 --value 3 in.csv
 	gives '{"topic":"M/a","t":1,"v":5}' '{"topic":"M/a","t":2,"v":6}'
-	expect 65 sg-csv --no-header -t 'M/{2}' --time 1 --value 9 in.csv
+	expect 65 sg-csv --no-header -t 'M/{2}' --time-format unix \
+	    --time 1 --value 9 in.csv
 	says 'in.csv:1: no column 9: 3 cells'
 }
 
 @test "CRLF, blanks, quotes, tabs and a byte order mark are read" {
 	printf '\357\273\277t\tmeter\tv\r\n1\t"a"\t 5 \r\n\r\n2\ta\t6' >in.csv
-	expect 0 "${LOAD[@]}" --delimiter tab in.csv
+	expect 0 "${NUMBERED[@]}" --delimiter tab in.csv
 	gives '{"topic":"M/a/Load","t":1,"v":5}' \
 	    '{"topic":"M/a/Load","t":2,"v":6}'
 }
@@ -265,7 +268,7 @@ says() {
 @test "each file has its own header, and line numbers begin anew" {
 	rows t,meter,v 1,a,5 1,a,x
 	printf 'v,t,meter\n6,2,b\nx,2,b\n' >two.csv
-	expect 65 "${LOAD[@]}" in.csv two.csv
+	expect 65 "${NUMBERED[@]}" in.csv two.csv
 	gives '{"topic":"M/a/Load","t":1,"v":5}' \
 	    '{"topic":"M/b/Load","t":2,"v":6}'
 	says 'in.csv:3: v: not a number'
@@ -273,20 +276,20 @@ says() {
 }
 
 @test "empty input is no error" {
-	expect 0 "${LOAD[@]}"
+	expect 0 "${NUMBERED[@]}"
 	[ ! -s out ] && [ ! -s err ]
 	rows t,meter,v
-	expect 0 "${LOAD[@]}" in.csv
+	expect 0 "${NUMBERED[@]}" in.csv
 	[ ! -s out ] && [ ! -s err ]
 }
 
 @test "--dead keeps refused rows whole, and then all is well" {
 	rows t,meter,v 1,a,5 1,a,x '1,"a
 b",7' '1,a,"' 1,a,6
-	expect 0 "${LOAD[@]}" --dead dead.csv in.csv
+	expect 0 "${NUMBERED[@]}" --dead dead.csv in.csv
 	diff dead.csv <(printf '1,a,x\n1,"a\nb",7\n1,a,"\n')
 	diff <(values out) <(printf '%s\n' 5 6)
-	expect 73 "${LOAD[@]}" --dead nowhere/dead.csv in.csv
+	expect 73 "${NUMBERED[@]}" --dead nowhere/dead.csv in.csv
 }
 
 @test "a row too long to be kept is told so by the status" {
@@ -295,7 +298,7 @@ b",7' '1,a,"' 1,a,6
 		head -c 1200000 /dev/zero | tr '\0' 1
 		printf '\n1,a,5\n'
 	} >in.csv
-	expect 65 "${LOAD[@]}" --dead dead.csv in.csv
+	expect 65 "${NUMBERED[@]}" --dead dead.csv in.csv
 	says 'in.csv:2: row over 1 MiB'
 	gives '{"topic":"M/a/Load","t":1,"v":5}'
 	[ ! -s dead.csv ]
@@ -303,20 +306,20 @@ b",7' '1,a,"' 1,a,6
 
 @test "--strict stops at the first refused row" {
 	rows t,meter,v 1,a,5 1,a,x 1,a,6
-	expect 65 "${LOAD[@]}" --strict in.csv in.csv
+	expect 65 "${NUMBERED[@]}" --strict in.csv in.csv
 	gives '{"topic":"M/a/Load","t":1,"v":5}'
 	[ "$(wc -l <err)" -eq 1 ]
 }
 
 @test "--stats counts" {
 	rows t,meter,v 1,a,5 1,a,x 1,a,
-	expect 65 "${LOAD[@]}" --stats in.csv
+	expect 65 "${NUMBERED[@]}" --stats in.csv
 	says 'note: 3 rows, 1 events, 1 refused'
 }
 
 @test "a row comes out before the next one is there" {
 	mkfifo rows.fifo
-	"${LOAD[@]}" <rows.fifo >out 3>&- &
+	"${NUMBERED[@]}" <rows.fifo >out 3>&- &
 	local pid=$!
 	exec 8>rows.fifo
 	printf 't,meter,v\n1,a,5\n' >&8
@@ -328,7 +331,7 @@ b",7' '1,a,"' 1,a,6
 
 @test "TERM ends it with 143 after what it has" {
 	mkfifo rows.fifo
-	"${LOAD[@]}" <rows.fifo >out 3>&- &
+	"${NUMBERED[@]}" <rows.fifo >out 3>&- &
 	local pid=$!
 	exec 8>rows.fifo
 	printf 't,meter,v\n1,a,5\n' >&8
@@ -363,6 +366,10 @@ b",7' '1,a,"' 1,a,6
 	sg-csv --to-csv events >table.csv
 	expect 0 sg-csv table.csv
 	diff out events
+	rows topic,t,v,m M/a,1.5,2, 'M/a,1.5,,"{""x"":1},""y"":2"'
+	expect 65 sg-csv in.csv
+	gives '{"topic":"M/a","t":1.5,"v":2}'
+	says 'in.csv:3: m: no JSON object'
 }
 
 @test "--to-csv: columns by member, of m, and by capture; local time" {

@@ -3,10 +3,12 @@
 #include <csv.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/app.h"
 #include "base/die.h"
 
 enum { ROW_MAX = 1048576, CHUNK = 65536 };
@@ -72,6 +74,7 @@ csv_open(const char *path, char delimiter)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return NULL;
+	app_pipe_size(fd);
 	csv = xcalloc(1, sizeof *csv);
 	csv->fd = fd;
 	csv->delimiter = delimiter;
@@ -116,6 +119,7 @@ csv_raw(const struct csv *csv, size_t *n)
 static int
 fill(struct csv *csv)
 {
+	struct pollfd ready = { .fd = csv->fd, .events = POLLIN };
 	ssize_t n;
 
 	csv->failed = csv->name;
@@ -123,7 +127,10 @@ fill(struct csv *csv)
 		csv->failed = csv->out->name;
 		return -1;
 	}
-	n = read(csv->fd, buf_room(&csv->buf, CHUNK), CHUNK);
+	while ((n = read(csv->fd, buf_room(&csv->buf, CHUNK), CHUNK)) < 0 &&
+	    errno == EAGAIN)
+		if (poll(&ready, 1, -1) < 0)
+			return -1;
 	if (n < 0)
 		return -1;
 	csv->buf.len += (size_t)n;

@@ -7,102 +7,18 @@
 #include "base/num.h"
 #include "event/event.h"
 #include "event/json.h"
+#include "event/row_plan.h"
 #include "event/topic.h"
 #include "event/unit.h"
 
-enum { TIME_COLUMNS_MAX = 2, WHY_TEXT_MAX = 40, PLAIN_MAX = 4096 };
-
-/* "not yet known": found in the header, or absent from it */
-static const size_t nowhere = (size_t)-1;
-
-enum cell_kind { CELL_STRING, CELL_NUMBER, CELL_BOOL, CELL_JSON };
-
-/* A column that becomes a member of the event, or of m. */
-struct member {
-	char *name;
-	char *column;
-	char *unit; /* NULL: none of its own */
-	size_t at;
-	enum cell_kind kind;
-	int optional; /* may be absent from the header */
-};
-
-struct members {
-	struct member *v;
-	size_t n;
-};
-
-/* A stretch of a template: text, or a column's cell. */
-struct piece {
-	char *text;
-	char *column;
-	size_t at;
-	int is_name; /* {name}: which of --each it is */
-};
-
-struct row {
-	struct row_plan plan;
-	int bare; /* columns are named like members */
-	struct piece *piece;
-	size_t pieces;
-	struct member time[TIME_COLUMNS_MAX];
-	size_t times;
-	struct members value;  /* v */
-	struct members values; /* m */
-	struct members each;
-	struct members rest;
-	int64_t mul, div;
-	int negative;
-	size_t columns;
-	struct csv_cell *header;
-	uint64_t missing;
-	int64_t prev;
-	struct buf last_time, last_t; /* the time cell read last, and t */
-	struct buf text, topic, why;
-};
-
-static struct member *
-add_member(struct members *to, const char *name, size_t n, const char *column,
-    size_t cn, enum cell_kind kind)
-{
-	struct member *m;
-
-	to->v = xrealloc(to->v, (to->n + 1) * sizeof *to->v);
-	m = &to->v[to->n++];
-	*m = (struct member){ .name = xstrndup(name, n),
-		.column = xstrndup(column, cn),
-		.at = nowhere,
-		.kind = kind };
-	return m;
-}
-
-static void
-free_members(struct members *m)
-{
-	for (size_t i = 0; i < m->n; i++) {
-		free(m->v[i].name);
-		free(m->v[i].column);
-		free(m->v[i].unit);
-	}
-	free(m->v);
-}
+enum { PLAIN_MAX = 4096 };
 
 void
 row_free(struct row *r)
 {
 	if (r == NULL)
 		return;
-	for (size_t i = 0; i < r->pieces; i++) {
-		free(r->piece[i].text);
-		free(r->piece[i].column);
-	}
-	free(r->piece);
-	for (size_t i = 0; i < r->times; i++)
-		free(r->time[i].column);
-	free_members(&r->value);
-	free_members(&r->values);
-	free_members(&r->each);
-	free_members(&r->rest);
+	row_plan_fini(r);
 	buf_fini(&r->last_time);
 	buf_fini(&r->last_t);
 	buf_fini(&r->text);
@@ -111,355 +27,11 @@ row_free(struct row *r)
 	free(r);
 }
 
-/* the plan */
-
-static void
-add_piece(
-    struct row *r, const char *text, size_t n, const char *column, size_t cn)
-{
-	struct piece *p;
-
-	r->piece = xrealloc(r->piece, (r->pieces + 1) * sizeof *r->piece);
-	p = &r->piece[r->pieces++];
-	*p = (struct piece){ .text = xstrndup(text, n), .at = nowhere };
-	if (column == NULL)
-		return;
-	p->column = xstrndup(column, cn);
-	p->is_name = r->plan.each != NULL && strcmp(p->column, "name") == 0;
-}
-
-static const char *
-read_template(struct row *r, const char *s)
-{
-	const char *open, *close;
-
-	while ((open = strchr(s, '{')) != NULL) {
-		close = strchr(open, '}');
-		if (close == NULL || close == open + 1)
-			return "--topic: \"{\" without a column and \"}\"";
-		add_piece(r, s, (size_t)(open - s), open + 1,
-		    (size_t)(close - open - 1));
-		s = close + 1;
-	}
-	if (strchr(s, '}') != NULL)
-		return "--topic: \"}\" without \"{\"";
-	add_piece(r, s, strlen(s), NULL, 0);
-	return NULL;
-}
-
-static const char *
-read_time(struct row *r, const char *s)
-{
-	for (;; s++) {
-		size_t n = strcspn(s, ",");
-
-		if (n == 0 || r->times == TIME_COLUMNS_MAX)
-			return "--time: one column, or two with a comma";
-		r->time[r->times++] =
-		    (struct member){ .column = xstrndup(s, n), .at = nowhere };
-		s += n;
-		if (*s == '\0')
-			return NULL;
-	}
-}
-
-static const char *
-read_list(struct members *to, const char *s, const char *why)
-{
-	for (;; s++) {
-		size_t n = strcspn(s, ",");
-		const char *is = memchr(s, '=', n);
-		const char *column = is != NULL ? is + 1 : s;
-		size_t cn = n - (size_t)(column - s);
-
-		if (cn == 0 || is == s)
-			return why;
-		if (is != NULL)
-			add_member(
-			    to, s, (size_t)(is - s), column, cn, CELL_NUMBER);
-		else
-			add_member(to, column, cn, column, cn, CELL_NUMBER);
-		s += n;
-		if (*s == '\0')
-			return NULL;
-	}
-}
-
-/* Members of an event that are no strings. */
-static enum cell_kind
-kind_of(const char *name)
-{
-	static const struct {
-		const char *name;
-		enum cell_kind kind;
-	} kinds[] = { { "v", CELL_NUMBER }, { "ep", CELL_NUMBER },
-		{ "seq", CELL_NUMBER }, { "rev", CELL_NUMBER },
-		{ "ttl", CELL_NUMBER }, { "n", CELL_NUMBER },
-		{ "w", CELL_NUMBER }, { "vb", CELL_BOOL }, { "m", CELL_JSON },
-		{ "d", CELL_JSON } };
-
-	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-		if (strcmp(kinds[i].name, name) == 0)
-			return kinds[i].kind;
-	return CELL_STRING;
-}
-
-static const char *
-read_members(struct row *r, const char **list, size_t n, int numbers)
-{
-	for (size_t i = 0; i < n; i++) {
-		const char *s = list[i], *is = strchr(s, '=');
-		struct member *m;
-
-		if (is == NULL || is == s || is[1] == '\0')
-			return numbers ? "--number: must be NAME=COLUMN"
-				       : "--member: must be NAME=COLUMN";
-		m = add_member(&r->rest, s, (size_t)(is - s), is + 1,
-		    strlen(is + 1), CELL_STRING);
-		m->kind = numbers ? CELL_NUMBER : kind_of(m->name);
-		if (strcmp(m->name, "topic") == 0 || strcmp(m->name, "t") == 0)
-			return "--member: topic and t have their own options";
-	}
-	return NULL;
-}
-
-static const char *
-read_unit(struct row *r, const char *s)
-{
-	size_t n = strlen(s);
-
-	if (*s == '{' && n > 2 && s[n - 1] == '}') {
-		add_member(&r->rest, "u", 1, s + 1, n - 2, CELL_STRING);
-		r->plan.unit = NULL;
-		return NULL;
-	}
-	return unit_known(s, n)
-	    ? NULL
-	    : "--unit: no symbol of the SenML registries (kW and --scale "
-	      "instead of MW, perhaps)";
-}
-
-static const char *
-read_scale(struct row *r, const char *s)
-{
-	int scale;
-
-	if (num_plain(s, strlen(s), &r->mul, &scale) < 0 || r->mul == 0)
-		return "--scale: must be a decimal number of at most 18 "
-		       "digits, "
-		       "not 0";
-	for (r->div = 1; scale > 0; scale--)
-		r->div *= 10;
-	r->negative = r->mul < 0;
-	if (r->negative)
-		r->mul = -r->mul;
-	return NULL;
-}
-
-/* Columns that stand for themselves, as --to-csv writes them. */
-static void
-read_bare(struct row *r)
-{
-	static const char *const names[] = { "u", "vs", "vb", "vd", "m", "d",
-		"enc", "q", "src", "ep", "seq", "id", "re", "ttl", "rev", "w",
-		"n", "kid", "sig" };
-
-	add_member(&r->value, "v", 1, "v", 1, CELL_NUMBER)->optional = 1;
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		add_member(&r->rest, names[i], strlen(names[i]), names[i],
-		    strlen(names[i]), kind_of(names[i]))
-		    ->optional = 1;
-}
-
-static int
-holds_value(const struct members *m)
-{
-	static const char *const names[] = { "vs", "vb", "vd", "m", "d", "enc",
-		"v" };
-
-	for (size_t i = 0; i < m->n; i++)
-		for (size_t k = 0; k < sizeof names / sizeof *names; k++)
-			if (strcmp(m->v[i].name, names[k]) == 0)
-				return 1;
-	return 0;
-}
-
-static const char *
-read_values(struct row *r)
-{
-	const struct row_plan *p = &r->plan;
-	const char *why = NULL;
-
-	if ((p->value != NULL) + (p->values != NULL) + (p->each != NULL) > 1)
-		return "--value, --values and --each exclude each other";
-	if (p->values != NULL)
-		why = read_list(&r->values, p->values,
-		    "--values: must be NAME=COLUMN[:UNIT],...");
-	else if (p->each != NULL)
-		why = read_list(&r->each, p->each,
-		    "--each: must be NAME=COLUMN[:UNIT],...");
-	else if (p->value != NULL)
-		add_member(
-		    &r->value, "v", 1, p->value, strlen(p->value), CELL_NUMBER);
-	else if (!r->bare && !holds_value(&r->rest))
-		why =
-		    "which column is the value? see --value, --values, --each";
-	return why;
-}
-
-static const char *
-read_plan(struct row *r)
-{
-	const struct row_plan *p = &r->plan;
-	const char *why = NULL;
-
-	r->bare = p->topic == NULL && p->time == NULL && p->value == NULL &&
-	    p->values == NULL && p->each == NULL && p->members == 0 &&
-	    p->numbers == 0 && !p->no_header;
-	if (r->bare)
-		read_bare(r);
-	if (p->no_header && (p->topic == NULL || p->time == NULL))
-		return "--no-header needs --topic and --time";
-	why = read_template(r, p->topic != NULL ? p->topic : "{topic}");
-	if (why == NULL)
-		why = read_time(r, p->time != NULL ? p->time : "t");
-	if (why == NULL)
-		why = read_members(r, p->member, p->members, 0);
-	if (why == NULL)
-		why = read_members(r, p->number, p->numbers, 1);
-	if (why == NULL)
-		why = read_values(r);
-	if (why == NULL && p->unit != NULL)
-		why = read_unit(r, p->unit);
-	if (why == NULL && p->scale != NULL)
-		why = read_scale(r, p->scale);
-	return why;
-}
-
-/* columns */
-
 static int
 refuse(struct row *r, const char **why)
 {
 	*why = buf_cstr(&r->why);
 	return -1;
-}
-
-/* Text from outside, shortened, for a message. */
-static void
-add_text(struct buf *b, const char *p, size_t n)
-{
-	buf_addc(b, '"');
-	buf_add(b, p, n < WHY_TEXT_MAX ? n : WHY_TEXT_MAX);
-	if (n > WHY_TEXT_MAX)
-		buf_adds(b, "...");
-	buf_addc(b, '"');
-}
-
-static int
-same(const struct csv_cell *c, const char *s)
-{
-	return strlen(s) == c->n && memcmp(c->p, s, c->n) == 0;
-}
-
-/* 1 found, 0 absent, -1 named twice; a number if there is no header. */
-static int
-find(const struct row *r, const char *name, size_t *at)
-{
-	int64_t v;
-	int found = 0;
-
-	if (r->plan.no_header) {
-		if (num_uint(name, strlen(name), &v) < 0 || v < 1)
-			return 0;
-		*at = (size_t)v - 1;
-		return 1;
-	}
-	for (size_t i = 0; i < r->columns; i++)
-		if (same(&r->header[i], name)) {
-			*at = i;
-			if (found++)
-				return -1;
-		}
-	return found;
-}
-
-static int
-need(struct row *r, const char *name, int found)
-{
-	if (found == 1)
-		return 0;
-	buf_clear(&r->why);
-	if (found < 0)
-		buf_adds(&r->why, "the header has two columns ");
-	else if (r->plan.no_header)
-		buf_adds(
-		    &r->why, "--no-header: columns are numbers from 1, not ");
-	else
-		buf_adds(&r->why, "the header has no column ");
-	add_text(&r->why, name, strlen(name));
-	return -1;
-}
-
-/* COLUMN:UNIT, unless there is a column of that whole name. */
-static int
-split_unit(struct row *r, struct member *m)
-{
-	char *colon = strrchr(m->column, ':');
-	size_t at;
-
-	if (find(r, m->column, &at) != 0 || colon == NULL)
-		return 0;
-	if (!unit_known(colon + 1, strlen(colon + 1))) {
-		buf_clear(&r->why);
-		buf_adds(&r->why, "no such column, nor a unit behind \":\": ");
-		add_text(&r->why, m->column, strlen(m->column));
-		return -1;
-	}
-	m->unit = xstrdup(colon + 1);
-	if (strcmp(m->name, m->column) == 0)
-		m->name[colon - m->column] = '\0';
-	*colon = '\0';
-	return 0;
-}
-
-static int
-place_members(struct row *r, struct members *to, int units)
-{
-	for (size_t i = 0; i < to->n; i++) {
-		struct member *m = &to->v[i];
-		int found;
-
-		if (units && m->unit == NULL && split_unit(r, m) < 0)
-			return -1;
-		m->at = nowhere;
-		found = find(r, m->column, &m->at);
-		if (found == 0 && m->optional)
-			continue;
-		if (need(r, m->column, found) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int
-place(struct row *r)
-{
-	struct member *m;
-	struct piece *p;
-
-	for (p = r->piece; p < r->piece + r->pieces; p++)
-		if (p->column != NULL && !p->is_name &&
-		    need(r, p->column, find(r, p->column, &p->at)) < 0)
-			return -1;
-	for (m = r->time; m < r->time + r->times; m++)
-		if (need(r, m->column, find(r, m->column, &m->at)) < 0)
-			return -1;
-	if (place_members(r, &r->value, 0) < 0 ||
-	    place_members(r, &r->values, 1) < 0 ||
-	    place_members(r, &r->each, 1) < 0)
-		return -1;
-	return place_members(r, &r->rest, 0);
 }
 
 int
@@ -473,7 +45,7 @@ row_header(
 	r->columns = n;
 	r->prev = INT64_MIN;
 	buf_clear(&r->last_time);
-	status = place(r);
+	status = row_plan_place(r);
 	free(r->header);
 	r->header = NULL;
 	return status < 0 ? refuse(r, why) : 0;
@@ -487,8 +59,8 @@ row_new(const struct row_plan *plan, const char **why)
 	r->plan = *plan;
 	r->prev = INT64_MIN;
 	r->mul = r->div = 1;
-	*why = read_plan(r);
-	if (*why == NULL && plan->no_header && place(r) < 0)
+	*why = row_plan_read(r);
+	if (*why == NULL && plan->no_header && row_plan_place(r) < 0)
 		*why = "--no-header: columns are numbers from 1";
 	if (*why != NULL) {
 		row_free(r);
@@ -505,7 +77,7 @@ bad_cell(struct row *r, const char *column, const struct csv_cell *c,
 {
 	buf_clear(&r->why);
 	buf_addf(&r->why, "%s: %s: ", column, what);
-	add_text(&r->why, c->p, c->n);
+	row_plan_quote(&r->why, c->p, c->n);
 	return -1;
 }
 
@@ -515,7 +87,7 @@ is_missing(const struct row *r, const struct csv_cell *c)
 	if (c->n == 0)
 		return 1;
 	for (size_t i = 0; i < r->plan.missings; i++)
-		if (same(c, r->plan.missing[i]))
+		if (row_plan_same(c, r->plan.missing[i]))
 			return 1;
 	return 0;
 }
@@ -530,7 +102,7 @@ plain(char c)
 
 /* One cell as a part of a topic level. */
 static int
-add_level(struct row *r, const struct piece *p, const struct csv_cell *c)
+add_level(struct row *r, const struct row_piece *p, const struct csv_cell *c)
 {
 	if (c->n == 0)
 		return bad_cell(
@@ -557,7 +129,7 @@ fill_topic(struct row *r, const struct csv_cell *cells, const char *name)
 
 	buf_clear(&r->topic);
 	for (size_t i = 0; i < r->pieces; i++) {
-		const struct piece *p = &r->piece[i];
+		const struct row_piece *p = &r->piece[i];
 		struct csv_cell c;
 
 		buf_adds(&r->topic, p->text);
@@ -579,7 +151,7 @@ fill_topic(struct row *r, const struct csv_cell *cells, const char *name)
 		return 0;
 	buf_clear(&r->why);
 	buf_addf(&r->why, "topic: %s: ", fault);
-	add_text(&r->why, r->topic.p, r->topic.len);
+	row_plan_quote(&r->why, r->topic.p, r->topic.len);
 	return -1;
 }
 
@@ -607,11 +179,10 @@ read_moment(
 	if (format == NULL && date_rfc3339(p, n, t) == 0)
 		return 0;
 	if (format == NULL && num_token(p, n) == n && n > 0) {
-		*why = "not Unix seconds (see --time-format)";
-		return by_unix(p, n, 0, t) < 0 ||
-			*t > 100000000000 * DATE_SECOND
-		    ? -1
-		    : 0;
+		/* 20131101 and 2013110100 are no seconds */
+		*why = r->bare ? "not Unix seconds"
+			       : "a number as a time (see --time-format)";
+		return r->bare ? by_unix(p, n, 0, t) : -1;
 	}
 	return date_naive(p, n, format, r->plan.zone, r->prev, t, why);
 }
@@ -713,7 +284,7 @@ scaled(struct row *r, const char *p, size_t n, struct buf *b)
 
 /* scale: whether --scale applies, as it does to values only */
 static int
-add_number(struct row *r, const struct member *m, const struct csv_cell *c,
+add_number(struct row *r, const struct row_member *m, const struct csv_cell *c,
     int scale, struct buf *b)
 {
 	const char *p = c->p;
@@ -742,7 +313,7 @@ add_number(struct row *r, const struct member *m, const struct csv_cell *c,
 }
 
 static int
-add_bool(struct row *r, const struct member *m, const struct csv_cell *c,
+add_bool(struct row *r, const struct row_member *m, const struct csv_cell *c,
     struct buf *b)
 {
 	static const char *const words[][2] = { { "false", "0" },
@@ -750,7 +321,7 @@ add_bool(struct row *r, const struct member *m, const struct csv_cell *c,
 
 	for (int i = 0; i < 2; i++)
 		for (int k = 0; k < 2; k++)
-			if (same(c, words[i][k])) {
+			if (row_plan_same(c, words[i][k])) {
 				buf_adds(b, words[i][0]);
 				return 0;
 			}
@@ -758,14 +329,20 @@ add_bool(struct row *r, const struct member *m, const struct csv_cell *c,
 }
 
 static int
-add_cell(struct row *r, const struct member *m, const struct csv_cell *c,
+add_cell(struct row *r, const struct row_member *m, const struct csv_cell *c,
     int scale, struct buf *b)
 {
+	const char *fault;
+
 	switch (m->kind) {
-	case CELL_NUMBER: return add_number(r, m, c, scale, b);
-	case CELL_BOOL: return add_bool(r, m, c, b);
-	case CELL_JSON: buf_add(b, c->p, c->n); return 0;
-	case CELL_STRING: break;
+	case ROW_NUMBER: return add_number(r, m, c, scale, b);
+	case ROW_BOOL: return add_bool(r, m, c, b);
+	case ROW_JSON:
+		if (json_check(c->p, c->n, &fault) != JSON_OBJECT)
+			return bad_cell(r, m->column, c, "no JSON object");
+		buf_add(b, c->p, c->n);
+		return 0;
+	case ROW_STRING: break;
 	}
 	if (strcmp(m->name, "u") == 0 && !unit_known(c->p, c->n))
 		return bad_cell(r, m->column, c, "no registered unit");
@@ -783,19 +360,19 @@ add_name(struct buf *b, const char *name)
 }
 
 static const char *
-unit_of(const struct row *r, const struct member *m)
+unit_of(const struct row *r, const struct row_member *m)
 {
 	return m->unit != NULL ? m->unit : r->plan.unit;
 }
 
 /* ,"v":1,"u":"W"  1, 0 if it is missing, -1 */
 static int
-add_value(struct row *r, const struct member *m, const struct csv_cell *cells,
-    struct buf *b)
+add_value(struct row *r, const struct row_member *m,
+    const struct csv_cell *cells, struct buf *b)
 {
 	const char *unit = unit_of(r, m);
 
-	if (m->at == nowhere || is_missing(r, &cells[m->at]))
+	if (m->at == ROW_NOWHERE || is_missing(r, &cells[m->at]))
 		return 0;
 	buf_adds(b, ",\"v\":");
 	if (add_number(r, m, &cells[m->at], 1, b) < 0)
@@ -812,7 +389,7 @@ add_value(struct row *r, const struct member *m, const struct csv_cell *cells,
 static void
 add_units(const struct row *r, const struct csv_cell *cells, struct buf *b)
 {
-	const struct members *l = &r->values;
+	const struct row_members *l = &r->values;
 	const char *sep = ",\"u\":{";
 	size_t own = 0;
 
@@ -838,7 +415,7 @@ add_units(const struct row *r, const struct csv_cell *cells, struct buf *b)
 static int
 add_values(struct row *r, const struct csv_cell *cells, struct buf *b)
 {
-	const struct members *l = &r->values;
+	const struct row_members *l = &r->values;
 	int have = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
@@ -865,15 +442,15 @@ add_rest(struct row *r, const struct csv_cell *cells, struct buf *b)
 	int value = 0;
 
 	for (size_t i = 0; i < r->rest.n; i++) {
-		const struct member *m = &r->rest.v[i];
+		const struct row_member *m = &r->rest.v[i];
 
-		if (m->at == nowhere || is_missing(r, &cells[m->at]))
+		if (m->at == ROW_NOWHERE || is_missing(r, &cells[m->at]))
 			continue;
 		buf_addc(b, ',');
 		add_name(b, m->name);
 		if (add_cell(r, m, &cells[m->at], 0, b) < 0)
 			return -1;
-		value |= holds_value(&(struct members){ &r->rest.v[i], 1 });
+		value |= row_plan_value(m->name);
 	}
 	return value;
 }
@@ -894,10 +471,10 @@ check(struct row *r, const char *line, size_t n)
 /* One event: of v and m, or of one of --each.  1, 0 if missing, -1. */
 static int
 add_event(struct row *r, const struct csv_cell *cells,
-    const struct member *each, struct buf *b)
+    const struct row_member *each, struct buf *b)
 {
 	size_t start = b->len;
-	const struct member *v = each;
+	const struct row_member *v = each;
 	int value, rest;
 
 	if (v == NULL && r->value.n > 0)
@@ -963,21 +540,8 @@ check_width(struct row *r, const struct csv_cell *cells, size_t n)
 static int
 first_row(struct row *r, size_t n)
 {
-	size_t last = 0;
-	const struct members *all[] = { &r->value, &r->values, &r->each,
-		&r->rest };
+	size_t last = row_plan_last(r);
 
-	for (size_t i = 0; i < r->pieces; i++)
-		if (r->piece[i].column != NULL && !r->piece[i].is_name &&
-		    r->piece[i].at > last)
-			last = r->piece[i].at;
-	for (size_t i = 0; i < r->times; i++)
-		if (r->time[i].at > last)
-			last = r->time[i].at;
-	for (size_t k = 0; k < 4; k++)
-		for (size_t i = 0; i < all[k]->n; i++)
-			if (all[k]->v[i].at > last)
-				last = all[k]->v[i].at;
 	if (last < n) {
 		r->columns = n;
 		return 0;
@@ -990,9 +554,9 @@ first_row(struct row *r, size_t n)
 static uint64_t
 count_missing(const struct row *r, const struct csv_cell *cells)
 {
-	const struct members *l = r->each.n > 0 ? &r->each
-	    : r->values.n > 0			? &r->values
-						: &r->value;
+	const struct row_members *l = r->each.n > 0 ? &r->each
+	    : r->values.n > 0			    ? &r->values
+						    : &r->value;
 	uint64_t n = 0;
 
 	if (r->bare)

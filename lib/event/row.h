@@ -18,13 +18,14 @@
  * NAME=COLUMN[:UNIT],… or COLUMN[:UNIT],… (named like its column).
  *
  * If topic, time, value, values, each, member and number are all NULL, the
- * columns are named like members of an event, as format.h writes them.
+ * columns are named like members of an event, as format.h writes them (t may
+ * also be Unix seconds then).
  */
 struct row_plan {
 	const char *topic;	 /* template with {COLUMN}; {name} with each */
 	const char *time;	 /* COLUMN or COLUMN,COLUMN (joined by ' ') */
 	const char *time_format; /* strptime with %f, "unix", "unixms"; NULL:
-				    RFC 3339, ISO 8601, or Unix seconds */
+				    RFC 3339 or ISO 8601 */
 	const struct date_zone *zone; /* of naive times; borrowed */
 	const char *value;	      /* COLUMN of v */
 	const char *values;	      /* LIST of the members of m */

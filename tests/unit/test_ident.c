@@ -175,8 +175,9 @@ static void
 test_refusals(void)
 {
 	static const char *const damaged[] = { "", "5", "5 ", "5 \n", "x 1\n",
-		"0 1\n", "-1 1\n", "5 1", "5 01\n", "5 -1\n" };
-	struct ident id;
+		"0 1\n", "-1 1\n", "5 1", "5 01\n", "5 -1\n",
+		"9223372036854775807 1\n" };
+	struct ident id, next;
 	char dir[128], file[160], longest[600];
 
 	path(dir, sizeof dir, "damaged");
@@ -191,8 +192,9 @@ test_refusals(void)
 	result(ident_open(&id, dir, "x/y") == 0 && id.ep == 99999999999 &&
 		ident_next(&id) == 8,
 	    "the file is what it says");
-	result(ident_open(&id, dir, "x/y") == 0 && id.ep == 100000000000,
+	result(ident_open(&next, dir, "x/y") == 0 && next.ep == 100000000000,
 	    "one more than an epoch ahead of the clock");
+	result(ident_close(&id) == 0 && ident_close(&next) == 0, "close");
 	result(ident_open(&id, dir, "") < 0, "no name");
 	result(ident_open(&id, "/proc/nowhere", "x") < 0, "no folder");
 	memset(longest, '/', sizeof longest);
