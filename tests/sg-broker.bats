@@ -339,3 +339,17 @@ tapped() {
 	grep -q '"degraded":\["memory"\]' got
 	jq -e '.topics == 2 and .connections == 1' got
 }
+
+@test "an idle subscriber costs next to nothing" {
+	start_broker
+	ready sub sg-sub '#'
+	local before after
+	before=$(requests)
+	sleep 1.5	# the time over which requests are counted
+	after=$(requests)
+	[ $((after - before)) -le 10 ]
+}
+
+requests() {
+	ask '{"op":"stat"}' | jq .requests
+}

@@ -40,7 +40,10 @@ struct sub {
 	int64_t k; /* 0: for one answer only */
 	struct log_place at, until;
 	int has_until, meta, all;
-	int live; /* all up to now is passed, none pending */
+	int live;   /* all up to now is passed, none pending */
+	size_t max; /* the first fetch's, for those after it */
+	uint64_t count;
+	int64_t wait;
 	uint64_t part;
 	struct fetch *first, **last;
 	struct durable *durable;
@@ -651,6 +654,9 @@ sub_open(struct session *s, const struct wire_request *r, const char **error,
 	sub->session = s;
 	sub->k = r->sub;
 	sub->meta = r->meta;
+	sub->max = session_max(r);
+	sub->count = r->count > 0 ? (uint64_t)r->count : UINT64_MAX;
+	sub->wait = r->wait;
 	sub->last = &sub->first;
 	*error = "bad";
 	*why = s->nsubs >= SESSION_SUBS
@@ -685,14 +691,15 @@ add_fetch(struct sub *sub, const struct front_route *route,
     const struct wire_request *r)
 {
 	struct fetch *f = xcalloc(1, sizeof *f);
-	int64_t wait = r->wait < DATE_SECOND ? r->wait : DATE_SECOND;
 
 	f->sub = sub;
 	f->route = *route;
-	f->max = session_max(r);
-	f->count = r->count > 0 ? (uint64_t)r->count : UINT64_MAX;
-	f->wait = wait;
-	f->deadline = date_mono() + wait;
+	f->max = r->max > 0 ? session_max(r) : sub->max;
+	f->count = r->count > 0 ? (uint64_t)r->count : sub->count;
+	f->wait = r->wait > 0 ? r->wait : sub->wait;
+	if (f->wait > DATE_SECOND)
+		f->wait = DATE_SECOND;
+	f->deadline = date_mono() + f->wait;
 	*sub->last = f;
 	sub->last = &f->next;
 	if (sub->durable != NULL)

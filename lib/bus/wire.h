@@ -32,8 +32,9 @@
  *	    "meta":[[N,RT,FROM,LOG,POS],…]} + lines
  *	Without sub: one answer, then forgotten.  With sub (1 … 2^31-1) the
  *	first fetch opens a subscription of the connection and further ones
- *	{"op":"fetch","sub":K} go on where the last answer ended, answered in
- *	order, part counting from 1; so several may be in flight.  A fetch
+ *	{"op":"fetch","sub":K} go on where the last answer ended, with the
+ *	first one's max, count and wait unless they bring their own, answered
+ *	in order, part counting from 1; so several may be in flight.  A fetch
  *	with filters on a known K opens it anew.  name: start at the durable
  *	cursor of that name, which is created at cursor if it does not exist,
  *	and hold its lease (error "busy" if another connection does).  wait:
