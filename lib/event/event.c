@@ -13,7 +13,8 @@ enum {
 	SRC_MAX = 255,
 	TOKEN_MAX = 128,
 	NO_MAX = EVENT_LINE_MAX,
-	T_SURE = 12,		     /* digits of seconds that are in range */
+	T_SURE = 12, /* digits of seconds that are in range */
+	MEMBERS_SURE = JSON_MEMBERS_MAX - EVENT_MEMBERS,
 	AHEAD_MAX = 30 * DATE_SECOND /* a command's t before the clock */
 };
 
@@ -275,7 +276,8 @@ scan_text_member(
 	e->at[m] = (uint32_t)(p + 1 - s->begin);
 	e->len[m] = (uint32_t)(close - p - 1);
 	e->text |= 1u << m;
-	e->escaped |= (uint32_t)s->escaped << m;
+	if (s->escaped)
+		e->escaped |= 1u << m;
 	why = text_fault(e, m);
 	return why ? scan_fault(s, why) : close + 1;
 }
@@ -369,18 +371,18 @@ static const char *
 scan_known(struct scan *s, struct event *e, enum event_member m,
     const char *name, const char *p)
 {
-	if (e->have >> m & 1)
+	uint32_t bit = 1u << m;
+
+	if (e->have & bit)
 		return scan_fault(s, "duplicate member name");
-	if (++s->members > JSON_MEMBERS_MAX)
-		return scan_fault(s, "more than 256 members");
-	e->have |= 1u << m;
+	e->have |= bit;
 	e->key_at[m] = (uint32_t)(name - 1 - s->begin);
 	p = scan_colon(s, p);
 	if (!p)
 		return NULL;
-	if (texts >> m & 1 && scan_at(s, p, '"'))
+	if (texts & bit && scan_at(s, p, '"'))
 		return scan_text_member(s, e, m, p);
-	if (numbers >> m & 1)
+	if (numbers & bit)
 		return scan_number_member(s, e, m, p);
 	return scan_other_member(s, e, m, p);
 }
@@ -434,6 +436,10 @@ line_fault(struct scan *s, const struct event *e, const char *p)
 
 	if (scan_space(s, p) < s->end)
 		return "text after the object";
+	if (s->members > MEMBERS_SURE &&
+	    s->members + (unsigned)__builtin_popcount(e->have) >
+		JSON_MEMBERS_MAX)
+		return "more than 256 members";
 	if (s->spaces && memchr(e->line, '\n', e->n))
 		return "newline inside the line";
 	if (value & (value - 1))

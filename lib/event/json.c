@@ -349,6 +349,25 @@ scan_name_new(struct scan *s, unsigned base, const char *p, size_t n)
 }
 
 const char *
+scan_colon_slow(struct scan *s, const char *p)
+{
+	p = scan_space(s, p);
+	return scan_at(s, p, ':') ? scan_space(s, p + 1)
+				  : scan_unexpected(s, p);
+}
+
+const char *
+scan_next_slow(struct scan *s, const char *p, char close)
+{
+	p = scan_space(s, p);
+	if (scan_at(s, p, ',')) {
+		p = scan_space(s, p + 1);
+		return scan_at(s, p, close) ? scan_unexpected(s, p) : p;
+	}
+	return scan_at(s, p, close) ? p : scan_unexpected(s, p);
+}
+
+const char *
 scan_member(struct scan *s, unsigned base, const char *p)
 {
 	const char *name = p + 1, *close;

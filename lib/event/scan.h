@@ -222,27 +222,29 @@ const char *
 scan_name_new(struct scan *s, unsigned base, const char *p, size_t n);
 
 /* scan_colon(s, p) - Over a colon and the white space around it. */
+const char *scan_colon_slow(struct scan *s, const char *p);
+
 static inline const char *
 scan_colon(struct scan *s, const char *p)
 {
-	p = scan_space(s, p);
-	return scan_at(s, p, ':') ? scan_space(s, p + 1)
-				  : scan_unexpected(s, p);
+	if (s->end - p > 1 && p[0] == ':' && (unsigned char)p[1] > ' ')
+		return p + 1;
+	return scan_colon_slow(s, p);
 }
 
 /*
  * scan_next(s, p, close) - After a value: to the next one, over the comma
  * and white space, or to the closing bracket.
  */
+const char *scan_next_slow(struct scan *s, const char *p, char close);
+
 static inline const char *
 scan_next(struct scan *s, const char *p, char close)
 {
-	p = scan_space(s, p);
-	if (scan_at(s, p, ',')) {
-		p = scan_space(s, p + 1);
-		return scan_at(s, p, close) ? scan_unexpected(s, p) : p;
-	}
-	return scan_at(s, p, close) ? p : scan_unexpected(s, p);
+	if (s->end - p > 1 && p[0] == ',' && (unsigned char)p[1] > ' ' &&
+	    p[1] != close)
+		return p + 1;
+	return scan_next_slow(s, p, close);
 }
 
 /*
