@@ -132,14 +132,33 @@ parse_stats(const char *s)
 	}
 }
 
+/* Of energies in kWh, the powers are in kW. */
+static void
+power_unit(void)
+{
+	const char *unit = o.rule.unit, *energy;
+	size_t n = unit == NULL ? 0 : strlen(unit);
+
+	if (n < 2)
+		return;
+	energy = unit_energy(unit, n - 1);
+	if (energy != NULL && strcmp(energy, unit) == 0)
+		o.rule.unit = xstrndup(unit, n - 1);
+}
+
 static void
 check_energy(void)
 {
-	for (size_t i = 0; i < o.rule.nstats; i++)
-		if (o.rule.stats[i] == TALLY_ENERGY && o.rule.every == 0 &&
-		    (o.per_source == WINDOW_EACH || o.per_source == WINDOW_SUM))
-			opt_usage("energy needs --every, the interval of the "
-				  "readings");
+	size_t i = 0;
+
+	while (i < o.rule.nstats && o.rule.stats[i] != TALLY_ENERGY)
+		i++;
+	if (i == o.rule.nstats)
+		return;
+	power_unit();
+	if (o.rule.every == 0 &&
+	    (o.per_source == WINDOW_EACH || o.per_source == WINDOW_SUM))
+		opt_usage("energy needs --every, the interval of the readings");
 }
 
 static void
@@ -297,14 +316,27 @@ wait_for_input(void)
 		{ .fd = app_signal_fd(), .events = POLLIN } };
 	int64_t wait = 0;
 
-	while (poll(fds, 2, (int)wait) == 0) {
+	while (poll(fds, 2, (int)wait) <= 0 || fds[0].revents == 0) {
+		if (app_stop())
+			return -1;
 		wait = window_idle(windows, date_now());
 		emit();
 		output(line_out_flush(&out));
 		if (wait != -1)
 			wait = wait / 1000 < 60000 ? wait / 1000 + 1 : 60000;
 	}
-	return app_stop() ? -1 : line_fill(&in);
+	return line_fill(&in);
+}
+
+static void
+unreadable(void)
+{
+	int saved = errno;
+
+	output(line_out_flush(&out));
+	die(saved == ENOENT || saved == EACCES || saved == EISDIR ? EXIT_NOINPUT
+								  : EXIT_IO,
+	    "%s: %s", in.name, strerror(saved));
 }
 
 static void
@@ -321,8 +353,7 @@ run(void)
 			if (app_stop())
 				return;
 			if (errno != EINTR)
-				die(EXIT_NOINPUT, "%s: %s", in.name,
-				    strerror(errno));
+				unreadable();
 		}
 	}
 	if (!o.strict || in.bad == 0)

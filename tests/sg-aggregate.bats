@@ -144,7 +144,7 @@ figures() {
 	} >in
 	run -65 --separate-stderr aggregate in
 	[ "$stderr" = 'sg-aggregate: error: in:2: unit V does not convert to the W of A/all' ]
-	run -65 --separate-stderr aggregate --stat energy --every 1m --unit Wh in
+	run -65 --separate-stderr aggregate --stat energy --every 1m --unit V in
 	[ "$output" = '' ]
 }
 
@@ -153,6 +153,8 @@ figures() {
 		reading a $t 0.1 kW
 	done | aggregate -W 15m --stat energy --every 1m >out
 	[ "$(figures v u <out)" = '0 5 Wh' ]
+	reading a 0 120 | aggregate --stat energy --every 1m --unit kWh >out
+	[ "$(figures v u <out)" = '0 0.002 kWh' ]
 }
 
 @test "one value of each source can be made first" {
@@ -193,6 +195,20 @@ figures() {
 	aggregate --stat mean -W 5m in |
 	    jq -c 'del(.sources,.missing,.age)' >once
 	cmp once twice
+}
+
+@test "aggregates of nothing, or of more than can be counted, add nothing" {
+	{
+		echo '{"topic":"M/a/Load","t":0,"m":{"sum":0},"w":1,"n":0}'
+		echo '{"topic":"M/a/Load","t":0,"v":5,"sum":5,"w":1,"n":9007199254740991}'
+		echo '{"topic":"M/a/Load","t":0,"v":5,"w":1,"n":1,"values":0}'
+	} >in
+	for how in each mean last; do
+		run -65 --separate-stderr aggregate --stat mean,sum,max \
+		    --per-source $how in
+		[ "$output" = '' ]
+		[ "$stderr" = 'sg-aggregate: error: in:2: n is out of range' ]
+	done
 }
 
 @test "the highest of totals is found in a second stage" {
@@ -382,6 +398,17 @@ waits_at() {
 	exec 8>&-
 	wait $pid
 	figures v <live | diff - <(printf '1000100 1\n1000110 1\n')
+}
+
+@test "by the real clock, windows close in time, SIGHUP or not" {
+	start_aggregate -W 1s --grace 1s
+	reading a "$(date +%s)" 1 >&8
+	wait_until waits_at 1
+	kill -HUP $pid
+	wait_lines 1 live
+	exec 8>&-
+	wait $pid
+	[ "$(wc -l <live)" -eq 1 ]
 }
 
 @test "SIGTERM writes nothing more and is status 143" {

@@ -2,6 +2,9 @@
 
 #include "grid/reading.h"
 
+/* So that no window's count overflows. */
+static const int64_t readings_max = INT64_C(1000000000000);
+
 static const char *
 token(const struct event *e, enum event_member member, size_t *n)
 {
@@ -55,8 +58,11 @@ take_member(struct reading *r, const struct event *e, const char *name,
 	return 1;
 }
 
-/* w, n and what else a partial aggregate has beside its value. */
-static void
+/*
+ * w, n and what else a partial aggregate has beside its value: 1, 0 if it is
+ * one of nothing, -1 if no sum could hold its numbers.
+ */
+static int
 take_aggregate(struct reading *r, const struct event *e)
 {
 	struct json_value all = json_value(e->line, e->n), one;
@@ -65,7 +71,7 @@ take_aggregate(struct reading *r, const struct event *e)
 
 	if (event_integer(e, EVENT_N, &r->n) == -1 ||
 	    num_micros(w, wn, &r->w) == -1)
-		return;
+		return 1;
 	r->aggregate = 1;
 	if (event_integer(e, EVENT_REV, &r->rev) == -1)
 		r->rev = 0;
@@ -74,6 +80,9 @@ take_aggregate(struct reading *r, const struct event *e)
 		num_uint(one.p, one.n, &r->values);
 	if (json_get(&all, "sum", &one) && one.kind == JSON_NUMBER)
 		r->sum = one;
+	if (r->n > readings_max || r->values > readings_max)
+		return -1;
+	return r->values > 0;
 }
 
 int
@@ -92,8 +101,13 @@ reading_take(struct reading *r, const struct event *e, const char *value,
 	}
 	if (event_has(e, EVENT_Q) && unusable(e))
 		return 0;
-	if (event_has(e, EVENT_W) && event_has(e, EVENT_N))
-		take_aggregate(r, e);
+	if (event_has(e, EVENT_W) && event_has(e, EVENT_N)) {
+		int taken = take_aggregate(r, e);
+
+		*why = "n is out of range";
+		if (taken != 1)
+			return taken;
+	}
 	if (event_has(e, EVENT_M)) {
 		size_t n;
 		const char *m = token(e, EVENT_M, &n);
@@ -153,6 +167,7 @@ static const char *
 partial(const struct reading *r, unsigned parts,
     const struct tally_scale *scale, struct tally *t)
 {
+	struct tally_ends *ends = tally_ends(t, parts);
 	const char *why = NULL;
 
 	t->n = r->n;
@@ -160,13 +175,14 @@ partial(const struct reading *r, unsigned parts,
 	if (parts & TALLY_HAS_SUM)
 		why = number(&r->m, "sum", scale, &t->sum);
 	if (why == NULL && parts & TALLY_HAS_MIN)
-		why = extreme(r, TALLY_MIN, TALLY_MIN_AT, scale, &t->min);
+		why = extreme(r, TALLY_MIN, TALLY_MIN_AT, scale, &ends->min);
 	if (why == NULL && parts & TALLY_HAS_MAX)
-		why = extreme(r, TALLY_MAX, TALLY_MAX_AT, scale, &t->max);
+		why = extreme(r, TALLY_MAX, TALLY_MAX_AT, scale, &ends->max);
 	if (why == NULL && parts & TALLY_HAS_FIRST)
-		why = extreme(r, TALLY_FIRST, TALLY_FIRST_AT, scale, &t->first);
+		why = extreme(
+		    r, TALLY_FIRST, TALLY_FIRST_AT, scale, &ends->first);
 	if (why == NULL && parts & TALLY_HAS_LAST)
-		why = extreme(r, TALLY_LAST, TALLY_LAST_AT, scale, &t->last);
+		why = extreme(r, TALLY_LAST, TALLY_LAST_AT, scale, &ends->last);
 	return why;
 }
 

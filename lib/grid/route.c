@@ -210,7 +210,8 @@ input_make(struct route *route, const char *topic, size_t n,
 	result = xstrndup(route->text.p, route->text.len);
 	if (route->rule.source == NULL)
 		input = window_input(route->set, result, topic, n);
-	else if (template_fill(route, &route->source, row, at, len, why) == 0)
+	else if (template_fill(route, &route->source, row, at, len, why) == 0 &&
+	    (*why = topic_check(route->text.p, route->text.len)) == NULL)
 		input = window_input(
 		    route->set, result, route->text.p, route->text.len);
 	else

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/die.h"
 #include "grid/tally.h"
 
 enum { DIGITS_MAX = 1024, SCALE_MAX = 18 };
@@ -220,22 +221,42 @@ newest(struct tally_value *best, int sign, const struct num_sum *x, int64_t at,
 		set(best, x, at);
 }
 
+struct tally_ends *
+tally_ends(struct tally *t, unsigned parts)
+{
+	if (t->ends == NULL && (parts & TALLY_HAS_ENDS))
+		t->ends = xcalloc(1, sizeof *t->ends);
+	return t->ends;
+}
+
+static void
+add_ends(struct tally *t, unsigned parts, const struct tally_ends *x)
+{
+	struct tally_ends *ends = tally_ends(t, parts);
+	int empty = t->values == 0;
+
+	if (parts & TALLY_HAS_MIN)
+		extreme(&ends->min, -1, &x->min.v, x->min.at, empty);
+	if (parts & TALLY_HAS_MAX)
+		extreme(&ends->max, 1, &x->max.v, x->max.at, empty);
+	if (parts & TALLY_HAS_FIRST)
+		newest(&ends->first, -1, &x->first.v, x->first.at, empty);
+	if (parts & TALLY_HAS_LAST)
+		newest(&ends->last, 1, &x->last.v, x->last.at, empty);
+}
+
 void
 tally_add(struct tally *t, unsigned parts, const struct num_sum *x, int64_t at,
     int64_t n)
 {
-	int empty = t->values == 0;
-
 	if (parts & TALLY_HAS_SUM)
 		num_sum_merge(&t->sum, x);
-	if (parts & TALLY_HAS_MIN)
-		extreme(&t->min, -1, x, at, empty);
-	if (parts & TALLY_HAS_MAX)
-		extreme(&t->max, 1, x, at, empty);
-	if (parts & TALLY_HAS_FIRST)
-		newest(&t->first, -1, x, at, empty);
-	if (parts & TALLY_HAS_LAST)
-		newest(&t->last, 1, x, at, empty);
+	if (parts & TALLY_HAS_ENDS) {
+		struct tally_value one = { *x, at };
+		struct tally_ends all = { one, one, one, one };
+
+		add_ends(t, parts, &all);
+	}
 	t->n += n;
 	t->values++;
 }
@@ -243,20 +264,12 @@ tally_add(struct tally *t, unsigned parts, const struct num_sum *x, int64_t at,
 void
 tally_merge(struct tally *t, unsigned parts, const struct tally *other)
 {
-	int empty = t->values == 0;
-
 	if (other->values == 0)
 		return;
 	if (parts & TALLY_HAS_SUM)
 		num_sum_merge(&t->sum, &other->sum);
-	if (parts & TALLY_HAS_MIN)
-		extreme(&t->min, -1, &other->min.v, other->min.at, empty);
-	if (parts & TALLY_HAS_MAX)
-		extreme(&t->max, 1, &other->max.v, other->max.at, empty);
-	if (parts & TALLY_HAS_FIRST)
-		newest(&t->first, -1, &other->first.v, other->first.at, empty);
-	if (parts & TALLY_HAS_LAST)
-		newest(&t->last, 1, &other->last.v, other->last.at, empty);
+	if (parts & TALLY_HAS_ENDS)
+		add_ends(t, parts, other->ends);
 	t->n += other->n;
 	t->values += other->values;
 }
@@ -274,22 +287,19 @@ void
 tally_print(
     const struct tally *t, enum tally_stat stat, int64_t every, struct buf *b)
 {
-	const struct tally_value *value =
-	    stat == TALLY_MIN || stat == TALLY_MIN_AT	    ? &t->min
-	    : stat == TALLY_MAX || stat == TALLY_MAX_AT	    ? &t->max
-	    : stat == TALLY_FIRST || stat == TALLY_FIRST_AT ? &t->first
-							    : &t->last;
-
 	switch (stat) {
 	case TALLY_SUM: num_sum_format(&t->sum, 1, 1, b); break;
 	case TALLY_MEAN: num_sum_format(&t->sum, 1, t->values, b); break;
+	case TALLY_MIN: num_sum_format(&t->ends->min.v, 1, 1, b); break;
+	case TALLY_MAX: num_sum_format(&t->ends->max.v, 1, 1, b); break;
+	case TALLY_FIRST: num_sum_format(&t->ends->first.v, 1, 1, b); break;
+	case TALLY_LAST: num_sum_format(&t->ends->last.v, 1, 1, b); break;
+	case TALLY_MIN_AT: num_add_micros(b, t->ends->min.at); break;
+	case TALLY_MAX_AT: num_add_micros(b, t->ends->max.at); break;
+	case TALLY_FIRST_AT: num_add_micros(b, t->ends->first.at); break;
+	case TALLY_LAST_AT: num_add_micros(b, t->ends->last.at); break;
 	case TALLY_ENERGY: print_energy(&t->sum, every, b); break;
-	case TALLY_COUNT: buf_addi(b, t->n); break;
-	case TALLY_MIN:
-	case TALLY_MAX:
-	case TALLY_FIRST:
-	case TALLY_LAST: num_sum_format(&value->v, 1, 1, b); break;
-	default: num_add_micros(b, value->at);
+	default: buf_addi(b, t->n);
 	}
 }
 
@@ -297,9 +307,13 @@ void
 tally_fini(struct tally *t)
 {
 	num_sum_fini(&t->sum);
-	num_sum_fini(&t->min.v);
-	num_sum_fini(&t->max.v);
-	num_sum_fini(&t->first.v);
-	num_sum_fini(&t->last.v);
+	if (t->ends != NULL) {
+		num_sum_fini(&t->ends->min.v);
+		num_sum_fini(&t->ends->max.v);
+		num_sum_fini(&t->ends->first.v);
+		num_sum_fini(&t->ends->last.v);
+		free(t->ends);
+		t->ends = NULL;
+	}
 	t->n = t->values = 0;
 }

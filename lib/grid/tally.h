@@ -38,6 +38,9 @@ int tally_stat_find(const char *p, size_t n);
 enum { TALLY_HAS_SUM = 1, TALLY_HAS_MIN = 2, TALLY_HAS_MAX = 4,
 	TALLY_HAS_FIRST = 8, TALLY_HAS_LAST = 16 };
 
+enum { TALLY_HAS_ENDS = TALLY_HAS_MIN | TALLY_HAS_MAX | TALLY_HAS_FIRST |
+	TALLY_HAS_LAST };
+
 /* tally_parts(stat) - The parts from which stat is computed. */
 unsigned tally_parts(enum tally_stat stat);
 
@@ -47,12 +50,17 @@ struct tally_value {
 	int64_t at;
 };
 
-struct tally {
-	int64_t n;	/* readings, those behind added partials too */
-	int64_t values;	/* what a mean divides by */
-	struct num_sum sum;
+struct tally_ends {
 	struct tally_value min, max;	/* earliest of equal ones */
 	struct tally_value first, last;	/* greatest of equal times */
+};
+
+/* All-zero is the empty tally. */
+struct tally {
+	struct num_sum sum;
+	int64_t n;	/* readings, those behind added partials too */
+	int64_t values;	/* what a mean divides by */
+	struct tally_ends *ends;	/* only if such a part is kept */
 };
 
 /*
@@ -78,6 +86,12 @@ int tally_number(struct num_sum *x, const char *p, size_t n,
 
 /* tally_copy(to, from) - Make *to, which is initialised, equal to from. */
 void tally_copy(struct num_sum *to, const struct num_sum *from);
+
+/*
+ * tally_ends(t, parts) - t->ends, which is made if one of the parts needs it
+ * and it is not there, or NULL.
+ */
+struct tally_ends *tally_ends(struct tally *t, unsigned parts);
 
 /*
  * tally_add(t, parts, x, at, n) - Add one value x of time at that stands

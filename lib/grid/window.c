@@ -53,17 +53,22 @@ struct cell {
 	struct tally tally;
 };
 
+struct cells {
+	struct cell *cell;
+	size_t n, cap;
+	uint32_t *map; /* open addressing, number of the cell + 1 */
+	size_t mask;
+};
+
 /* One group in one slot. */
 struct window {
-	struct group *group;
 	struct tally tally;
+	struct group *group;
+	struct cells *cells; /* NULL if there are none */
 	int64_t *seen; /* per member: greatest t; before start: earlier one */
 	uint32_t nseen;
-	int rev, dirty, given;
-	struct cell *cells;
-	size_t ncells, capcells;
-	uint32_t *cellmap; /* open addressing, number of the cell + 1 */
-	size_t cellmask;
+	int rev;
+	unsigned char dirty, given;
 };
 
 /* All windows of one slot. */
@@ -138,10 +143,13 @@ static void
 window_fini(struct window *w)
 {
 	tally_fini(&w->tally);
-	for (size_t i = 0; i < w->ncells; i++)
-		tally_fini(&w->cells[i].tally);
-	free(w->cells);
-	free(w->cellmap);
+	for (size_t i = 0; w->cells != NULL && i < w->cells->n; i++)
+		tally_fini(&w->cells->cell[i].tally);
+	if (w->cells != NULL) {
+		free(w->cells->cell);
+		free(w->cells->map);
+		free(w->cells);
+	}
 	free(w->seen);
 	free(w);
 }
@@ -453,53 +461,53 @@ cell_hash(uint32_t id, int64_t at)
 	return (size_t)(h ^ h >> 29);
 }
 
-static void
-cell_index(struct window *w, size_t number)
+/* Where the cell stands in the map, or where it would. */
+static uint32_t *
+cell_place(const struct cells *cells, uint32_t id, int64_t at)
 {
-	size_t i = cell_hash(w->cells[number].id, w->cells[number].at);
+	size_t i = cell_hash(id, at) & cells->mask;
 
-	for (i &= w->cellmask; w->cellmap[i] != 0; i = (i + 1) & w->cellmask)
-		continue;
-	w->cellmap[i] = (uint32_t)number + 1;
-}
-
-static struct cell *
-cell_find(const struct window *w, uint32_t id, int64_t at)
-{
-	size_t i = cell_hash(id, at);
-
-	if (w->ncells == 0)
-		return NULL;
-	for (i &= w->cellmask; w->cellmap[i] != 0; i = (i + 1) & w->cellmask) {
-		struct cell *c = &w->cells[w->cellmap[i] - 1];
+	for (; cells->map[i] != 0; i = (i + 1) & cells->mask) {
+		const struct cell *c = &cells->cell[cells->map[i] - 1];
 
 		if (c->id == id && c->at == at)
-			return c;
+			break;
 	}
-	return NULL;
+	return &cells->map[i];
 }
 
-static struct cell *
-cell_new(struct window *w, uint32_t id, uint32_t member, int64_t at)
+static void
+cells_grow(struct cells *cells)
 {
-	struct cell *c;
+	cells->cap = cells->cap == 0 ? 4 : cells->cap * 2;
+	cells->cell = xrealloc(cells->cell, cells->cap * sizeof *cells->cell);
+	free(cells->map);
+	cells->map = xcalloc(cells->cap * 2, sizeof *cells->map);
+	cells->mask = cells->cap * 2 - 1;
+	for (size_t i = 0; i < cells->n; i++)
+		*cell_place(cells, cells->cell[i].id, cells->cell[i].at) =
+		    (uint32_t)i + 1;
+}
 
-	if (w->ncells == w->capcells) {
-		w->capcells = w->capcells == 0 ? 4 : w->capcells * 2;
-		w->cells = xrealloc(w->cells, w->capcells * sizeof *w->cells);
-		free(w->cellmap);
-		w->cellmap = xcalloc(w->capcells * 2, sizeof *w->cellmap);
-		w->cellmask = w->capcells * 2 - 1;
-		for (size_t i = 0; i < w->ncells; i++)
-			cell_index(w, i);
+/* The cell, a new one with n 0 if there is none. */
+static struct cell *
+cell_get(struct window *w, uint32_t id, uint32_t member, int64_t at)
+{
+	struct cells *cells = w->cells;
+	uint32_t *place;
+
+	if (cells == NULL)
+		cells = w->cells = xcalloc(1, sizeof *cells);
+	if (cells->n == cells->cap)
+		cells_grow(cells);
+	place = cell_place(cells, id, at);
+	if (*place == 0) {
+		struct cell c = { .id = id, .member = member, .at = at };
+
+		cells->cell[cells->n++] = c;
+		*place = (uint32_t)cells->n;
 	}
-	c = &w->cells[w->ncells];
-	memset(c, 0, sizeof *c);
-	c->id = id;
-	c->member = member;
-	c->at = at;
-	cell_index(w, w->ncells++);
-	return c;
+	return &cells->cell[*place - 1];
 }
 
 /* 1 if the window has changed, 0 if a later revision is there already. */
@@ -509,17 +517,14 @@ cell_add(struct window_set *set, struct window *w, struct window_input *in,
 {
 	uint32_t id = r->aggregate ? in->id : in->member;
 	int64_t at = r->aggregate ? r->t : -never;
-	struct cell *c = cell_find(w, id, at);
+	struct cell *c = cell_get(w, id, in->member, at);
 
-	if (c == NULL) {
-		c = cell_new(w, id, in->member, at);
-		c->rev = r->rev;
-	} else if (r->aggregate) {
+	if (r->aggregate && c->tally.values > 0) {
 		if (r->rev <= c->rev)
 			return 0;
 		tally_fini(&c->tally);
-		c->rev = r->rev;
 	}
+	c->rev = r->rev;
 	tally_merge(&c->tally, set->cell_parts, t);
 	return 1;
 }
@@ -693,7 +698,7 @@ collect(struct window_set *set, struct pane *pane, int all)
 
 		/* One whose only reading was refused has nothing to say. */
 		if ((all || w->dirty) &&
-		    w->tally.values + (int64_t)w->ncells > 0)
+		    (w->tally.values > 0 || w->cells != NULL))
 			set->ready[set->nready++] = w;
 	}
 	pane->dirty = 0;
@@ -775,14 +780,16 @@ reduce(enum window_per_source how, const struct tally *t, int64_t start,
 		value->at = start;
 		break;
 	case WINDOW_LAST:
-		tally_copy(&value->v, &t->last.v);
-		value->at = t->last.at;
+		tally_copy(&value->v, &t->ends->last.v);
+		value->at = t->ends->last.at;
 		break;
 	case WINDOW_MIN:
-		tally_copy(&value->v, &t->min.v);
-		value->at = t->min.at;
+		tally_copy(&value->v, &t->ends->min.v);
+		value->at = t->ends->min.at;
 		break;
-	default: tally_copy(&value->v, &t->max.v); value->at = t->max.at;
+	default:
+		tally_copy(&value->v, &t->ends->max.v);
+		value->at = t->ends->max.at;
 	}
 }
 
@@ -795,20 +802,20 @@ by_member(const void *a, const void *b)
 }
 
 static void
-add_sources(const struct window_set *set, const struct window *w, int64_t start,
-    struct tally *total)
+add_sources(const struct window_set *set, const struct cells *cells,
+    int64_t start, struct tally *total)
 {
-	const struct cell **order = xcalloc(w->ncells, sizeof *order);
+	const struct cell **order = xcalloc(cells->n, sizeof *order);
 
-	for (size_t i = 0; i < w->ncells; i++)
-		order[i] = &w->cells[i];
-	qsort(order, w->ncells, sizeof *order, by_member);
-	for (size_t i = 0, next; i < w->ncells; i = next) {
+	for (size_t i = 0; i < cells->n; i++)
+		order[i] = &cells->cell[i];
+	qsort(order, cells->n, sizeof *order, by_member);
+	for (size_t i = 0, next; i < cells->n; i = next) {
 		struct tally t = { 0 };
 		struct tally_value value = { 0 };
 
-		for (next = i; next < w->ncells &&
-		     order[next]->member == order[i]->member;
+		for (next = i;
+		     next < cells->n && order[next]->member == order[i]->member;
 		     next++)
 			tally_merge(&t, set->cell_parts, &order[next]->tally);
 		reduce(set->rule->per_source, &t, start, &value);
@@ -824,12 +831,16 @@ static void
 total(const struct window_set *set, const struct window *w, int64_t start,
     struct tally *t)
 {
+	const struct cells *cells = w->cells;
+
 	tally_merge(t, set->parts, &w->tally);
-	if (set->rule->per_source != WINDOW_EACH && w->ncells > 0)
-		add_sources(set, w, start, t);
+	if (cells == NULL)
+		return;
+	if (set->rule->per_source != WINDOW_EACH)
+		add_sources(set, cells, start, t);
 	else
-		for (size_t i = 0; i < w->ncells; i++)
-			tally_merge(t, set->parts, &w->cells[i].tally);
+		for (size_t i = 0; i < cells->n; i++)
+			tally_merge(t, set->parts, &cells->cell[i].tally);
 }
 
 /* Lines. */

@@ -45,7 +45,7 @@ struct window_rule {
 
 enum {
 	WINDOW_ABSENT_MAX = 100,	/* sources that are named */
-	WINDOW_KEPT_MAX = 1 << 20	/* closed windows kept */
+	WINDOW_KEPT_MAX = 1 << 19	/* closed windows kept */
 };
 
 struct window_set;
