@@ -108,8 +108,8 @@ wait_done(struct log *log)
 	struct log_item *item;
 
 	while ((item = log_done(log)) == NULL)
-		if (poll(&p, 1, 20000) <= 0)
-			die(EXIT_BUG, "test_log: no item within 20 s");
+		if (poll(&p, 1, 120000) <= 0)
+			die(EXIT_BUG, "test_log: no item within 120 s");
 	return item;
 }
 
@@ -1182,7 +1182,7 @@ kill_once(const char *dir, unsigned seed, uint64_t *cursor, uint64_t *told_n)
 	}
 	close(p[1]);
 	told_fd.fd = p[0];
-	if (seed % 2 == 1 && poll(&told_fd, 1, 20000) <= 0)
+	if (seed % 2 == 1 && poll(&told_fd, 1, 120000) <= 0)
 		die(EXIT_BUG, "test_log: the child does nothing");
 	usleep((useconds_t)(rand_r(&seed) % 60000));
 	kill(pid, SIGKILL);
