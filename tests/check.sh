@@ -11,6 +11,7 @@ make=${MAKE:-make}
 unset MAKEFLAGS MFLAGS MAKELEVEL
 fuzz_seconds=${FUZZ_SECONDS:-60}
 logs=build/logs
+export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-180}
 mkdir -p $logs
 passed=0
 failed=0
@@ -69,7 +70,7 @@ run_bats() {
 	shift 2
 	parallel_jobs=
 	if command -v parallel >/dev/null; then
-		parallel_jobs="-j $((jobs * 2))"
+		parallel_jobs="-j $jobs"
 	fi
 	# shellcheck disable=SC2086
 	timeout "${BATS_LIMIT:-600}" bats --formatter tap $parallel_jobs "$@" \
