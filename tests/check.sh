@@ -11,7 +11,7 @@ make=${MAKE:-make}
 unset MAKEFLAGS MFLAGS MAKELEVEL
 fuzz_seconds=${FUZZ_SECONDS:-60}
 logs=build/logs
-export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-180}
+export BATS_TEST_TIMEOUT="${BATS_TEST_TIMEOUT:-180}"
 mkdir -p $logs
 passed=0
 failed=0

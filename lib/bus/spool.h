@@ -48,6 +48,7 @@ spool_open(const char *dir, const char *from, int64_t size, const char **why);
 /* spool_close(s) - Sync and close; 0, or -1 with errno. */
 int spool_close(struct spool *s);
 
+/* spool_chan(s), spool_from(s) - The channel and the publisher's name. */
 uint64_t spool_chan(const struct spool *s);
 const char *spool_from(const struct spool *s);
 
