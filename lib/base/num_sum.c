@@ -122,6 +122,28 @@ add_units(struct num_sum *s, __int128 v, int scale)
 	s->units = sum;
 }
 
+/* A number that units can hold although it has an exponent: 2.5e-3. */
+static int
+add_few(struct num_sum *s, const struct num_parts *d)
+{
+	int64_t v = 0;
+	size_t n = d->n;
+
+	if (d->exponent < -SCALE_MAX || d->exponent > PLAIN_DIGITS ||
+	    (int64_t)n + (d->exponent > 0 ? d->exponent : 0) > PLAIN_DIGITS)
+		return 0;
+	for (const char *q = d->p; n > 0; q++)
+		if (*q != '.') {
+			v = v * 10 + (*q - '0');
+			n--;
+		}
+	if (d->exponent > 0)
+		v *= power[d->exponent];
+	add_units(
+	    s, d->negative ? -v : v, d->exponent < 0 ? (int)-d->exponent : 0);
+	return 1;
+}
+
 /* Any number, digit by digit. */
 static int
 add_parts(struct num_sum *s, const char *p, size_t n)
@@ -132,7 +154,7 @@ add_parts(struct num_sum *s, const char *p, size_t n)
 
 	if (num_split(p, n, &d) < 0)
 		return -1;
-	if (d.n == 0)
+	if (d.n == 0 || add_few(s, &d))
 		return 0;
 	top = d.exponent + (int64_t)d.n - 1;
 	if (top >= TOP_EXPONENT || d.exponent < -LOWEST)

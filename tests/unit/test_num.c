@@ -361,6 +361,38 @@ test_sum(void)
 	num_sum_fini(&s);
 }
 
+/* Division of whole doubles rounds once, and so must a mean. */
+static void
+test_mean(void)
+{
+	for (int i = 0; i < 20000; i++) {
+		int64_t sum = (int64_t)(random_bits() >> (11 + i % 40));
+		int64_t n = (int64_t)(random_bits() >> (11 + i % 50)) + 1;
+		struct num_sum s = { 0 };
+		struct buf b = { 0 };
+		char token[32];
+		double got = -1;
+
+		snprintf(token, sizeof token, "%" PRId64 "%s", sum,
+		    i % 3 ? "" : "e0");
+		num_sum_add(&s, token, strlen(token));
+		num_sum_format(&s, 1, n, &b);
+		result(num_double(b.p, b.len, &got) == 0 &&
+			got == (double)sum / (double)n,
+		    "mean", token, buf_cstr(&b));
+		/* the same by the limbs: 1e25 and back */
+		num_sum_add(&s, "1e25", 4);
+		num_sum_add(&s, "-10000000000000000000000000", 27);
+		buf_clear(&b);
+		num_sum_format(&s, 1, n, &b);
+		result(num_double(b.p, b.len, &got) == 0 &&
+			got == (double)sum / (double)n,
+		    "wide mean", token, buf_cstr(&b));
+		buf_fini(&b);
+		num_sum_fini(&s);
+	}
+}
+
 /* A token of any shape, now and then a wide one. */
 static void
 random_token(char *out, size_t n)
@@ -451,6 +483,7 @@ main(void)
 	test_shortest();
 	test_vectors();
 	test_sum();
+	test_mean();
 	test_sum_laws();
 	if (failed == 0)
 		printf("test_num: %d passed\n", passed);
