@@ -23,11 +23,12 @@
 
 enum {
 	SCRATCH = 65536, /* one read for all small messages of a turn */
-	READS = 4,	 /* per connection and turn */
-	READY = 256,	 /* connections per turn */
-	ACCEPTS = 64,	 /* per listener and turn */
-	VECTOR = 128,	 /* pieces per write */
-	COPY = 1024,	 /* replies up to this are copied, not shared */
+	PORTION_MAX = 64,
+	READS = 4,    /* per connection and turn */
+	READY = 256,  /* connections per turn */
+	ACCEPTS = 64, /* per listener and turn */
+	VECTOR = 128, /* pieces per write */
+	COPY = 1024,  /* replies up to this are copied, not shared */
 	IPC_BUFFER = 1 << 20,
 	ADDRESS_BUCKETS = 1024,
 	NAME = 64,
@@ -86,7 +87,8 @@ struct front_conn {
 	int64_t progress; /* last bytes read */
 	struct sp_reader reader;
 	struct blob *in;    /* a body that is not complete */
-	struct blob *later; /* read, but over the limit of requests */
+	struct blob *later; /* read, but more than may be open */
+	size_t later_at;    /* bytes of it given out */
 	struct reply *first, **last;
 	size_t sent;   /* of the first reply */
 	size_t unsent; /* of all */
@@ -112,6 +114,7 @@ struct front {
 	struct conn_list waiting; /* have a deadline */
 	struct conn_queue due;	  /* to be written or read on this turn */
 	int64_t sweep_every, sweep_at;
+	int portion; /* requests of a connection on one turn */
 	struct front_event *queue;
 	size_t at, n, cap;
 	struct front_conn *gone; /* reported closed by the last call */
@@ -159,6 +162,10 @@ front_new(const struct front_limits *limits)
 
 	f->limits = *limits;
 	limits_open(&f->limits);
+	f->portion = (int)smaller(
+	    f->limits.memory / 2 / (f->limits.message + 1), PORTION_MAX);
+	if (f->portion < 1)
+		f->portion = 1;
 	every = smaller(smaller(f->limits.greeting, f->limits.message_time),
 		    f->limits.write_time) /
 	    8;
@@ -422,11 +429,17 @@ conn_free(struct front_conn *c)
 	free(c);
 }
 
-/* 1 if the connection has as many requests open as it may. */
+/*
+ * 1 if the connection has as many requests open as it may, or so many replies
+ * unread that more of them could pass the limit: it is read later.
+ */
 static int
 conn_full(const struct front_conn *c)
 {
-	return c->unanswered >= c->front->limits.requests;
+	const struct front_limits *l = &c->front->limits;
+
+	return c->unanswered >= l->requests ||
+	    c->unsent - c->sent > l->memory / 2;
 }
 
 /* Ask epoll for what the connection can use now. */
@@ -480,6 +493,7 @@ conn_write(struct front_conn *c)
 {
 	struct iovec iov[VECTOR];
 	struct msghdr m = { .msg_iov = iov };
+	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
 	size_t want = 0, i;
 	ssize_t n;
 
@@ -488,7 +502,8 @@ conn_write(struct front_conn *c)
 	m.msg_iovlen = (size_t)vector_fill(c, iov);
 	for (i = 0; i < m.msg_iovlen; i++)
 		want += iov[i].iov_len;
-	n = sendmsg(c->source.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	n = m.msg_iovlen == 1 ? send(c->source.fd, iov[0].iov_base, want, flags)
+			      : sendmsg(c->source.fd, &m, flags);
 	if (n == -1 && errno != EAGAIN && errno != EINTR) {
 		conn_close(c, NULL);
 		return;
@@ -504,7 +519,8 @@ conn_write(struct front_conn *c)
 	}
 	if (c->blocked)
 		waiting_add(c);
-	else if (c->first != NULL)
+	if ((c->first != NULL && !c->blocked) || c->later != NULL ||
+	    c->armed & EPOLLRDHUP)
 		due_add(c);
 	conn_arm(c, (c->armed & EPOLLRDHUP) == 0);
 }
@@ -523,12 +539,18 @@ request_give(struct front_conn *c)
 	c->front->counts.requests++;
 }
 
+/* What cannot be given out now; p may lie in the blob kept before. */
 static void
 later_keep(struct front_conn *c, const char *p, size_t n)
 {
-	c->later = blob_new(n);
-	memcpy(c->later->p, p, n);
-	c->later->len = n;
+	if (c->later == NULL) {
+		c->later = blob_new(n);
+		memcpy(c->later->p, p, n);
+		c->later->len = n;
+	}
+	c->later_at = c->later->len - n;
+	if (!conn_full(c))
+		due_add(c);
 }
 
 /* Read one greeting or message head.  0, or -1: cut off. */
@@ -546,34 +568,51 @@ head_take(struct front_conn *c, const char **p, size_t *n)
 	return -1;
 }
 
-/* Split what was read into requests. */
-static void
+/* As much of p[0..n) as the body that has begun takes. */
+static size_t
+body_take(struct front_conn *c, const char *p, size_t n)
+{
+	size_t room = c->in->cap - c->in->len;
+
+	if (n > room)
+		n = room;
+	memcpy(c->in->p + c->in->len, p, n);
+	c->in->len += n;
+	return n;
+}
+
+/*
+ * Split what was read into requests, no more at once than the replies of a
+ * turn may take in memory.  1 if all of it is used up.
+ */
+static int
 conn_take(struct front_conn *c, const char *p, size_t n)
 {
+	int given = 0;
+
 	for (;;) {
 		if (c->in != NULL) {
-			size_t room = c->in->cap - c->in->len;
-			size_t part = n < room ? n : room;
+			size_t used = body_take(c, p, n);
 
-			memcpy(c->in->p + c->in->len, p, part);
-			c->in->len += part;
-			p += part;
-			n -= part;
-			if (part < room)
+			p += used;
+			n -= used;
+			if (c->in->len < c->in->cap)
 				break;
 			request_give(c);
+			given++;
 		}
 		if (n == 0)
 			break;
-		if (conn_full(c)) {
+		if (conn_full(c) || given == c->front->portion) {
 			later_keep(c, p, n);
-			break;
+			return 0;
 		}
 		if (head_take(c, &p, &n) == -1)
-			return;
+			return 1;
 	}
 	if (c->in != NULL || c->reader.have > 0)
 		waiting_add(c);
+	return 1;
 }
 
 /*
@@ -594,7 +633,8 @@ conn_read(struct front_conn *c)
 		iov[parts++] = (struct iovec){ c->in->p + c->in->len, direct };
 	}
 	iov[parts++] = (struct iovec){ f->scratch, sizeof f->scratch };
-	n = readv(c->source.fd, iov, parts);
+	n = parts == 1 ? recv(c->source.fd, f->scratch, sizeof f->scratch, 0)
+		       : readv(c->source.fd, iov, parts);
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n <= 0) {
@@ -626,7 +666,7 @@ conn_readable(struct front_conn *c)
 	}
 }
 
-/* Read on where the limit of requests made us stop. */
+/* Read on where a limit made us stop. */
 static void
 conn_resume(struct front_conn *c)
 {
@@ -634,10 +674,11 @@ conn_resume(struct front_conn *c)
 
 	if (conn_full(c))
 		return;
-	if (later != NULL) {
+	if (later != NULL &&
+	    conn_take(c, later->p + c->later_at, later->len - c->later_at)) {
+		/* Cut off, it is gone already. */
+		blob_unref(c->later);
 		c->later = NULL;
-		conn_take(c, later->p, later->len);
-		blob_unref(later);
 	}
 	if (c->later == NULL && c->armed & EPOLLRDHUP) {
 		c->progress = c->front->now;

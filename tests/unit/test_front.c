@@ -65,6 +65,7 @@ struct server {
 	int stop; /* eventfd */
 	struct front_route held[HELD];
 	size_t nheld;
+	int big;	      /* replies to the held are of this many bytes */
 	pthread_mutex_t lock; /* for reasons */
 	char reasons[8192];
 };
@@ -97,6 +98,16 @@ answer(struct server *s, const struct front_route *route, const char *text)
 	front_reply(s->front, route, &piece, 1);
 }
 
+static void
+answer_big(struct server *s, const struct front_route *route, size_t n)
+{
+	struct blob *b = blob_new(n);
+	struct front_piece piece = { b, b->p, n };
+
+	memset(b->p, 'x', n);
+	front_reply(s->front, route, &piece, 1);
+}
+
 /* Last come, first served: out of order on purpose. */
 static void
 release(struct server *s)
@@ -105,7 +116,10 @@ release(struct server *s)
 
 	while (s->nheld > 0) {
 		snprintf(text, sizeof text, "held %zu", --s->nheld);
-		answer(s, &s->held[s->nheld], text);
+		if (s->big > 0)
+			answer_big(s, &s->held[s->nheld], (size_t)s->big);
+		else
+			answer(s, &s->held[s->nheld], text);
 	}
 }
 
@@ -805,7 +819,7 @@ test_deadlines(const char *url)
 	server_stop(&s);
 }
 
-/* Replies nobody reads: cut by time, or by their amount. */
+/* Replies nobody reads, behind which no more requests are read. */
 static void
 test_unread(
     const char *url, const struct front_limits *limits, const char *reason)
@@ -835,6 +849,7 @@ struct sender {
 	int fd;
 	const char *p;
 	size_t n;
+	int times;
 };
 
 static void *
@@ -842,7 +857,10 @@ send_all(void *arg)
 {
 	const struct sender *s = arg;
 
-	plain_send(s->fd, s->p, s->n);
+	int i;
+
+	for (i = 0; i < s->times; i++)
+		plain_send(s->fd, s->p, s->n);
 	return NULL;
 }
 
@@ -878,7 +896,7 @@ test_backpressure(const char *url)
 	}
 	for (i = 0; i < REQUESTS; i++)
 		n += message_make(stream + n, local, i, "abc", 3);
-	sender = (struct sender){ fd, stream, n };
+	sender = (struct sender){ fd, stream, n, 1 };
 	pthread_create(&thread, NULL, send_all, &sender);
 	for (i = 0; i < REQUESTS; i++)
 		if (plain_reply(fd, local, &id, text, sizeof text) != 1 ||
@@ -930,7 +948,7 @@ test_fairness(const char *url)
 	other = plain_open(front_url(s.front, 0));
 	while (n < sizeof stream - 64)
 		n += message_make(stream + n, local, 1, "abc", 3);
-	sender = (struct sender){ busy, stream, n };
+	sender = (struct sender){ busy, stream, n, 0 };
 	pthread_create(&thread, NULL, flood, &sender);
 	for (i = 0; i < 100; i++)
 		plain_ask(other, local, "x", "x", "beside a busy connection");
@@ -938,6 +956,41 @@ test_fairness(const char *url)
 	pthread_join(thread, NULL);
 	close(busy);
 	close(other);
+	server_stop(&s);
+}
+
+/*
+ * Many large requests at once are slowed down, not cut off, although their
+ * replies together pass the limit of memory by far.
+ */
+static void
+test_pipelined(const char *url)
+{
+	enum { BODY = 1 << 20, REQUESTS = 60 };
+	struct front_limits limits = usual;
+	static struct server s;
+	static char stream[SP_HEAD_MAX + BODY], back[SP_HEAD_MAX + BODY];
+	struct sender sender;
+	pthread_t thread;
+	int local = front_local(url), fd, i;
+	size_t n;
+
+	limits.memory = 8 << 20;
+	server_start(&s, &limits, url);
+	fd = plain_open(front_url(s.front, 0));
+	n = sp_head((uint8_t *)stream, local ? SP_IPC : SP_TCP,
+	    (const uint8_t *)"\x80\0\0\1", 4, BODY);
+	memset(stream + n, 'x', BODY);
+	sender = (struct sender){ fd, stream, n + BODY, REQUESTS };
+	pthread_create(&thread, NULL, send_all, &sender);
+	poll(NULL, 0, 200);
+	for (i = 0; i < REQUESTS; i++)
+		if (plain_read(fd, back, n + BODY) != 1 ||
+		    memcmp(back, stream, n + BODY) != 0)
+			break;
+	result(i == REQUESTS, "large requests", "cut off or lost");
+	pthread_join(thread, NULL);
+	close(fd);
 	server_stop(&s);
 }
 
@@ -1158,6 +1211,33 @@ test_idle_memory(const char *url)
 	server_stop(&s);
 }
 
+/* Replies to requests held meanwhile come all at once: too many. */
+static void
+test_too_much(const char *url)
+{
+	struct front_limits limits = usual;
+	static struct server s;
+	int local = front_local(url), fd, good, i;
+	char c;
+
+	limits.memory = 4 << 20;
+	server_start(&s, &limits, url);
+	s.big = 1 << 20;
+	good = plain_open(front_url(s.front, 0));
+	fd = plain_open(front_url(s.front, 0));
+	for (i = 0; i < 40; i++)
+		plain_request(fd, local, 1, "hold");
+	/* Its answer says that those before it are held. */
+	plain_request(fd, local, 1, "x");
+	plain_read(fd, &c, 1);
+	plain_ask(good, local, "release", "released", "release");
+	reason_await(&s, "too many unread replies", "held replies");
+	end_await(fd, "too many unread replies");
+	plain_ask(good, local, "x", "x", "others go on");
+	close(good);
+	server_stop(&s);
+}
+
 static void
 test_limits(const char *url)
 {
@@ -1165,9 +1245,7 @@ test_limits(const char *url)
 
 	limits.write_time = DATE_SECOND / 4;
 	test_unread(url, &limits, "does not read its replies");
-	limits = usual;
-	limits.memory = 4 << 20;
-	test_unread(url, &limits, "too many unread replies");
+	test_too_much(url);
 }
 
 int
@@ -1195,6 +1273,8 @@ main(void)
 	test_limits(ipc);
 	test_backpressure(ipc);
 	test_backpressure(tcp);
+	test_pipelined(ipc);
+	test_pipelined(tcp);
 	test_fairness(ipc);
 	test_fairness(tcp);
 	test_too_many();
