@@ -1,14 +1,14 @@
 /*
  * Reads event lines from a file and sums v by topic, as the mawk program of
  * scan.sh does, but checks each line completely.  Prints lines, topics, the
- * sum of all, and the seconds that reading, checking and summing took; then
- * the seconds that checking alone takes from memory.
+ * sum of all, and the processor seconds that reading, checking and summing
+ * took; then those that checking alone takes from memory.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "base/date.h"
 #include "base/die.h"
 #include "base/num.h"
 #include "event/event.h"
@@ -94,7 +94,7 @@ scan_memory(char *file)
 	struct event e;
 	const char *p, *end, *nl;
 	size_t n;
-	int64_t start;
+	clock_t start;
 
 	line_open(&in, &file, 1);
 	while (line_next(&in, &p, &n) > 0) {
@@ -102,20 +102,20 @@ scan_memory(char *file)
 		buf_addc(&all, '\n');
 	}
 	line_close(&in);
-	start = date_mono();
+	start = clock();
 	for (p = all.p, end = p + all.len; p < end; p = nl + 1) {
 		nl = memchr(p, '\n', (size_t)(end - p));
 		scan(&e, p, (size_t)(nl - p));
 	}
-	start = date_mono() - start;
+	start = clock() - start;
 	buf_fini(&all);
-	return (double)start / DATE_SECOND;
+	return (double)start / CLOCKS_PER_SEC;
 }
 
 int
 main(int argc, char **argv)
 {
-	int64_t start = date_mono();
+	clock_t start = clock();
 	uint64_t lines, topics = 0;
 	double total = 0, seconds;
 
@@ -123,7 +123,7 @@ main(int argc, char **argv)
 	if (argc != 2)
 		die(EXIT_USAGE, "usage: scan FILE");
 	lines = sum_file(argv[1]);
-	seconds = (double)(date_mono() - start) / DATE_SECOND;
+	seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
 	for (size_t i = 0; i < SLOTS; i++) {
 		topics += slots[i].n > 0;
 		total += slots[i].sum;
