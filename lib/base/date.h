@@ -61,8 +61,8 @@ int64_t date_zone_offset(const struct date_zone *zone, int64_t t);
  * first not before prev is taken, or the first if both are.  0, or -1 if
  * the clock skipped that time.
  */
-int date_zone_utc(const struct date_zone *zone, int64_t local, int64_t prev,
-    int64_t *out);
+int date_zone_utc(
+    const struct date_zone *zone, int64_t local, int64_t prev, int64_t *out);
 
 /* date_days(year, month, day) - Days since 1970-01-01, Gregorian. */
 int64_t date_days(int year, int month, int day);
@@ -77,8 +77,7 @@ int64_t date_days(int year, int month, int day);
  * *why.
  */
 int date_naive(const char *p, size_t n, const char *format,
-    const struct date_zone *zone, int64_t prev, int64_t *out,
-    const char **why);
+    const struct date_zone *zone, int64_t prev, int64_t *out, const char **why);
 
 /*
  * date_add(b, t, zone) - Append RFC 3339, fraction only if there is one,

@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 
-enum { NUM_MAX = 32 };		/* bytes num_format() may write */
+enum { NUM_MAX = 32 }; /* bytes num_format() may write */
 
 /*
  * num_token(p, n) - Length of the JSON number (RFC 8259 section 6) at the
@@ -26,7 +26,7 @@ size_t num_token(const char *p, size_t n);
 struct num_parts {
 	const char *p;
 	size_t n;
-	int64_t exponent;	/* beyond +-100000000 only its sign counts */
+	int64_t exponent; /* beyond +-100000000 only its sign counts */
 	int negative;
 };
 
@@ -82,9 +82,9 @@ void num_add_micros(struct buf *b, int64_t us);
  * what a sum with a wide range of exponents allocated.
  */
 struct num_sum {
-	__int128 units;		/* value in units of 10^-scale */
-	int scale;		/* 0..18 */
-	struct num_wide *wide;	/* limbs, once units cannot hold the sum */
+	__int128 units;	       /* value in units of 10^-scale */
+	int scale;	       /* 0..18 */
+	struct num_wide *wide; /* limbs, once units cannot hold the sum */
 };
 
 /*
@@ -104,8 +104,8 @@ void num_sum_merge(struct num_sum *s, const struct num_sum *other);
  * form.  mul = div = 1 prints the sum, mul = 1 and div = n the mean.  s is
  * not changed.
  */
-void num_sum_format(const struct num_sum *s, int64_t mul, int64_t div,
-    struct buf *b);
+void num_sum_format(
+    const struct num_sum *s, int64_t mul, int64_t div, struct buf *b);
 
 /* num_sum_compare(a, b) - <0, 0, >0. */
 int num_sum_compare(const struct num_sum *a, const struct num_sum *b);
