@@ -73,6 +73,18 @@ figures() {
 	grep /x/ in | diff - dead
 }
 
+@test "a meter without a feeder is reported like one without a row" {
+	printf 'meter,feeder\na,F1\nb,\n' >meters.csv
+	{
+		reading a 0 1
+		reading b 0 2
+		reading b 1 2
+	} >in
+	run -65 --separate-stderr sg-aggregate --from 'M/{m}/Load' \
+	    --join meters.csv --to 'A/{feeder}' in
+	[ "$stderr" = 'sg-aggregate: error: in:2: M/b/Load: an empty cell in the joined table' ]
+}
+
 @test "tables that cannot be used are refused" {
 	reading a 0 1 >in
 	use() {

@@ -304,18 +304,24 @@ expect_rows(struct route *route)
 	const char *filter = topic_pattern_filter(route->pattern);
 	const char *plus = strchr(filter, '+'), *why;
 	int key = join_column(join, join_key(join), strlen(join_key(join)));
+	const char *at[TOPIC_LEVELS_MAX];
+	size_t len[TOPIC_LEVELS_MAX];
 	struct buf b = { 0 };
 
 	for (size_t row = 0; row < join_rows(join); row++) {
-		struct window_input *input;
+		struct window_input *input = NULL;
 
 		buf_clear(&b);
 		buf_add(&b, filter, (size_t)(plus - filter));
 		buf_adds(&b, join_cell(join, row, key));
 		buf_adds(&b, plus + 1);
 		if (topic_check(b.p, b.len) == NULL &&
-		    route_find(route, b.p, b.len, &input, &why) == ROUTE_FOUND)
+		    topic_pattern_match(route->pattern, b.p, b.len, at, len))
+			input = input_make(route, b.p, b.len, at, len, &why);
+		if (input != NULL) {
+			remember(route, b.p, b.len, input);
 			window_expect(input);
+		}
 	}
 	buf_fini(&b);
 }

@@ -279,6 +279,12 @@ window_expect(struct window_input *in)
 	in->group->members[in->member].first = -never;
 }
 
+const char *
+window_source(const struct window_input *in)
+{
+	return member_name(in->group, in->member);
+}
+
 /* Units. */
 
 /* The unit that kW, W and MW are all counted in, by itself if there is none. */

@@ -73,6 +73,9 @@ struct window_input *window_input(struct window_set *set, const char *topic,
  */
 void window_expect(struct window_input *input);
 
+/* window_source(input) - The name of its source; the set's. */
+const char *window_source(const struct window_input *input);
+
 enum window_result {
 	WINDOW_TAKEN,
 	WINDOW_DUE,	/* taken, and window_next() has lines */
