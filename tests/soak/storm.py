@@ -181,6 +181,9 @@ class Spool(threading.Thread):
     def finish(self):
         self.stop = True
         self.join()
+        if self.process.poll() is not None:
+            self.take_acks()
+            self.start_program()
         try:
             self.process.stdin.close()
         except BrokenPipeError:
