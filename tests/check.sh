@@ -105,6 +105,7 @@ do_bats() {
 
 do_asan() {
 	export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1
+	export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
 	export UBSAN_OPTIONS=print_stacktrace=1 SG_SANITIZED=address
 	build "build, ASan+UBSan" SAN=address CC=clang all unit-programs ||
 	    return

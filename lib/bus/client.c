@@ -27,7 +27,8 @@ enum {
 	DIAL_TIME = 3 * DATE_SECOND,  /* for the peer to accept and greet */
 	HELLO_TIME = 5 * DATE_SECOND, /* for its answer to hello */
 	URL_MAX = 256,
-	SP_HEADER = 64 /* request id and slack */
+	CLOSE_TIME = DATE_SECOND / 5, /* for the library to close */
+	SP_HEADER = 64		      /* request id and slack */
 };
 
 /* One request in flight, or idle and waiting for the next. */
@@ -234,6 +235,7 @@ client_unref(struct client *c)
 
 	pthread_mutex_lock(&c->lock);
 	refs = --c->refs;
+	pthread_cond_broadcast(&c->change);
 	pthread_mutex_unlock(&c->lock);
 	if (refs > 0)
 		return;
@@ -1043,6 +1045,18 @@ client_begin(const char *urls, int64_t retry, const char **why)
 	return NULL;
 }
 
+/* A moment for the sockets that do get closed. */
+static void
+await_closing(struct client *c)
+{
+	int64_t deadline = date_mono() + CLOSE_TIME;
+
+	pthread_mutex_lock(&c->lock);
+	while (c->refs > 1 && await_change(c, deadline) == 0)
+		;
+	pthread_mutex_unlock(&c->lock);
+}
+
 struct client *
 client_open(const char *urls, int64_t retry, const char **why)
 {
@@ -1073,6 +1087,7 @@ client_close(struct client *c)
 	settle_all(c);
 	free_replies(c);
 	drop_socket(c);
+	await_closing(c);
 	client_free(c);
 }
 
