@@ -399,6 +399,12 @@ refused_line(const struct publisher_event *event)
 	struct line_in now = s.in;
 	struct buf why = { 0 };
 
+	if (event->line == NULL) {
+		error("%s", event->why);
+		s.in.bad++;
+		s.in.lost++;
+		return;
+	}
 	buf_addf(&why, "refused by the broker: %s", event->why);
 	s.in.name = s.in.files[event->mark >> FILE_SHIFT];
 	if (strcmp(s.in.name, "-") == 0)
@@ -460,7 +466,8 @@ take_answers(int64_t deadline)
 				return EXIT_OK;
 			if (errno == ETIMEDOUT && s.spool != NULL)
 				return s.ended ? EXIT_QUEUED : EXIT_OK;
-			error("%s", publisher_why(s.publisher));
+			error("%s%s", errno == ETIMEDOUT ? "no broker: " : "",
+			    publisher_why(s.publisher));
 			return status_of(errno);
 		}
 		handle(&event);
@@ -487,7 +494,7 @@ show_progress(void)
 
 	if (!s.progress || now - s.told < PROGRESS_TIME)
 		return;
-	fprintf(stderr, "\r%llu events, %.0f/s\033[K",
+	fprintf(stderr, "%llu events, %.0f/s\033[K\r",
 	    (unsigned long long)c->events,
 	    (double)c->events * DATE_SECOND / (double)(now - s.started));
 	s.told = now;
@@ -609,7 +616,7 @@ print_stats(void)
 	double time = (double)(date_mono() - s.started) / DATE_SECOND;
 
 	if (s.progress)
-		fputs("\r\033[K", stderr);
+		fputs("\033[K", stderr);
 	if (!o.stats)
 		return;
 	fprintf(stderr,

@@ -133,6 +133,24 @@ numbers() {
 	has_count 0
 }
 
+@test "a line of exactly 1 MiB arrives" {
+	start_memory_broker
+	{
+		printf '{"topic":"A","t":1,"v":1,"src":"x","x":"'
+		head -c $((1048576 - 42)) /dev/zero | tr '\0' x
+		printf '"}\n'
+	} >in
+	[ "$(wc -c <in)" -eq 1048577 ]
+	expect 0 sg-pub in
+	stored | cmp in -
+	{
+		events A 1 3
+		cat in
+		events A 4 5
+	} | expect 0 sg-pub
+	has_values '1 1 2 3 1 4 5'
+}
+
 # Lines as they are and as they are completed.
 
 @test "a complete line arrives byte for byte" {

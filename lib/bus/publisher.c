@@ -40,6 +40,7 @@ struct frame {
 	uint32_t n;
 	uint64_t tag;
 	int sent_before;
+	uint64_t sent_safe; /* the mark when it was sent */
 };
 
 struct publisher {
@@ -58,6 +59,7 @@ struct publisher {
 	struct frame *answered;
 	struct json_walk refused;
 	int walking;
+	int nrefused; /* entries of it so far */
 	uint32_t bad; /* line to replace in it, from 1 */
 	char why[WHY_MAX];
 	struct publisher_counts counts;
@@ -135,6 +137,7 @@ send_frame(struct publisher *p, struct frame *f)
 		p->client, f->tag, &p->head_line, f->lines.p, f->lines.len) < 0)
 		return;
 	f->state = SENT;
+	f->sent_safe = p->safe;
 	p->in_flight++;
 	p->counts.frames++;
 	p->counts.resent += (uint64_t)f->sent_before;
@@ -354,17 +357,21 @@ take_ok(struct publisher *p, struct frame *f, const struct wire_reply *r)
 	p->told_full = 0;
 	p->answered = f;
 	p->walking = r->refused.kind == JSON_ARRAY;
+	p->nrefused = 0;
 	if (p->walking)
 		json_walk(&p->refused, &r->refused);
 }
 
-/* The broker misses what comes before: go back to there. */
+/*
+ * The broker misses what comes before: go back to there.  Answers overtake
+ * each other, so what it has is compared with what was safe at the sending.
+ */
 static int
-take_gap(struct publisher *p, const struct wire_reply *r)
+take_gap(struct publisher *p, const struct frame *f, const struct wire_reply *r)
 {
 	const struct json_value none = { .kind = JSON_NONE };
 
-	if (r->local + 1 < frame_at(p, 0)->first)
+	if (r->local < f->sent_safe)
 		return fail(p, EPROTO,
 		    "the broker has lost what it had acknowledged", &none);
 	return 0;
@@ -399,7 +406,7 @@ take_reply(struct publisher *p, const struct client_event *c,
 		return 0;
 	}
 	if (strcmp(r->error, "gap") == 0)
-		return take_gap(p, r);
+		return take_gap(p, f, r);
 	if (strcmp(r->error, "denied") == 0)
 		return fail(p, EACCES, "denied", &r->why);
 	if (strcmp(r->error, "bad") == 0 || strcmp(r->error, "limit") == 0)
@@ -450,6 +457,14 @@ finish_answer(struct publisher *p, struct publisher_event *event)
 		    is_filler(f, (uint32_t)i))
 			continue;
 		refuse(p, f, (uint32_t)i, &why, event);
+		p->nrefused++;
+		return 1;
+	}
+	if (p->walking && p->nrefused >= WIRE_REFUSED_MAX) {
+		p->walking = 0;
+		event->result = PUBLISHER_REFUSED;
+		event->why = "the broker has refused more lines of this frame "
+			     "than it names";
 		return 1;
 	}
 	p->answered = NULL;

@@ -51,7 +51,8 @@ void publisher_flush(struct publisher *p);
 enum publisher_result {
 	PUBLISHER_NONE,	    /* nothing by the deadline */
 	PUBLISHER_SAFE,	    /* everything up to number (mark) is safe */
-	PUBLISHER_REFUSED,  /* one event was refused: line, mark, why */
+	PUBLISHER_REFUSED,  /* one event was refused: line, mark, why; or more
+			       of them than the broker names: line is NULL */
 	PUBLISHER_FULL,	    /* the broker's disk is full; tried again */
 	PUBLISHER_CONNECTED /* to another broker, or again */
 };
