@@ -247,6 +247,13 @@ ahead_is() {
 	    grep -q 'ahead of this broker'
 }
 
+@test "a broker waits a moment for the store of one that was just killed" {
+	start_broker
+	kill -KILL "$broker_pid"
+	start_broker
+	stop_broker
+}
+
 @test "retention drops whole segments, readers are told, last values stay" {
 	start_broker --segment-size 1M --retain-size 3M
 	ask '{"op":"pub"}
@@ -259,6 +266,8 @@ ahead_is() {
 		    --file frame | grep -q '"n":8000'
 	done
 	wait_until dropped
+	ask '{"op":"commit","name":"slow","cursor":{}}' >/dev/null
+	ask '{"op":"stat"}' | jq -e '.cursors.slow.at_risk'
 	ask '{"op":"fetch","filters":["#"],"cursor":{"broker.1":0}}' >got
 	grep -q '"error":"gone","lost":[1-9]' got
 	ask '{"op":"last","filters":["+/+/first/#"]}' |

@@ -267,6 +267,17 @@ lag(const struct broker *b, struct log_place at)
 	return events;
 }
 
+/* Retention may soon overtake the cursor: it is in the oldest fifth. */
+static int
+is_at_risk(const struct broker *b, uint64_t behind)
+{
+	uint64_t stored = lag(b, session_begin(b));
+
+	return b->log != NULL && b->o.retain_size > 0 && behind > 0 &&
+	    log_bytes(b->log) > b->o.retain_size / 5 * 4 &&
+	    behind >= stored / 5 * 4;
+}
+
 void
 cursor_stat(const struct broker *b, struct buf *out)
 {
@@ -280,6 +291,8 @@ cursor_stat(const struct broker *b, struct buf *out)
 		if (session_place(b, &d->cursor, &at) == 0) {
 			buf_adds(out, ",\"lag\":");
 			buf_addu(out, lag(b, at));
+			if (is_at_risk(b, lag(b, at)))
+				buf_adds(out, ",\"at_risk\":true");
 		}
 		buf_addf(
 		    out, ",\"held\":%s}", d->holder != NULL ? "true" : "false");

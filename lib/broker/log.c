@@ -8,9 +8,11 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/date.h"
 #include "base/die.h"
 #include "broker/db.h"
 #include "broker/record.h"
@@ -19,6 +21,7 @@
 #include "broker/writer.h"
 
 enum {
+	LOCK_WAIT = 2 * DATE_SECOND,
 	OPEN_MAX_SEGMENTS = 8, /* environments open for reading */
 	VERIFIED = 256,	       /* records whose checksum was seen to match */
 	SEGMENT_MIN = 1 << 20
@@ -81,6 +84,21 @@ refuse(int *status, const char **why, int code, const char *text)
 
 /* The directory. */
 
+/* A broker that was killed a moment ago may still be on its way out. */
+static int
+lock_soon(int fd)
+{
+	const struct timespec pause = { 0, 20000000 };
+	int64_t until = date_mono() + LOCK_WAIT;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+		if (errno != EWOULDBLOCK || date_mono() > until)
+			return -1;
+		nanosleep(&pause, NULL);
+	}
+	return 0;
+}
+
 static int
 lock_dir(struct log *log, int *status, const char **why)
 {
@@ -100,7 +118,7 @@ lock_dir(struct log *log, int *status, const char **why)
 	log->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (log->lock == -1)
 		return refuse(status, why, EXIT_CANTCREATE, NULL);
-	if (flock(log->lock, LOCK_EX | LOCK_NB) == -1)
+	if (lock_soon(log->lock) == -1)
 		return refuse(status, why, EXIT_UNAVAILABLE,
 		    "another broker holds the directory");
 	return 0;

@@ -23,6 +23,8 @@
  *	COMMAND, a topic denied) are refused one by one, by their index from
  *	1; they use up their numbers.  A malformed line refuses the whole
  *	frame: {"ok":false,"error":"bad","line":I,"why":S}, no number used.
+ *	commit is reserved for results and cursor moving in one transaction;
+ *	a broker that does not offer it answers "bad".
  *	Without chan the frame is not numbered and the answer is
  *	{"ok":true,"n":N}.  A frame ahead of the channel waits; beyond the
  *	bounds: {"ok":false,"error":"gap","local":N,"safe":N}.
