@@ -174,6 +174,29 @@ fill_new(struct db *db, int (*fill)(struct db_txn *txn, void *ctx), void *ctx)
 }
 
 /*
+ * The library maps the lock file and writes to it; a hole there on a full
+ * disk would be a SIGBUS, so it gets its blocks here, where it can fail.
+ */
+static int
+make_lock_file(const char *dir)
+{
+	static const char zeros[8192];
+	char path[PATH_MAX];
+	ssize_t n;
+	int fd;
+
+	if (join(path, dir, "", "lock.mdb") == -1)
+		return -1;
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd == -1)
+		return -1;
+	n = write(fd, zeros, sizeof zeros);
+	if (n >= 0 && n < (ssize_t)sizeof zeros)
+		errno = ENOSPC;
+	return close(fd) == 0 && n == (ssize_t)sizeof zeros ? 0 : -1;
+}
+
+/*
  * A power cut during the very first write of a file would leave no valid
  * meta page, so the environment gets its name when it is complete.
  */
@@ -190,7 +213,8 @@ db_create(const char *dir, const char *name, size_t map,
 		return NULL;
 	if (mkdir(tmp, 0700) == -1)
 		return NULL;
-	db = open_path(tmp, DB_WRITE, map, tables);
+	if (make_lock_file(tmp) == 0)
+		db = open_path(tmp, DB_WRITE, map, tables);
 	if (db != NULL && fill_new(db, fill, ctx) == 0 &&
 	    fail(mdb_env_sync(db->env, 1)) == 0 && db_fsync_dir(tmp) == 0 &&
 	    rename(tmp, path) == 0 && db_fsync_dir(dir) == 0)

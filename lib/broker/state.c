@@ -13,7 +13,8 @@ enum {
 	RUN_ROW = 4 + 8 + 8, /* then the name */
 	PLACE_ROW = 4 + 4 + 8,
 	COUNTERS_ROW = 4 + 4 + 8,
-	KEPT_ROW = 4 + 8 + 1 /* then the publisher and the line */
+	KEPT_ROW = 4 + 8 + 1, /* then the publisher and the line */
+	SPARE = 256 << 10
 };
 
 /* Sparse: it only bounds what could ever be kept. */
@@ -98,6 +99,36 @@ check_name(struct db *db, const char *name)
 	return r == 1 ? 0 : -1;
 }
 
+/*
+ * Pages that are free from the start, so that a broker can begin a run on a
+ * full disk and serve readers.
+ */
+static int
+make_spare_pages(struct db *db)
+{
+	struct db_txn *txn = db_begin(db, DB_WRITE);
+	uint8_t *row;
+	int r;
+
+	if (txn == NULL)
+		return -1;
+	row = xcalloc(1, SPARE);
+	r = put(txn, META, "spare", 5, row, SPARE);
+	free(row);
+	if (r == 0) {
+		if (db_commit(txn) == -1)
+			return -1;
+		txn = db_begin(db, DB_WRITE);
+		if (txn == NULL)
+			return -1;
+		r = db_del(txn, META, "spare", 5);
+	}
+	if (r != -1)
+		return db_commit(txn);
+	db_abort(txn);
+	return -1;
+}
+
 struct db *
 state_open(const char *dir, const char *name)
 {
@@ -108,6 +139,8 @@ state_open(const char *dir, const char *name)
 	if (db == NULL && errno == ENOENT) {
 		strncat(owner, name, sizeof owner - 1);
 		db = db_create(dir, "state", map, tables, fill, owner);
+		if (db != NULL && make_spare_pages(db) == 0)
+			return db;
 	}
 	if (db == NULL || check_name(db, name) == 0)
 		return db;

@@ -823,9 +823,10 @@ test_wrong_number(void)
 
 /* The store meets a limit, says so, keeps readers, and goes on with room. */
 static void
-test_no_room(const char *dir, int want, void (*room)(const char *, int))
+test_no_room(
+    const char *dir, int64_t segment, int want, void (*room)(const char *, int))
 {
-	struct log *log = reopen(dir, 64 << 20, 0, 0);
+	struct log *log = reopen(dir, segment, 0, 0);
 	int first, cancelled, ok;
 	uint64_t end;
 
@@ -841,14 +842,21 @@ test_no_room(const char *dir, int want, void (*room)(const char *, int))
 	    __LINE__, "still no room");
 	check(read_run(log, 0, 150) == current(log)->end, __LINE__,
 	    "readers are served");
+	end = current(log)->end;
+	log_close(log);
+	log = reopen(dir, segment, 0, 0);
+	check(log != NULL && read_run(log, 0, 150) == end, __LINE__,
+	    "readers are served after a restart without room");
 	room(dir, 1);
+	if (log == NULL)
+		return;
 	check(flood(log, 50, &first, &cancelled) == 50, __LINE__,
 	    "there is room again");
-	end = current(log)->end;
-	check(read_run(log, 0, 150) == end, __LINE__, "all can be read");
+	check(read_run(log, 0, 150) == end && read_run(log, 1, 150) == 50000,
+	    __LINE__, "all can be read");
 	log_close(log);
-	log = reopen(dir, 64 << 20, 0, 0);
-	check(log_run_at(log, 0)->end == end && read_run(log, 0, 150) == end,
+	log = reopen(dir, segment, 0, 0);
+	check(read_run(log, 0, 150) == end && read_run(log, 1, 150) == 50000,
 	    __LINE__, "also after a restart");
 	log_close(log);
 }
@@ -876,7 +884,7 @@ mount_room(const char *dir, int yes)
 }
 
 static void
-test_disk_full(void)
+test_disk_full(int64_t segment)
 {
 	char *dir = new_dir(), path[160];
 
@@ -889,7 +897,7 @@ test_disk_full(void)
 		return;
 	}
 	snprintf(path, sizeof path, "%s/store", dir);
-	test_no_room(path, ENOSPC, mount_room);
+	test_no_room(path, segment, ENOSPC, mount_room);
 	check(umount(dir) == 0, __LINE__, "umount");
 	free(dir);
 }
@@ -1248,9 +1256,10 @@ main(void)
 	test_second_broker();
 	test_wrong_number();
 	dir = new_dir();
-	test_no_room(dir, EFBIG, limit_room);
+	test_no_room(dir, 64 << 20, EFBIG, limit_room);
 	free(dir);
-	test_disk_full();
+	test_disk_full(64 << 20);
+	test_disk_full(1 << 20);
 	test_bit_rot();
 	test_kill();
 	snprintf(command, sizeof command, "rm -rf %s", root);
