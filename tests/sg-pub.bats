@@ -422,12 +422,12 @@ numbers() {
 	: >sent
 	for i in 1 2 3 4 5; do
 		mkfifo "fifo$i"
-		sg-pub --spool spool --ack-fd 8 <"fifo$i" 2>pub.err 8>acks 3>&- &
+		sg-pub --spool spool --ack-fd 8 <"fifo$i" 2>pub.err 8>"acks$i" 3>&- &
 		pid=$!
 		started+=($pid)
 		exec 7>"fifo$i"
 		events A $((i * 1000 + 1)) $((i * 1000 + 100)) >&7
-		wait_until grep -qx 100 acks
+		wait_until grep -qx 100 "acks$i"
 		kill -KILL $pid
 		wait $pid || :
 		exec 7>&-

@@ -4,6 +4,13 @@
 set -eu
 
 LC_ALL=C awk -F, '
+# Above the axis a column reaches up to its mean, below it down to it.
+function mark(known, mean, level) {
+	if (!known || (level > 0 && mean < level) ||
+	    (level <= 0 && mean >= level))
+		return " "
+	return "#"
+}
 function plot(key,    c, row, rows, top, low, step, level, line,
     part) {
 	split(key, part, ",")
@@ -27,9 +34,7 @@ function plot(key,    c, row, rows, top, low, step, level, line,
 		level = low + (row - 0.5) * step
 		line = ""
 		for (c = 0; c < 72; c++)
-			line = line (!((key, c) in n) ? " " :
-			    level > 0 && mean[c] >= level ? "#" :
-			    level <= 0 && mean[c] < level ? "#" : " ")
+			line = line mark((key, c) in n, mean[c], level)
 		sub(/ +$/, "", line)
 		printf "%7.1f |%s\n", level, line
 	}
