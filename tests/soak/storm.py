@@ -188,9 +188,12 @@ class Spool(threading.Thread):
             self.process.stdin.close()
         except BrokenPipeError:
             pass
-        status = self.process.wait(timeout=60)
+        end = time.time() + 60
+        while self.process.poll() is None and time.time() < end:
+            self.take_acks()
+            time.sleep(0.01)
         self.take_acks()
-        return status
+        return self.process.poll()
 
 
 class Storm:
