@@ -317,22 +317,24 @@ put_line(const char *p, size_t n, uint64_t at)
 	s.batch_last = s.base[(at >> FILE_SHIFT) + 1];
 }
 
-/* From the spool to the broker, as far as the window goes. */
-static void
+/* From the spool to the broker, as far as the window goes: 1 if anything. */
+static int
 feed(void)
 {
 	struct spool_record r;
-	int got = 1;
+	int got, fed = 0;
 
-	while (s.spool != NULL && publisher_room(s.publisher) && got == 1) {
+	while (s.spool != NULL && publisher_room(s.publisher)) {
 		got = spool_next(s.spool, &r);
 		if (got < 0)
 			die(EXIT_IO, "spool %s: %s", o.spool,
 			    errno == EBADMSG ? "damaged" : strerror(errno));
-		if (got == 1)
-			publisher_add_frame(
-			    s.publisher, r.lines, r.len, r.n, 0);
+		if (got == 0)
+			break;
+		publisher_add_frame(s.publisher, r.lines, r.len, r.n, 0);
+		fed = 1;
 	}
+	return fed;
 }
 
 static void
@@ -570,6 +572,9 @@ publish(int64_t deadline)
 		if (date_mono() >= deadline)
 			return EXIT_TIMEOUT;
 		show_progress();
+		/* The answers may have emptied the window. */
+		if (feed())
+			continue;
 		if (s.waiting || s.ended || !has_room())
 			wait_for_work(deadline);
 	}

@@ -406,6 +406,14 @@ numbers() {
 	has_count 5
 }
 
+@test "a large spool empties without a pause" {
+	events A 1 1000000 >in
+	expect 75 sg-pub --spool spool --retry 0 in
+	start_broker
+	expect 0 sg-pub --spool spool --retry 0 </dev/null
+	stored | values | cmp - <(seq 1 1000000)
+}
+
 @test "a second sg-pub on the same spool is refused" {
 	start_memory_broker
 	mkfifo fifo
