@@ -8,6 +8,7 @@ CC ?= cc
 BUILD ?= build/$(notdir $(CC))
 BINDIR ?= bin
 DIR ?=
+SOAK_ROUNDS ?= 200
 VERSION := 0.1.0
 
 OPT ?= -O2 -g -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -92,10 +93,18 @@ check-debian13:
 	@tests/deps.sh debian13
 	@tests/debian13.sh
 
-soak bench:
-	@tests/deps.sh build test $@
-	@$(MAKE) -s all
-	@tests/$@/run.sh
+# The long rounds: hours instead of the minutes of make check.
+soak:
+	@tests/deps.sh build test check
+	@$(MAKE) -s -j2 all
+	@tests/soak/storm.py --rounds $(SOAK_ROUNDS)
+	@FUZZ_SECONDS=3600 tests/check.sh fuzz
+	@tests/check.sh tsan
+
+bench:
+	@tests/deps.sh build test bench
+	@$(MAKE) -s -j2 all bench-programs
+	@tests/bench/bench.sh
 
 completions: all
 	@completions/generate $(BINDIR) completions

@@ -6,3 +6,9 @@ load helpers
 	need_command jq
 	"$ROOT/tests/tutorial.py" "$ROOT/man/sg-tutorial.7"
 }
+
+@test "the session of the README gives what it shows" {
+	ln -s "$ROOT/share" share
+	sed -n '1,/^## Try/p' "$ROOT/README.md" >README.md
+	"$ROOT/tests/tutorial.py" README.md
+}

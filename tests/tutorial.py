@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""tutorial.py PAGE - run the sessions of a manual page, as they stand there.
+"""tutorial.py PAGE - run the sessions of a manual page or of a Markdown file,
+as they stand there.
 
 In a literal block a line "$ COMMAND" is typed ("> " continues it) and the
 lines after it are what has to come out; a line "..." stands for any lines.
@@ -13,7 +14,15 @@ LIMIT = 60      # seconds for the page
 MARK = "-- next --"
 
 
+def indented_lines(page):
+    """The code blocks of Markdown; what comes before a session is dropped."""
+    for line in page.splitlines():
+        if line.startswith("    "):
+            yield line[4:]
+
+
 def literal_lines(page):
+    """The literal blocks of mdoc."""
     inside = False
     for line in page.splitlines():
         if line.startswith(".Bd"):
@@ -25,10 +34,10 @@ def literal_lines(page):
             yield line.replace("\\e", "\\").replace("\\-", "-")
 
 
-def sessions(page):
+def sessions(lines):
     """Pairs of command and expected output."""
     found = []
-    for line in literal_lines(page):
+    for line in lines:
         if line.startswith("$ "):
             found.append((line[2:], []))
         elif line.startswith("> ") and found and not found[-1][1]:
@@ -46,7 +55,9 @@ def matches(want, got):
 
 def main():
     with open(sys.argv[1], encoding="utf-8") as f:
-        steps = sessions(f.read())
+        lines = indented_lines if sys.argv[1].endswith(".md") \
+            else literal_lines
+        steps = sessions(lines(f.read()))
     script = f"\necho '{MARK}'\n".join(command for command, _ in steps)
     ran = subprocess.run(["bash", "-c", "exec 2>&1\n" + script], text=True,
                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
