@@ -243,6 +243,7 @@ class Storm:
         elif what == 'spool':
             if self.spool.process:
                 self.spool.process.send_signal(signal.SIGKILL)
+                self.spool.process.wait()
         else:
             self.readers[what].send_signal(signal.SIGKILL)
             self.readers[what].wait()
