@@ -171,7 +171,8 @@ start(void)
 		    .memory = 16 * 1024 * 1024,
 		    .greeting = 5 * DATE_SECOND,
 		    .message_time = 10 * DATE_SECOND,
-		    .write_time = o.write_time } };
+		    .write_time = o.write_time,
+		    .gather = 5000 } };
 	b = broker_new(&b_options, &status, &why);
 	if (b == NULL)
 		die(status, "%s: %s", o.memory ? "start" : o.dir, why);

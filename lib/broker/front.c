@@ -14,6 +14,7 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/date.h"
@@ -23,6 +24,8 @@
 
 enum {
 	SCRATCH = 65536, /* one read for all small messages of a turn */
+	MANY = 64,	 /* connections that sent within a window */
+	WINDOW = 17,	 /* of 2^17 us */
 	PORTION_MAX = 64,
 	READS = 4,    /* per connection and turn */
 	READY = 256,  /* connections per turn */
@@ -84,6 +87,7 @@ struct front_conn {
 	int blocked;	/* the socket took no more */
 	int unanswered;
 	int64_t since;	  /* accepted */
+	int64_t window;	  /* in which it last sent */
 	int64_t progress; /* last bytes read */
 	struct sp_reader reader;
 	struct blob *in;    /* a body that is not complete */
@@ -109,7 +113,12 @@ struct front {
 	size_t nlistens;
 	struct door *doors;
 	struct watch *watches;
-	int64_t paused; /* accept again then; 0: accepting */
+	int64_t paused;	      /* accept again then; 0: accepting */
+	int64_t window;	      /* current */
+	int active;	      /* connections that sent in it */
+	int many;	      /* MANY did in the one before */
+	struct pollfd *polls; /* watched descriptors */
+	nfds_t npolls;
 	struct conn_list all;
 	struct conn_list waiting; /* have a deadline */
 	struct conn_queue due;	  /* to be written or read on this turn */
@@ -244,6 +253,8 @@ front_watch(struct front *f, int fd)
 {
 	struct watch *w = xcalloc(1, sizeof *w);
 
+	f->polls = xrealloc(f->polls, (f->npolls + 1) * sizeof *f->polls);
+	f->polls[f->npolls++] = (struct pollfd){ .fd = fd, .events = POLLIN };
 	w->source = (struct source){ SOURCE_WATCH, fd };
 	w->next = f->watches;
 	f->watches = w;
@@ -642,6 +653,10 @@ conn_read(struct front_conn *c)
 		return 0;
 	}
 	c->progress = f->now;
+	if (c->window != f->window) {
+		c->window = f->window;
+		f->active++;
+	}
 	f->counts.in += (size_t)n;
 	if (direct > (size_t)n)
 		direct = (size_t)n;
@@ -964,6 +979,39 @@ milliseconds(const struct front *f, int64_t deadline)
 	return (int)smaller((left + 999) / 1000, INT_MAX);
 }
 
+static void
+window_turn(struct front *f)
+{
+	const int64_t window = f->now >> WINDOW;
+
+	if (window == f->window)
+		return;
+	f->many = f->active >= MANY && window == f->window + 1;
+	f->window = window;
+	f->active = 0;
+}
+
+/*
+ * Waking up for each small request costs more than the request.  The log's
+ * descriptor is not kept waiting: then replies are due.  0, or -1: errno.
+ */
+static int
+gather(struct front *f, int64_t deadline)
+{
+	int64_t until = smaller(f->now + f->limits.gather, deadline), left;
+	struct timespec t;
+
+	if (!f->many || f->limits.gather == 0 || f->at < f->n ||
+	    !TAILQ_EMPTY(&f->due))
+		return 0;
+	left = until - date_mono();
+	if (left <= 0)
+		return 0;
+	t.tv_sec = left / DATE_SECOND;
+	t.tv_nsec = left % DATE_SECOND * 1000;
+	return ppoll(f->polls, f->npolls, &t, NULL) == -1 ? -1 : 0;
+}
+
 /* Send, wait, receive: one round over all connections.  0, or -1: errno. */
 static int
 turn(struct front *f, int64_t deadline)
@@ -971,10 +1019,13 @@ turn(struct front *f, int64_t deadline)
 	int n, i;
 
 	due_run(f);
+	if (gather(f, deadline) == -1)
+		return -1;
 	n = epoll_wait(f->epoll, f->ready, READY, milliseconds(f, deadline));
 	if (n == -1)
 		return -1;
 	f->now = date_mono();
+	window_turn(f);
 	for (i = 0; i < n; i++)
 		source_event(f, f->ready[i].data.ptr, f->ready[i].events);
 	if (!LIST_EMPTY(&f->waiting) && f->now >= f->sweep_at)
@@ -1206,5 +1257,6 @@ front_free(struct front *f)
 		close(f->reserve);
 	free(f->listens);
 	free(f->queue);
+	free(f->polls);
 	free(f);
 }

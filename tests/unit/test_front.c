@@ -994,6 +994,59 @@ test_pipelined(const char *url)
 	server_stop(&s);
 }
 
+enum { MANY = 200 };
+
+/* Each connection asks once; all are answered. */
+static void
+ask_round(const int *fd, int local)
+{
+	char text[64];
+	uint32_t id;
+	int i;
+
+	for (i = 0; i < MANY; i++)
+		plain_request(fd[i], local, 9, "x");
+	for (i = 0; i < MANY; i++)
+		if (plain_reply(fd[i], local, &id, text, sizeof text) != 1)
+			break;
+	result(i == MANY, "many", "all are answered");
+}
+
+/*
+ * Requests of many connections gather, so that the front wakes up less often;
+ * those of one connection alone do not wait.
+ */
+static void
+test_gather(const char *url)
+{
+	enum { ROUNDS = 10, WARM = 300000 };
+	struct front_limits limits = usual;
+	static struct server s;
+	int local = front_local(url), fd[MANY], i;
+	int64_t start;
+
+	limits.gather = DATE_SECOND / 20;
+	server_start(&s, &limits, url);
+	for (i = 0; i < MANY; i++)
+		fd[i] = plain_open(front_url(s.front, 0));
+	for (start = date_mono(); date_mono() - start < WARM;)
+		ask_round(fd, local);
+	start = date_mono();
+	for (i = 0; i < ROUNDS; i++)
+		ask_round(fd, local);
+	result(
+	    date_mono() - start > ROUNDS / 2 * limits.gather, "many", "gather");
+	poll(NULL, 0, 500);
+	start = date_mono();
+	for (i = 0; i < 4 * ROUNDS; i++)
+		plain_ask(fd[0], local, "x", "x", "alone");
+	result(date_mono() - start < 2 * ROUNDS * limits.gather, "alone",
+	    "does not wait");
+	for (i = 0; i < MANY; i++)
+		close(fd[i]);
+	server_stop(&s);
+}
+
 /* --- limits of connections --- */
 
 static void
@@ -1275,6 +1328,7 @@ main(void)
 	test_backpressure(tcp);
 	test_pipelined(ipc);
 	test_pipelined(tcp);
+	test_gather(ipc);
 	test_fairness(ipc);
 	test_fairness(tcp);
 	test_too_many();
