@@ -9,6 +9,7 @@ demo() {
 @test "the shipped feeder gives awk's figures and is drawn" {
 	run -0 --separate-stderr demo
 	[ "$stderr" = '' ]
+	[[ "${lines[-1]}" == 'all figures are equal' ]]
 	[[ "${lines[0]}" == '79200 readings of 55 meters' ]]
 	[ "$(grep -c "equal to awk's\$" <<<"$output")" -eq 4 ]
 	[[ "$output" == *'1440 windows'*'288 windows'*'24 windows'*'55 windows'* ]]
@@ -70,8 +71,20 @@ demo() {
 	[[ "$output" == *'no '*'/meters.csv'* ]]
 }
 
-@test "the demo leaves nothing behind" {
+@test "files without the columns that are needed are status 65" {
+	"$ROOT/share/demo/make-feeder" feeder
+	sed -i 1s/feeder/line/ feeder/meters.csv
+	run -65 demo feeder
+	[[ "$output" == *'meters.csv has no column feeder' ]]
+	sed -i 1s/line/feeder/ feeder/meters.csv
+	sed -i 1s/power_kw/kw/ feeder/readings.csv
+	run -65 demo feeder
+	[[ "$output" == *'does not begin with timestamp,meter_id,power_kw' ]]
+}
+
+@test "the demo leaves nothing behind, even if nobody reads it" {
 	demo >/dev/null
+	run -141 bash -c '"$ROOT/share/demo/feeder.sh" | true; exit "${PIPESTATUS[0]}"'
 	[ -z "$(find "$TMPDIR" -name 'sg-demo*')" ]
 	[ -z "$(pgrep -f "$TMPDIR/sg-demo" || :)" ]
 }

@@ -7,6 +7,8 @@
 # DIR/meters.csv	meter_id,substation,feeder,phase and any other columns
 # DIR/expected/*.csv	results to compare with, if there are any
 #
+# Cells without quotes, please: the check by awk splits rows at the commas.
+#
 # Without DIR a feeder of 55 made-up households is used (make-feeder).  Every
 # line below that begins with "sg-" can be typed at a terminal just so.
 set -eu
@@ -30,6 +32,7 @@ leave() {
 trap leave EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
+trap 'exit 141' PIPE
 
 dir=${1:-$tmp/feeder}
 [ $# -gt 0 ] || "$here/make-feeder" "$dir"
@@ -41,6 +44,18 @@ for file in meters readings; do
 done
 meters=$dir/meters.csv
 readings=$dir/readings.csv
+for column in meter_id substation feeder phase; do
+	if ! head -n 1 "$meters" | tr -d '\r' | tr , '\n' |
+	    grep -qx "$column"; then
+		echo "feeder.sh: $meters has no column $column" >&2
+		exit 65
+	fi
+done
+if ! head -n 1 "$readings" | grep -q '^timestamp,meter_id,power_kw'; then
+	echo "feeder.sh: $readings does not begin with" \
+	    "timestamp,meter_id,power_kw" >&2
+	exit 65
+fi
 
 # Readings that are not ordered by time need all the patience there is.
 grace=5s
@@ -148,5 +163,9 @@ compare phase_15min 'phases by quarter of an hour'
 compare substation_hour 'substations by hour'
 compare meter_day 'meters by day'
 "$here/plot.sh" "$tmp/sg/feeder_minute.csv"
-[ $status -eq 0 ] || echo 'feeder.sh: figures differ' >&2
+if [ $status -eq 0 ]; then
+	printf '\nall figures are equal\n'
+else
+	echo 'feeder.sh: figures differ' >&2
+fi
 exit $status

@@ -50,6 +50,9 @@ from_awk() {
 	function energy(mw) {
 		return sprintf("%.3f", mw / 60000)
 	}
+	{
+		sub(/\r$/, "")
+	}
 	FNR == 1 {
 		for (i = 1; i <= NF; i++)
 			column[$i] = i
