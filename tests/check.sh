@@ -106,6 +106,7 @@ do_bats() {
 do_asan() {
 	export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1
 	export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
+	export WAIT_LIMIT=60
 	export UBSAN_OPTIONS=print_stacktrace=1 SG_SANITIZED=address
 	build "build, ASan+UBSan" SAN=address CC=clang all unit-programs ||
 	    return
@@ -117,7 +118,7 @@ do_asan() {
 
 do_tsan() {
 	export TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp:halt_on_error=1"
-	export SG_SANITIZED=thread
+	export SG_SANITIZED=thread WAIT_LIMIT=60
 	build "build, TSan" SAN=thread CC=clang all unit-programs || return
 	unit "unit, TSan" build/thread
 	# shellcheck disable=SC2046

@@ -79,6 +79,7 @@ if [ "$(tests/deps.sh --list build test)" != \
     "$(cat "$root/complete" 2>/dev/null)" ]; then
 	make_root
 fi
+echo '127.0.0.1 localhost' >"$root/etc/hosts"
 rm -rf "$root/tree"
 mkdir "$root/tree"
 tar -c --exclude=./build --exclude=./bin --exclude=./.git . |

@@ -58,6 +58,8 @@ setup() {
 }
 
 @test "the broker is found over tcp as well, by name and by address" {
+	[ "$(getent ahosts localhost | sed 's/ .*//;q')" = 127.0.0.1 ] ||
+	    skip "localhost is not 127.0.0.1 in the first place"
 	start_broker -l tcp://127.0.0.1:0 --insecure
 	URL=$(broker_tcp)
 	pub "$A"
@@ -166,11 +168,15 @@ setup() {
 
 @test "a parked fetch is answered by the first event that matches" {
 	start_broker
-	background late nngcat --req --dial "$IPC" --raw --data \
-	    '{"op":"fetch","filters":["A/#"],"wait":1}'
-	wait_until parked 1
-	pub "$B" "$A"
-	ends "$late_pid"
+	# On a slow machine the heartbeat may come first; then once more.
+	for _ in 1 2 3 4 5; do
+		background late nngcat --req --dial "$IPC" --raw --data \
+		    '{"op":"fetch","filters":["A/#"],"wait":1}'
+		wait_until parked 1
+		pub "$B" "$A"
+		ends "$late_pid"
+		head -n 1 late.out | jq -e '.n == 0' || break
+	done
 	head -n 1 late.out | jq -e '.ok and .n == 1'
 	diff <(tail -n +2 late.out) <(echo "$A")
 }
