@@ -28,8 +28,10 @@ result(int ok, const char *what)
 	printf("test_sink: %s\n", what);
 }
 
-#define SIDE(length) \
-	"{\"name\":\"job\",\"length\":" length ",\"cursor\":{\"A.1\":7}}\n"
+/* A .sg-cursor of a file with so many bytes. */
+#define SIDE_0 "{\"name\":\"job\",\"length\":0,\"cursor\":{\"A.1\":7}}\n"
+#define SIDE_4 "{\"name\":\"job\",\"length\":4,\"cursor\":{\"A.1\":7}}\n"
+#define SIDE_8 "{\"name\":\"job\",\"length\":8,\"cursor\":{\"A.1\":7}}\n"
 
 static const struct {
 	const char *file; /* NULL: absent */
@@ -41,13 +43,13 @@ static const struct {
 } cases[] = {
 	{ NULL, NULL, 0, 0, "", "the first start" },
 	{ "old\n", NULL, 0, 0, "old\n", "a file of somebody else's is kept" },
-	{ "1\n2\n", SIDE("4"), 1, 0, "1\n2\n", "a clean end" },
-	{ "1\n2\n3\nha", SIDE("4"), 1, 0, "1\n2\n",
+	{ "1\n2\n", SIDE_4, 1, 0, "1\n2\n", "a clean end" },
+	{ "1\n2\n3\nha", SIDE_4, 1, 0, "1\n2\n",
 	    "killed between write and commit" },
-	{ "1\n2\n", SIDE("0"), 1, 0, "", "killed before the first commit" },
-	{ NULL, SIDE("4"), 1, 0, "", "the file was moved away" },
-	{ "", SIDE("4"), 1, 0, "", "the file was emptied" },
-	{ "1\n", SIDE("4"), -1, EINVAL, "1\n", "committed lines are lost" },
+	{ "1\n2\n", SIDE_0, 1, 0, "", "killed before the first commit" },
+	{ NULL, SIDE_4, 1, 0, "", "the file was moved away" },
+	{ "", SIDE_4, 1, 0, "", "the file was emptied" },
+	{ "1\n", SIDE_4, -1, EINVAL, "1\n", "committed lines are lost" },
 	{ "1\n2\n", "{\"name\":\"other\",\"length\":4,\"cursor\":{}}", -1,
 	    EINVAL, "1\n2\n", "another cursor's" },
 	{ "1\n2\n", "", -1, EINVAL, "1\n2\n", "an empty .sg-cursor" },
@@ -119,15 +121,15 @@ test_commit(void)
 	put("file.sg-cursor", NULL);
 	result(sink_open(&s, "file", "job", &got, &why) == 0 &&
 		sink_commit(&s, &cursor) == 0 &&
-		holds("file.sg-cursor", SIDE("4")),
+		holds("file.sg-cursor", SIDE_4),
 	    "a commit binds what the file holds");
 	result(sink_open(&other, "file", "job2", &got, &why) == -1 &&
 		errno == EBUSY,
 	    "one writer at a time");
 	result(sink_write(&s, "new\n", 4) == 0 &&
-		holds("file.sg-cursor", SIDE("4")) &&
+		holds("file.sg-cursor", SIDE_4) &&
 		sink_commit(&s, &cursor) == 0 &&
-		holds("file.sg-cursor", SIDE("8")) &&
+		holds("file.sg-cursor", SIDE_8) &&
 		holds("file", "old\nnew\n") &&
 		access("file.sg-cursor.new", F_OK) != 0,
 	    "a write belongs to the cursor only after its commit");
