@@ -31,6 +31,8 @@ enum {
 	LEAVE_TIME = 2 * DATE_SECOND   /* the same, when asked to leave */
 };
 
+enum { EXACT_MAX = 10000 }; /* events of -n asked for by number */
+
 #define UNSET INT64_MIN
 
 static struct {
@@ -692,12 +694,17 @@ see_count(void)
 	return status == EXIT_OK ? GO_ON : status;
 }
 
+/*
+ * How many events to ask for at most.  Where many are wanted, or which ones
+ * only shows here, fetching ahead and cutting the last batch costs less.
+ */
 static uint64_t
 room(void)
 {
-	int select = o.since != UNSET || o.until != UNSET;
-
-	return o.count < 0 || select ? 0 : (uint64_t)o.count - s.taken;
+	if (o.count < 0 || o.count > EXACT_MAX || o.since != UNSET ||
+	    o.until != UNSET)
+		return 0;
+	return (uint64_t)o.count - s.taken;
 }
 
 static void

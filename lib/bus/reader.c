@@ -58,7 +58,7 @@ struct reader {
 
 	struct wire_cursor want, sent, committed;
 	int has_want, has_committed;
-	int64_t commit_due, lease_due, busy_since;
+	int64_t commit_due, commit_again, lease_due, busy_since;
 
 	int pages; /* of reader_last() */
 	uint64_t page;
@@ -201,8 +201,10 @@ committed(struct reader *r)
 		return 0;
 	}
 	if (strcmp(s->reply.error, "busy") == 0 ||
-	    strcmp(s->reply.error, "full") == 0)
-		return 0; /* again after the pause */
+	    strcmp(s->reply.error, "full") == 0) {
+		r->commit_again = date_mono() + BUSY_PAUSE;
+		return 0;
+	}
 	return fail_reply(r, &s->reply);
 }
 
@@ -270,7 +272,7 @@ on_connected(struct reader *r)
 	rewind_fetches(r);
 	r->connected = 1;
 	r->connects++;
-	r->lease_due = r->commit_due = 0;
+	r->lease_due = r->commit_due = r->commit_again = 0;
 }
 
 /* One thing that happens by the deadline: 1, 0 nothing, -1. */
@@ -509,7 +511,8 @@ reader_close(struct reader *r)
 static int
 send_commit(struct reader *r)
 {
-	if (!r->has_want || !r->connected || r->slot[COMMIT].tag != 0)
+	if (!r->has_want || !r->connected || r->slot[COMMIT].tag != 0 ||
+	    date_mono() < r->commit_again)
 		return 0;
 	buf_clear(&r->msg);
 	wire_commit(&r->msg, r->o.name, &r->want);
@@ -796,7 +799,12 @@ enum reader_result
 reader_sync(struct reader *r, int64_t deadline)
 {
 	while (r->has_want) {
-		if (send_commit(r) < 0 || pump(r, deadline) < 0)
+		int64_t due = deadline;
+		if (send_commit(r) < 0)
+			return READER_FAILED;
+		if (r->commit_again > date_mono() && r->commit_again < due)
+			due = r->commit_again;
+		if (pump(r, due) < 0)
 			return READER_FAILED;
 		if (r->has_want && date_mono() >= deadline)
 			return READER_NONE;
