@@ -202,7 +202,7 @@ committed(struct reader *r)
 	}
 	if (strcmp(s->reply.error, "busy") == 0 ||
 	    strcmp(s->reply.error, "full") == 0) {
-		r->commit_again = date_mono() + BUSY_PAUSE;
+		r->commit_due = r->commit_again = date_mono() + BUSY_PAUSE;
 		return 0;
 	}
 	return fail_reply(r, &s->reply);
