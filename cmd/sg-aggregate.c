@@ -157,7 +157,7 @@ check_energy(void)
 		return;
 	power_unit();
 	if (o.rule.every == 0 &&
-	    (o.per_source == WINDOW_EACH || o.per_source == WINDOW_SUM))
+	    (o.per_source == CELL_EACH || o.per_source == CELL_SUM))
 		opt_usage("energy needs --every, the interval of the readings");
 }
 
@@ -181,7 +181,7 @@ parse_rule(void)
 	if (rule->grace > SLOT_WIDTH_MAX || rule->skew > SLOT_WIDTH_MAX ||
 	    rule->keep > SLOT_WIDTH_MAX || rule->every > SLOT_WIDTH_MAX)
 		opt_usage("a duration is longer than 10 years");
-	rule->per_source = (enum window_per_source)o.per_source;
+	rule->per_source = (enum cell_reduce)o.per_source;
 	if (o.late != LATE_CORRECT)
 		rule->keep = 0;
 	parse_stats(o.stat);

@@ -90,6 +90,7 @@ reading_take(struct reading *r, const struct event *e, const char *value,
     const char **why)
 {
 	r->v = NULL;
+	r->u = "";
 	r->un = 0;
 	r->n = r->values = 1;
 	r->rev = r->w = 0;

@@ -3,61 +3,19 @@
 #include <string.h>
 
 #include "base/die.h"
-#include "event/unit.h"
-#include "grid/index.h"
+#include "grid/cell.h"
+#include "grid/group.h"
 #include "grid/reading.h"
 #include "grid/window.h"
 
-enum { UNIT_MAX = 31, WHY_MAX = 256 };
-
-static const int64_t never = INT64_MAX / 2;
-
-struct unit {
-	char text[UNIT_MAX + 1];
-	size_t n;
-};
-
-/* A source within its group. */
-struct member {
-	char *name;
-	int64_t first; /* least t seen; -never if it is expected */
-	int64_t last;  /* greatest t in the windows that have closed */
-};
-
-struct group {
-	char *topic;
-	uint32_t id, rank;
-	struct member *members;
-	uint32_t nmembers;
-	struct unit unit; /* n is 0 until one is known */
-	int has_unit;
-};
+enum { WHY_MAX = 256 };
 
 struct window_input {
 	struct window_set *set;
 	struct group *group;
-	uint32_t id, member;
-	struct unit unit; /* as last seen here */
-	int has_unit;
+	uint32_t id, source;
+	struct group_unit unit;	  /* as last seen here */
 	struct tally_scale scale; /* from that to the group's */
-};
-
-/*
- * What must be kept apart until the window closes: a source's readings, if
- * they become one value first, or a partial aggregate that may be revised.
- */
-struct cell {
-	uint32_t id; /* of the input, or of the member if at is -never */
-	uint32_t member;
-	int64_t at, rev;
-	struct tally tally;
-};
-
-struct cells {
-	struct cell *cell;
-	size_t n, cap;
-	uint32_t *map; /* open addressing, number of the cell + 1 */
-	size_t mask;
 };
 
 /* One group in one slot. */
@@ -86,11 +44,9 @@ struct window_set {
 	unsigned parts, cell_parts;
 	int sum;  /* among the statistics */
 	int mean; /* the sum is wanted for the mean alone */
-	struct group **groups, **ranked;
-	uint32_t ngroups, capgroups, nranked;
+	struct groups groups;
 	struct window_input **inputs;
 	uint32_t ninputs, capinputs;
-	struct index group_index, member_index;
 	struct pane **panes; /* by start; the first closed ones are closed */
 	size_t npanes, cappanes, closed, kept;
 	struct pane *current;
@@ -111,14 +67,6 @@ struct window_set {
 struct window_set *
 window_new(const struct window_rule *rule)
 {
-	static const unsigned reduced[] = {
-		[WINDOW_EACH] = 0,
-		[WINDOW_MEAN] = TALLY_HAS_SUM,
-		[WINDOW_LAST] = TALLY_HAS_LAST,
-		[WINDOW_SUM] = TALLY_HAS_SUM,
-		[WINDOW_MIN] = TALLY_HAS_MIN,
-		[WINDOW_MAX] = TALLY_HAS_MAX,
-	};
 	struct window_set *set = xcalloc(1, sizeof *set);
 	int energy = 0;
 
@@ -130,12 +78,12 @@ window_new(const struct window_rule *rule)
 		energy |= rule->stats[i] == TALLY_ENERGY;
 	}
 	set->mean &= !set->sum && !energy;
-	set->cell_parts = rule->per_source == WINDOW_EACH
+	set->cell_parts = rule->per_source == CELL_EACH
 	    ? set->parts
-	    : reduced[rule->per_source];
-	set->newest = set->horizon = set->forgotten = set->limit = -never;
-	set->judged = -never;
-	set->next_end = never;
+	    : cell_parts(rule->per_source);
+	set->newest = set->horizon = set->forgotten = set->limit = GROUP_ALWAYS;
+	set->judged = GROUP_ALWAYS;
+	set->next_end = GROUP_NEVER;
 	return set;
 }
 
@@ -143,11 +91,8 @@ static void
 window_fini(struct window *w)
 {
 	tally_fini(&w->tally);
-	for (size_t i = 0; w->cells != NULL && i < w->cells->n; i++)
-		tally_fini(&w->cells->cell[i].tally);
 	if (w->cells != NULL) {
-		free(w->cells->cell);
-		free(w->cells->map);
+		cells_fini(w->cells);
 		free(w->cells);
 	}
 	free(w->seen);
@@ -171,88 +116,16 @@ window_free(struct window_set *set)
 		return;
 	for (size_t i = 0; i < set->npanes; i++)
 		pane_free(set->panes[i]);
-	for (uint32_t i = 0; i < set->ngroups; i++) {
-		struct group *g = set->groups[i];
-
-		for (uint32_t j = 0; j < g->nmembers; j++)
-			free(g->members[j].name);
-		free(g->members);
-		free(g->topic);
-		free(g);
-	}
 	for (uint32_t i = 0; i < set->ninputs; i++)
 		free(set->inputs[i]);
-	index_fini(&set->group_index);
-	index_fini(&set->member_index);
-	free(set->groups);
-	free(set->ranked);
+	groups_fini(&set->groups);
 	free(set->inputs);
 	free(set->panes);
 	free(set->ready);
 	free(set);
 }
 
-/* Groups, sources, inputs. */
-
-static struct group *
-group_get(struct window_set *set, const char *topic)
-{
-	size_t n = strlen(topic);
-	uint32_t id = index_get(&set->group_index, topic, n);
-	struct group *g;
-
-	if (id != INDEX_NONE)
-		return set->groups[id];
-	if (set->ngroups == set->capgroups) {
-		set->capgroups = set->capgroups * 2 + 16;
-		set->groups =
-		    xrealloc(set->groups, set->capgroups * sizeof *set->groups);
-	}
-	g = xcalloc(1, sizeof *g);
-	g->topic = xstrndup(topic, n);
-	g->id = set->ngroups;
-	set->groups[set->ngroups++] = g;
-	index_put(&set->group_index, g->topic, n, g->id);
-	return g;
-}
-
-/* The key of a source is "TOPIC NAME"; neither has a space. */
-static uint32_t
-member_get(struct window_set *set, struct group *g, const char *name, size_t n)
-{
-	size_t tn = strlen(g->topic), kn = tn + 1 + n;
-	char *key = xmalloc(kn + 1);
-	struct member *m;
-	uint32_t id;
-
-	memcpy(key, g->topic, tn);
-	key[tn] = ' ';
-	memcpy(key + tn + 1, name, n);
-	key[kn] = '\0';
-	id = index_get(&set->member_index, key, kn);
-	if (id != INDEX_NONE) {
-		free(key);
-		return id;
-	}
-	/* Grown at powers of two. */
-	if ((g->nmembers & (g->nmembers - 1)) == 0)
-		g->members = xrealloc(g->members,
-		    (g->nmembers == 0 ? 1 : g->nmembers * (size_t)2) *
-			sizeof *g->members);
-	m = &g->members[g->nmembers];
-	m->name = key;
-	m->first = never;
-	m->last = -never;
-	index_put(&set->member_index, key, kn, g->nmembers);
-	set->stats.sources++;
-	return g->nmembers++;
-}
-
-static const char *
-member_name(const struct group *g, uint32_t i)
-{
-	return g->members[i].name + strlen(g->topic) + 1;
-}
+/* Inputs. */
 
 struct window_input *
 window_input(
@@ -267,8 +140,8 @@ window_input(
 	}
 	in->set = set;
 	in->id = set->ninputs;
-	in->group = group_get(set, topic);
-	in->member = member_get(set, in->group, source, sn);
+	in->group = groups_get(&set->groups, topic);
+	in->source = groups_source(&set->groups, in->group, source, sn);
 	set->inputs[set->ninputs++] = in;
 	return in;
 }
@@ -276,99 +149,13 @@ window_input(
 void
 window_expect(struct window_input *in)
 {
-	in->group->members[in->member].first = -never;
+	in->group->sources[in->source].first = GROUP_ALWAYS;
 }
 
 const char *
 window_source(const struct window_input *in)
 {
-	return member_name(in->group, in->member);
-}
-
-/* Units. */
-
-/* The unit that kW, W and MW are all counted in, by itself if there is none. */
-static void
-base_unit(struct unit *base, const char *u, size_t n)
-{
-	static const char *const bases[] = { "W", "Wh", "var", "varh", "VA",
-		"VAh", "V", "A", "J", "Hz", "m", "s", "g", "Pa", "C" };
-	struct tally_scale scale;
-	int64_t mul, div;
-
-	if (n > 0)
-		memcpy(base->text, u, n);
-	base->n = n;
-	for (size_t i = 0; i < sizeof bases / sizeof bases[0]; i++) {
-		size_t bn = strlen(bases[i]);
-
-		if (unit_ratio(u, n, bases[i], bn, &mul, &div) == 0 &&
-		    tally_scale_set(&scale, mul, div) == 0 && scale.mul == 1) {
-			memcpy(base->text, bases[i], bn);
-			base->n = bn;
-			return;
-		}
-	}
-}
-
-static int
-convert(struct window_input *in, const char *u, size_t n)
-{
-	const struct unit *to = &in->group->unit;
-	int64_t mul, div;
-
-	if (n == to->n && (n == 0 || memcmp(u, to->text, n) == 0)) {
-		in->scale.mul = 1;
-		in->scale.shift = 0;
-		return 0;
-	}
-	if (n == 0 || to->n == 0 ||
-	    unit_ratio(u, n, to->text, to->n, &mul, &div) == -1)
-		return -1;
-	return tally_scale_set(&in->scale, mul, div);
-}
-
-static int
-unit_refused(
-    struct window_input *in, const char *u, size_t n, const char *reason)
-{
-	const struct unit *to = &in->group->unit;
-
-	in->has_unit = 0;
-	snprintf(in->set->why, WHY_MAX, "unit %.*s %s%s%.*s of %.120s",
-	    n == 0 ? 4 : (int)n, n == 0 ? "none" : u, reason,
-	    to->n == 0 ? "" : " ", (int)to->n, to->text, in->group->topic);
-	return -1;
-}
-
-/* Find how the unit u becomes the group's, which the first one settles. */
-static int
-unit_set(struct window_input *in, const char *u, size_t n)
-{
-	const struct window_rule *rule = in->set->rule;
-	struct group *g = in->group;
-
-	if (n > UNIT_MAX)
-		return unit_refused(in, u, UNIT_MAX, "… is no unit for the");
-	if (!g->has_unit) {
-		if (rule->unit != NULL) {
-			g->unit.n = strlen(rule->unit);
-			memcpy(g->unit.text, rule->unit, g->unit.n);
-		} else
-			base_unit(&g->unit, u, n);
-		g->has_unit = 1;
-	}
-	if (convert(in, u, n) == -1)
-		return unit_refused(in, u, n, "does not convert to the");
-	for (size_t i = 0; i < rule->nstats; i++)
-		if (rule->stats[i] == TALLY_ENERGY &&
-		    unit_energy(g->unit.text, g->unit.n) == NULL)
-			return unit_refused(
-			    in, u, n, "is no power: no energy from the");
-	memcpy(in->unit.text, u, n);
-	in->unit.n = n;
-	in->has_unit = 1;
-	return 0;
+	return group_source_name(in->group, in->source);
 }
 
 /* Panes. */
@@ -419,8 +206,8 @@ window_get(struct window_set *set, struct pane *pane, struct group *g)
 	struct window *w;
 
 	if (g->id >= pane->ngroups) {
-		uint32_t n =
-		    g->id + 1 > set->ngroups / 2 ? set->ngroups : g->id * 2 + 2;
+		uint32_t n = g->id + 1 > set->groups.n / 2 ? set->groups.n
+							   : g->id * 2 + 2;
 
 		pane->by_group =
 		    xrealloc(pane->by_group, n * sizeof *pane->by_group);
@@ -447,73 +234,13 @@ window_get(struct window_set *set, struct pane *pane, struct group *g)
 static void
 seen_room(struct window *w)
 {
-	uint32_t n = w->group->nmembers;
+	uint32_t n = w->group->nsources;
 
 	if (w->nseen >= n)
 		return;
 	w->seen = xrealloc(w->seen, n * sizeof *w->seen);
 	while (w->nseen < n)
-		w->seen[w->nseen++] = -never;
-}
-
-/* Cells. */
-
-static size_t
-cell_hash(uint32_t id, int64_t at)
-{
-	uint64_t h = ((uint64_t)at ^ (uint64_t)id << 40 ^ id) *
-	    UINT64_C(0x9e3779b97f4a7c15);
-
-	return (size_t)(h ^ h >> 29);
-}
-
-/* Where the cell stands in the map, or where it would. */
-static uint32_t *
-cell_place(const struct cells *cells, uint32_t id, int64_t at)
-{
-	size_t i = cell_hash(id, at) & cells->mask;
-
-	for (; cells->map[i] != 0; i = (i + 1) & cells->mask) {
-		const struct cell *c = &cells->cell[cells->map[i] - 1];
-
-		if (c->id == id && c->at == at)
-			break;
-	}
-	return &cells->map[i];
-}
-
-static void
-cells_grow(struct cells *cells)
-{
-	cells->cap = cells->cap == 0 ? 4 : cells->cap * 2;
-	cells->cell = xrealloc(cells->cell, cells->cap * sizeof *cells->cell);
-	free(cells->map);
-	cells->map = xcalloc(cells->cap * 2, sizeof *cells->map);
-	cells->mask = cells->cap * 2 - 1;
-	for (size_t i = 0; i < cells->n; i++)
-		*cell_place(cells, cells->cell[i].id, cells->cell[i].at) =
-		    (uint32_t)i + 1;
-}
-
-/* The cell, a new one with n 0 if there is none. */
-static struct cell *
-cell_get(struct window *w, uint32_t id, uint32_t member, int64_t at)
-{
-	struct cells *cells = w->cells;
-	uint32_t *place;
-
-	if (cells == NULL)
-		cells = w->cells = xcalloc(1, sizeof *cells);
-	if (cells->n == cells->cap)
-		cells_grow(cells);
-	place = cell_place(cells, id, at);
-	if (*place == 0) {
-		struct cell c = { .id = id, .member = member, .at = at };
-
-		cells->cell[cells->n++] = c;
-		*place = (uint32_t)cells->n;
-	}
-	return &cells->cell[*place - 1];
+		w->seen[w->nseen++] = GROUP_ALWAYS;
 }
 
 /* 1 if the window has changed, 0 if a later revision is there already. */
@@ -521,10 +248,14 @@ static int
 cell_add(struct window_set *set, struct window *w, struct window_input *in,
     const struct reading *r, struct tally *t)
 {
-	uint32_t id = r->aggregate ? in->id : in->member;
-	int64_t at = r->aggregate ? r->t : -never;
-	struct cell *c = cell_get(w, id, in->member, at);
+	struct cell *c;
 
+	if (w->cells == NULL)
+		w->cells = xcalloc(1, sizeof *w->cells);
+	if (r->aggregate)
+		c = cells_get(w->cells, in->id, r->t, in->source);
+	else
+		c = cells_get(w->cells, in->source, GROUP_ALWAYS, in->source);
 	if (r->aggregate && c->tally.values > 0) {
 		if (r->rev <= c->rev)
 			return 0;
@@ -593,7 +324,7 @@ store(struct window_set *set, struct window_input *in, const struct slot *slot,
     const struct reading *r)
 {
 	struct pane *pane = set->current;
-	struct member *m = &in->group->members[in->member];
+	struct group_source *m = &in->group->sources[in->source];
 	struct window *w;
 	const char *why = NULL;
 	int changed = 1;
@@ -601,16 +332,16 @@ store(struct window_set *set, struct window_input *in, const struct slot *slot,
 	if (pane == NULL || pane->slot.start != slot->start)
 		pane = set->current = pane_get(set, slot);
 	w = window_get(set, pane, in->group);
-	if (r->aggregate || set->rule->per_source != WINDOW_EACH)
+	if (r->aggregate || set->rule->per_source != CELL_EACH)
 		why = add_cell(set, w, in, r, &changed);
 	else if (reading_add(r, set->parts, &in->scale, &w->tally) == -1)
 		why = "number out of range";
 	if (why != NULL)
 		return why;
-	if (in->member >= w->nseen)
+	if (in->source >= w->nseen)
 		seen_room(w);
-	if (r->t > w->seen[in->member])
-		w->seen[in->member] = r->t;
+	if (r->t > w->seen[in->source])
+		w->seen[in->source] = r->t;
 	if (r->t < m->first)
 		m->first = r->t;
 	if (changed && slot->end <= set->horizon)
@@ -618,10 +349,37 @@ store(struct window_set *set, struct window_input *in, const struct slot *slot,
 	return NULL;
 }
 
+static const char *
+unit_set(struct window_input *in, const char *u, size_t n)
+{
+	const struct window_rule *rule = in->set->rule;
+	struct group *g = in->group;
+	const char *what = group_convert(g, u, n, rule->unit, &in->scale);
+	size_t un;
+
+	for (size_t i = 0; what == NULL && i < rule->nstats; i++)
+		if (rule->stats[i] == TALLY_ENERGY &&
+		    group_stat_unit(g, TALLY_ENERGY, &un) == NULL)
+			what = "is no power: no energy from the";
+	in->unit.known = what == NULL;
+	if (what == NULL) {
+		memcpy(in->unit.text, u, n);
+		in->unit.n = n;
+		return NULL;
+	}
+	snprintf(in->set->why, WHY_MAX, "unit %.*s %s%s%.*s of %.120s",
+	    n == 0		     ? 4
+		: n < GROUP_UNIT_MAX ? (int)n
+				     : GROUP_UNIT_MAX,
+	    n == 0 ? "none" : u, what, g->unit.n == 0 ? "" : " ",
+	    (int)g->unit.n, g->unit.text, g->topic);
+	return in->set->why;
+}
+
 static int
 same_unit(const struct window_input *in, const char *u, size_t n)
 {
-	return in->has_unit && n == in->unit.n &&
+	return in->unit.known && n == in->unit.n &&
 	    (n == 0 ||
 		(*u == *in->unit.text &&
 		    (n == 1 || memcmp(u, in->unit.text, n) == 0)));
@@ -644,10 +402,9 @@ window_add(struct window_set *set, struct window_input *in,
 	}
 	if ((result = check_time(set, r.t, &slot)) != WINDOW_TAKEN)
 		return result;
-	if (!same_unit(in, r.u, r.un) && unit_set(in, r.u, r.un) == -1) {
-		*why = set->why;
+	if (!same_unit(in, r.u, r.un) &&
+	    (*why = unit_set(in, r.u, r.un)) != NULL)
 		return WINDOW_REFUSED;
-	}
 	if ((*why = store(set, in, &slot, &r)) != NULL)
 		return WINDOW_REFUSED;
 	advance(set, r.t);
@@ -665,27 +422,6 @@ by_rank(const void *a, const void *b)
 
 	return ((*x)->group->rank > (*y)->group->rank) -
 	    ((*x)->group->rank < (*y)->group->rank);
-}
-
-static int
-by_topic(const void *a, const void *b)
-{
-	const struct group *const *x = a, *const *y = b;
-
-	return strcmp((*x)->topic, (*y)->topic);
-}
-
-static void
-rank_groups(struct window_set *set)
-{
-	if (set->nranked == set->ngroups)
-		return;
-	set->ranked = xrealloc(set->ranked, set->ngroups * sizeof *set->ranked);
-	memcpy(set->ranked, set->groups, set->ngroups * sizeof *set->ranked);
-	qsort(set->ranked, set->ngroups, sizeof *set->ranked, by_topic);
-	for (uint32_t i = 0; i < set->ngroups; i++)
-		set->ranked[i]->rank = i;
-	set->nranked = set->ngroups;
 }
 
 /* Line up the pane's windows, all or those with late readings, by topic. */
@@ -708,7 +444,7 @@ collect(struct window_set *set, struct pane *pane, int all)
 			set->ready[set->nready++] = w;
 	}
 	pane->dirty = 0;
-	rank_groups(set);
+	groups_rank(&set->groups);
 	qsort(set->ready, set->nready, sizeof *set->ready, by_rank);
 }
 
@@ -763,73 +499,8 @@ next_pane(struct window_set *set)
 	forget(set);
 	set->next_end = set->closed < set->npanes
 	    ? set->panes[set->closed]->slot.end
-	    : never;
+	    : GROUP_NEVER;
 	return 0;
-}
-
-/* The one value of a source for its window. */
-static void
-reduce(enum window_per_source how, const struct tally *t, int64_t start,
-    struct tally_value *value)
-{
-	struct buf b = { 0 };
-
-	switch (how) {
-	case WINDOW_MEAN:
-		num_sum_format(&t->sum, 1, t->values, &b);
-		num_sum_add(&value->v, b.p, b.len);
-		value->at = start;
-		buf_fini(&b);
-		break;
-	case WINDOW_SUM:
-		tally_copy(&value->v, &t->sum);
-		value->at = start;
-		break;
-	case WINDOW_LAST:
-		tally_copy(&value->v, &t->ends->last.v);
-		value->at = t->ends->last.at;
-		break;
-	case WINDOW_MIN:
-		tally_copy(&value->v, &t->ends->min.v);
-		value->at = t->ends->min.at;
-		break;
-	default:
-		tally_copy(&value->v, &t->ends->max.v);
-		value->at = t->ends->max.at;
-	}
-}
-
-static int
-by_member(const void *a, const void *b)
-{
-	const struct cell *const *x = a, *const *y = b;
-
-	return ((*x)->member > (*y)->member) - ((*x)->member < (*y)->member);
-}
-
-static void
-add_sources(const struct window_set *set, const struct cells *cells,
-    int64_t start, struct tally *total)
-{
-	const struct cell **order = xcalloc(cells->n, sizeof *order);
-
-	for (size_t i = 0; i < cells->n; i++)
-		order[i] = &cells->cell[i];
-	qsort(order, cells->n, sizeof *order, by_member);
-	for (size_t i = 0, next; i < cells->n; i = next) {
-		struct tally t = { 0 };
-		struct tally_value value = { 0 };
-
-		for (next = i;
-		     next < cells->n && order[next]->member == order[i]->member;
-		     next++)
-			tally_merge(&t, set->cell_parts, &order[next]->tally);
-		reduce(set->rule->per_source, &t, start, &value);
-		tally_add(total, set->parts, &value.v, value.at, t.n);
-		num_sum_fini(&value.v);
-		tally_fini(&t);
-	}
-	free(order);
 }
 
 /* All readings of the window; t is empty. */
@@ -837,42 +508,19 @@ static void
 total(const struct window_set *set, const struct window *w, int64_t start,
     struct tally *t)
 {
-	const struct cells *cells = w->cells;
-
 	tally_merge(t, set->parts, &w->tally);
-	if (cells == NULL)
-		return;
-	if (set->rule->per_source != WINDOW_EACH)
-		add_sources(set, cells, start, t);
-	else
-		for (size_t i = 0; i < cells->n; i++)
-			tally_merge(t, set->parts, &cells->cell[i].tally);
+	if (w->cells != NULL)
+		cells_total(
+		    w->cells, set->rule->per_source, set->parts, start, t);
 }
 
 /* Lines. */
-
-static const char *
-stat_unit(const struct group *g, enum tally_stat stat, size_t *n)
-{
-	const char *u;
-
-	*n = 0;
-	if (stat == TALLY_ENERGY) {
-		u = unit_energy(g->unit.text, g->unit.n);
-		*n = u == NULL ? 0 : strlen(u);
-		return u;
-	}
-	if (stat > TALLY_LAST)
-		return NULL;
-	*n = g->unit.n;
-	return g->unit.text;
-}
 
 static void
 add_unit(struct buf *b, const struct group *g, enum tally_stat stat)
 {
 	size_t n;
-	const char *u = stat_unit(g, stat, &n);
+	const char *u = group_stat_unit(g, stat, &n);
 
 	if (n > 0) {
 		buf_adds(b, ",\"u\":\"");
@@ -911,7 +559,7 @@ add_members(struct buf *b, const struct window_set *set, const struct group *g,
 	}
 	buf_addc(b, '}');
 	for (size_t i = 0; i < n; i++) {
-		const char *u = stat_unit(g, stats[i], &un);
+		const char *u = group_stat_unit(g, stats[i], &un);
 
 		if (un == 0)
 			continue;
@@ -937,12 +585,12 @@ static void
 add_absent(struct buf *b, const struct window *w, const struct slot *slot)
 {
 	const struct group *g = w->group;
-	const char **names = xcalloc(g->nmembers + 1, sizeof *names);
+	const char **names = xcalloc(g->nsources + 1, sizeof *names);
 	size_t n = 0;
 
-	for (uint32_t i = 0; i < g->nmembers; i++)
-		if (w->seen[i] < slot->start && g->members[i].first < slot->end)
-			names[n++] = member_name(g, i);
+	for (uint32_t i = 0; i < g->nsources; i++)
+		if (w->seen[i] < slot->start && g->sources[i].first < slot->end)
+			names[n++] = group_source_name(g, i);
 	qsort(names, n, sizeof *names, by_name);
 	buf_adds(b, ",\"absent\":[");
 	for (size_t i = 0; i < n && i < WINDOW_ABSENT_MAX; i++) {
@@ -961,11 +609,11 @@ add_sources_seen(
 {
 	struct group *g = w->group;
 	uint32_t reported = 0, missing = 0;
-	int64_t oldest = never;
+	int64_t oldest = GROUP_NEVER;
 
 	seen_room(w);
-	for (uint32_t i = 0; i < g->nmembers; i++) {
-		struct member *m = &g->members[i];
+	for (uint32_t i = 0; i < g->nsources; i++) {
+		struct group_source *m = &g->sources[i];
 
 		if (w->seen[i] >= slot->start) {
 			reported++;
@@ -978,11 +626,11 @@ add_sources_seen(
 				w->seen[i] = m->last;
 		} else
 			continue;
-		if (w->seen[i] != -never && w->seen[i] < oldest)
+		if (w->seen[i] != GROUP_ALWAYS && w->seen[i] < oldest)
 			oldest = w->seen[i];
 	}
 	buf_addf(b, ",\"sources\":%u,\"missing\":%u", reported, missing);
-	if (oldest != never) {
+	if (oldest != GROUP_NEVER) {
 		buf_adds(b, ",\"age\":");
 		num_add_micros(b, slot->end - oldest);
 	}
@@ -1086,7 +734,7 @@ window_idle(struct window_set *set, int64_t now)
 void
 window_end(struct window_set *set)
 {
-	set->horizon = never;
+	set->horizon = GROUP_NEVER;
 	set->due = 1;
 }
 
@@ -1094,5 +742,6 @@ void
 window_stats(const struct window_set *set, struct window_stats *stats)
 {
 	*stats = set->stats;
-	stats->groups = set->ngroups;
+	stats->groups = set->groups.n;
+	stats->sources = set->groups.nsources;
 }

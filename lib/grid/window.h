@@ -16,18 +16,9 @@
 
 #include "base/buf.h"
 #include "event/event.h"
+#include "grid/cell.h"
 #include "grid/slot.h"
 #include "grid/tally.h"
-
-/* How the readings of one source in one window become one value. */
-enum window_per_source {
-	WINDOW_EACH, /* they do not: each reading counts by itself */
-	WINDOW_MEAN,
-	WINDOW_LAST,
-	WINDOW_SUM,
-	WINDOW_MIN,
-	WINDOW_MAX
-};
 
 struct window_rule {
 	struct slot_rule slot;
@@ -35,7 +26,7 @@ struct window_rule {
 	int64_t skew;	/* how far t may be ahead of the clock */
 	int64_t keep;	/* how long a closed window takes corrections */
 	int64_t every;	/* interval of power readings, for energy; 0 none */
-	enum window_per_source per_source;
+	enum cell_reduce per_source;	/* first, in each window */
 	enum tally_stat stats[TALLY_STATS];
 	size_t nstats;
 	const char *unit;	/* of the result, or NULL */

@@ -216,7 +216,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	rule.list_missing = data[0] & 1;
 	check_partials(&rule, lines, n, (data[0] >> 1) * DATE_SECOND);
-	rule.per_source = (enum window_per_source)(data[1] % 6);
+	rule.per_source = (enum cell_reduce)(data[1] % 6);
 	check_order(&rule, lines, n, data[2], data[1] / 6);
 	return 0;
 }

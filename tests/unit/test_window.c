@@ -92,17 +92,17 @@ static const struct scenario scenarios[] = {
 	    { "a \"t\":0,\"v\":1,\"u\":\"V\"" },
 	    "refused: unit V is no power: no energy from the V of A\n",
 	    "no energy of voltages" },
-	{ "sum", { .slot.width = M, .per_source = WINDOW_MEAN },
+	{ "sum", { .slot.width = M, .per_source = CELL_MEAN },
 	    { "a \"t\":0,\"v\":1", "a \"t\":10,\"v\":2", "b \"t\":5,\"v\":10" },
 	    "{\"topic\":\"A\",\"t\":0,\"v\":11.5,\"w\":60,\"n\":3,"
 	    "\"sources\":2,\"missing\":0,\"age\":55}\n",
 	    "mean of each source, then their sum" },
-	{ "mean", { .slot.width = M, .per_source = WINDOW_LAST },
+	{ "mean", { .slot.width = M, .per_source = CELL_LAST },
 	    { "a \"t\":10,\"v\":4", "a \"t\":0,\"v\":2", "b \"t\":5,\"v\":10" },
 	    "{\"topic\":\"A\",\"t\":0,\"v\":7,\"w\":60,\"n\":3,\"values\":2,"
 	    "\"sum\":14,\"sources\":2,\"missing\":0,\"age\":55}\n",
 	    "last of each source, then their mean" },
-	{ "energy", { .slot.width = 60 * M, .per_source = WINDOW_MEAN },
+	{ "energy", { .slot.width = 60 * M, .per_source = CELL_MEAN },
 	    { "a \"t\":10,\"v\":40,\"u\":\"W\"",
 		"a \"t\":0,\"v\":20,\"u\":\"W\"" },
 	    "{\"topic\":\"A\",\"t\":0,\"v\":30,\"u\":\"Wh\",\"w\":3600,\"n\":2,"
