@@ -32,7 +32,6 @@ leave() {
 trap leave EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-trap 'exit 141' PIPE
 
 dir=${1:-$tmp/feeder}
 [ $# -gt 0 ] || "$here/make-feeder" "$dir"
@@ -155,17 +154,18 @@ compare() {
 	printf '  %6d windows  %-32s %s\n' "$rows" "$2" "$verdict"
 }
 
-printf '%d readings of %d meters\n' "$events" $(($(wc -l <"$meters") - 1))
-printf '  sg-csv | sg-pub           %s\n' "$published"
-printf '  sg-sub | sg-aggregate x4  %s\n' "$aggregated"
-compare feeder_minute 'sum of each feeder and minute'
-compare phase_15min 'phases by quarter of an hour'
-compare substation_hour 'substations by hour'
-compare meter_day 'meters by day'
-"$here/plot.sh" "$tmp/sg/feeder_minute.csv"
-if [ $status -eq 0 ]; then
-	printf '\nall figures are equal\n'
-else
-	echo 'feeder.sh: figures differ' >&2
-fi
+{
+	printf '%d readings of %d meters\n' "$events" \
+	    $(($(wc -l <"$meters") - 1))
+	printf '  sg-csv | sg-pub           %s\n' "$published"
+	printf '  sg-sub | sg-aggregate x4  %s\n' "$aggregated"
+	compare feeder_minute 'sum of each feeder and minute'
+	compare phase_15min 'phases by quarter of an hour'
+	compare substation_hour 'substations by hour'
+	compare meter_day 'meters by day'
+	"$here/plot.sh" "$tmp/sg/feeder_minute.csv"
+	[ $status -ne 0 ] || printf '\nall figures are equal\n'
+} >"$tmp/account"
+cat "$tmp/account"
+[ $status -eq 0 ] || echo 'feeder.sh: figures differ' >&2
 exit $status
