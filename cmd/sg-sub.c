@@ -16,6 +16,7 @@
 #include "base/num.h"
 #include "base/opt.h"
 #include "bus/job.h"
+#include "bus/pick.h"
 #include "bus/reader.h"
 #include "bus/sink.h"
 #include "event/event.h"
@@ -33,7 +34,7 @@ enum {
 
 enum { EXACT_MAX = 10000 }; /* events of -n asked for by number */
 
-#define UNSET INT64_MIN
+#define UNSET PICK_ANY
 
 static struct {
 	const char *broker, *topics_from, *slot, *cursor, *file, *command,
@@ -126,7 +127,7 @@ static struct {
 	struct wire_cursor from; /* where the batch in job began */
 	struct buf out, columns;
 	int plain; /* lines go out as they come in */
-	int meta;
+	struct pick pick;
 	int begun;	/* the header row is out */
 	int failed;	/* the reader has */
 	uint64_t taken; /* events of this batch of -n */
@@ -134,13 +135,6 @@ static struct {
 	int64_t started, seen, every_due, until_due, commit_due;
 	unsigned connects;
 } s = { .sink = { .fd = -1, .dir = -1 } };
-
-/* The lines of a batch and where each comes from. */
-struct origin {
-	struct json_walk walk;
-	int64_t left;
-	struct format_meta meta;
-};
 
 static void
 add_filter(const char *p, const char *where)
@@ -278,7 +272,9 @@ choose_format(void)
 	int colour = o.file == NULL && o.command == NULL &&
 	    isatty(STDOUT_FILENO) && (no_color == NULL || *no_color == '\0');
 
-	s.meta = o.meta || names_meta(o.columns);
+	s.pick.since = o.since;
+	s.pick.until = o.until;
+	s.pick.meta = o.meta || names_meta(o.columns);
 	if (o.columns == NULL && o.meta) {
 		buf_adds(&s.columns, FORMAT_COLUMNS ",rt,from,pos");
 		o.columns = buf_cstr(&s.columns);
@@ -287,8 +283,7 @@ choose_format(void)
 	    format_new((enum format_kind)o.format, o.columns, colour, &why);
 	if (s.format == NULL)
 		opt_usage("--columns %s: %s", o.columns, why);
-	s.plain = o.format == FORMAT_JSON && !s.meta && o.since == UNSET &&
-	    o.until == UNSET;
+	s.plain = o.format == FORMAT_JSON && !s.pick.meta && pick_all(&s.pick);
 }
 
 static void
@@ -352,7 +347,7 @@ open_reader(void)
 		.nfilters = s.nfilters,
 		.name = o.cursor,
 		.to_end = o.until_end,
-		.meta = s.meta,
+		.meta = s.pick.meta,
 		.skip_gone = o.skip_gone,
 	};
 	const char *why;
@@ -403,99 +398,48 @@ put_header(void)
 	s.begun = 1;
 }
 
-/* The next line's origin; runs are [N, RT, FROM, LOG, POS]. */
-static const struct format_meta *
-next_origin(struct origin *origin)
-{
-	struct json_value name, run, v[5];
-	struct json_walk w;
-	int64_t pos = 0;
-	size_t i = 0;
-
-	if (!s.meta)
-		return NULL;
-	origin->meta.pos++;
-	if (origin->left-- > 0)
-		return &origin->meta;
-	if (json_next(&origin->walk, &name, &run) <= 0 ||
-	    run.kind != JSON_ARRAY)
-		die(EXIT_PROTOCOL, "broker: lines without their origin");
-	for (json_walk(&w, &run); i < 5 && json_next(&w, &name, &v[i]) > 0;)
-		i++;
-	if (i < 5 || num_uint(v[0].p, v[0].n, &origin->left) != 0 ||
-	    num_micros(v[1].p, v[1].n, &origin->meta.rt) != 0 ||
-	    num_uint(v[4].p, v[4].n, &pos) != 0 || origin->left-- == 0)
-		die(EXIT_PROTOCOL, "broker: lines with a damaged origin");
-	origin->meta.from = v[2].p;
-	origin->meta.from_len = v[2].n;
-	origin->meta.log = v[3].p;
-	origin->meta.log_len = v[3].n;
-	origin->meta.pos = (uint64_t)pos;
-	return &origin->meta;
-}
-
-static int
-selected(const struct event *e)
-{
-	int64_t t;
-
-	if (o.since == UNSET && o.until == UNSET)
-		return 1;
-	if (event_time(e, &t) != 0)
-		return 0;
-	return (o.since == UNSET || t >= o.since) &&
-	    (o.until == UNSET || t < o.until);
-}
-
+/* The event just picked, in its form. */
 static void
-take_line(const char *p, size_t n, const struct format_meta *meta)
+take_event(void)
 {
-	struct event e;
-	const char *why;
+	char topic[TOPIC_MAX + 1];
+	const char *why, *at = "";
+	size_t n = 0;
 
-	if (event_scan(&e, p, n, &why) != 0) {
-		error("event %llu: %s", (unsigned long long)s.events + 1, why);
-		s.bad++;
-		return;
-	}
-	if (!selected(&e))
-		return;
 	put_header();
-	if (format_event(s.format, &e, meta, &s.out, &why) != 0) {
-		char topic[TOPIC_MAX + 1];
-		size_t len = 0;
-		const char *at = event_has(&e, EVENT_TOPIC)
-		    ? event_topic(&e, topic, &len)
-		    : "";
-		error("%.*s: %s", (int)len, at, why);
-		s.bad++;
-	}
 	s.taken++;
+	if (format_event(s.format, &s.pick.event,
+		s.pick.meta ? &s.pick.origin : NULL, &s.out, &why) == 0)
+		return;
+	if (event_has(&s.pick.event, EVENT_TOPIC))
+		at = event_topic(&s.pick.event, topic, &n);
+	error("%.*s: %s", (int)n, at, why);
+	s.bad++;
 }
 
 /* How many of the lines it takes to have all that -n asks for. */
 static uint64_t
 take_lines(const struct reader_batch *b)
 {
-	struct origin origin = { .left = 0 };
-	const char *p = b->lines, *end = p + b->len;
-	uint64_t used = 0;
+	enum pick_result got = PICK_EVENT;
+	const char *why;
 
-	if (s.meta && b->n > 0) {
-		if (b->meta.kind != JSON_ARRAY)
-			die(EXIT_PROTOCOL, "broker: lines without origin");
-		json_walk(&origin.walk, &b->meta);
-	}
-	while (p < end && (o.count < 0 || s.taken < (uint64_t)o.count)) {
-		const char *lf = memchr(p, '\n', (size_t)(end - p));
-		size_t n = (size_t)((lf ? lf : end) - p);
-		take_line(p, n, next_origin(&origin));
-		p += n + 1;
-		used++;
+	if (pick_batch(&s.pick, b) != 0)
+		die(EXIT_PROTOCOL, "broker: lines without their origin");
+	while ((o.count < 0 || s.taken < (uint64_t)o.count) &&
+	    (got = pick_next(&s.pick, &why)) != PICK_END) {
+		if (got == PICK_BROKEN)
+			die(EXIT_PROTOCOL, "broker: damaged origin of lines");
+		if (got == PICK_EVENT) {
+			take_event();
+			continue;
+		}
+		error("damaged event: %s", why);
+		s.bad++;
 	}
 	put(s.out.p, s.out.len);
 	buf_clear(&s.out);
-	return used;
+	return s.pick.used;
 }
 
 static void
@@ -701,8 +645,7 @@ see_count(void)
 static uint64_t
 room(void)
 {
-	if (o.count < 0 || o.count > EXACT_MAX || o.since != UNSET ||
-	    o.until != UNSET)
+	if (o.count < 0 || o.count > EXACT_MAX || !pick_all(&s.pick))
 		return 0;
 	return (uint64_t)o.count - s.taken;
 }
