@@ -540,10 +540,13 @@ has_more() {
 @test "TERM leaves 75 when something stays in the spool" {
 	mkfifo fifo
 	exec 7<>fifo
-	ready pub sg-pub --spool spool fifo
+	sg-pub --spool spool --ack-fd 8 fifo 2>pub.err 8>acks 3>&- &
+	local pid=$!
+	started+=("$pid")
 	events A 1 2 >&7
-	kill -TERM "$pub_pid"
-	ends "$pub_pid" 75
+	wait_until grep -qx 2 acks
+	kill -TERM $pid
+	ends $pid 75
 	start_memory_broker
 	expect 0 sg-pub --spool spool </dev/null
 	has_values '1 2'
