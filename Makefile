@@ -41,8 +41,13 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,\
 	$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(sort $(wildcard tests/bench/*.c)))
+PEERS := $(addprefix $(BUILD)/peers/,zmq redis nats)
+LIB_zmq = -lzmq
+LIB_redis = -lhiredis
+LIB_nats = -lnats
 ARCHIVE = $(BUILD)/libsg.a
-LINK = @mkdir -p $(@D) && $(CC) $(SG_CFLAGS) $(SG_LDFLAGS) -o $@ $< $(ARCHIVE) $(LDLIBS)
+LINK = @mkdir -p $(@D) && $(CC) $(SG_CFLAGS) $(SG_LDFLAGS) -o $@ $(filter %.o,$^) \
+	$(ARCHIVE) $(LDLIBS)
 
 TO = $(DESTDIR)$(PREFIX)
 SHARED = bash-completion/completions zsh/site-functions \
@@ -53,6 +58,7 @@ all: $(BIN)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 bench-programs: $(BENCH)
+peer-programs: $(PEERS)
 
 $(BINDIR)/%: $(BUILD)/cmd/%.o $(ARCHIVE)
 	$(LINK)
@@ -63,8 +69,13 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVE)
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(ARCHIVE)
 	$(LINK) -fsanitize=fuzzer
 
-$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(ARCHIVE)
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/tests/bench/common/load.o \
+    $(ARCHIVE)
 	$(LINK)
+
+$(BUILD)/peers/%: tests/bench/peers/%.c
+	@mkdir -p $(@D)
+	$(CC) $(SG_CPPFLAGS) $(SG_CFLAGS) -o $@ $< $(LIB_$*)
 
 $(ARCHIVE): $(LIB:%.c=$(BUILD)/%.o)
 	rm -f $@ && $(AR) rcs $@ $^
@@ -101,10 +112,12 @@ soak:
 	@FUZZ_SECONDS=3600 tests/check.sh fuzz
 	@tests/check.sh tsan
 
+# A peer whose library is absent is left out.
 bench:
 	@tests/deps.sh build test bench
 	@$(MAKE) -s -j2 all bench-programs
-	@tests/bench/bench.sh
+	@$(MAKE) -s -k peer-programs || :
+	@SG_BIN=$(BINDIR) BENCH_BUILD=$(BUILD) tests/bench/bench.sh $(SECTIONS)
 
 completions: all
 	@completions/generate $(BINDIR) completions
@@ -124,6 +137,7 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all unit-programs fuzz-programs bench-programs deps demo check unit \
+.PHONY: all unit-programs fuzz-programs bench-programs \
+	peer-programs deps demo check unit \
 	bats asan tsan fuzz check-debian13 soak bench completions install clean
 .SECONDARY:

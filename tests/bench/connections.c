@@ -13,24 +13,20 @@
  * by tabs; -H prints their names before it.
  */
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/date.h"
 #include "base/die.h"
 #include "broker/sp.h"
+
+#include "common/load.h"
 
 enum kind { KIND_SG, KIND_MQTT0, KIND_MQTT1 };
 
@@ -74,50 +70,6 @@ struct run {
 	struct buf out, line;
 };
 
-static int
-tcp_connect(const char *address)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *ai;
-	const char *colon = strrchr(address, ':');
-	char *host;
-	int fd, on = 1;
-
-	if (colon == NULL)
-		die(EXIT_USAGE, "%s: neither /path nor HOST:PORT", address);
-	host = xstrndup(address, (size_t)(colon - address));
-	if (getaddrinfo(host, colon + 1, &hints, &ai) != 0)
-		die(EXIT_UNAVAILABLE, "%s: unknown", address);
-	free(host);
-	fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1 || connect(fd, ai->ai_addr, ai->ai_addrlen) == -1)
-		die(EXIT_UNAVAILABLE, "%s: %s", address, strerror(errno));
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	freeaddrinfo(ai);
-	return fd;
-}
-
-static int
-any_connect(const char *address)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int fd;
-
-	if (address[0] != '/')
-		return tcp_connect(address);
-	snprintf(sun.sun_path, sizeof sun.sun_path, "%s", address);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1 || connect(fd, (struct sockaddr *)&sun, sizeof sun) == -1)
-		die(EXIT_UNAVAILABLE, "%s: %s", address, strerror(errno));
-	return fd;
-}
-
-static void
-send_all(int fd, const void *p, size_t n)
-{
-	if (send(fd, p, n, MSG_NOSIGNAL) != (ssize_t)n)
-		die(EXIT_UNAVAILABLE, "send: %s", strerror(errno));
-}
-
 static void
 receive_all(int fd, void *p, size_t n)
 {
@@ -142,7 +94,7 @@ sp_send(struct conn *c, struct buf *out, const char *p, size_t n)
 	buf_clear(out);
 	buf_add(out, head, sp_head(head, transport(), id, sizeof id, n));
 	buf_add(out, p, n);
-	send_all(c->fd, out->p, out->len);
+	load_send(c->fd, out->p, out->len);
 }
 
 static void
@@ -151,7 +103,7 @@ sp_open(struct conn *c)
 	uint8_t greeting[SP_GREETING];
 
 	sp_greeting(greeting, SP_REQ);
-	send_all(c->fd, greeting, sizeof greeting);
+	load_send(c->fd, greeting, sizeof greeting);
 	sp_reader_init(&c->reader, transport(), SP_REP, 1 << 24);
 }
 
@@ -214,7 +166,7 @@ mqtt_open(struct run *r, struct conn *c)
 	buf_addc(&r->out, 2); /* clean session */
 	mqtt_u16(&r->out, 600);
 	mqtt_string(&r->out, id);
-	send_all(c->fd, r->out.p, r->out.len);
+	load_send(c->fd, r->out.p, r->out.len);
 	receive_all(c->fd, ack, sizeof ack);
 	if (ack[0] != MQTT_CONNACK || ack[3] != 0)
 		die(EXIT_PROTOCOL, "CONNECT refused");
@@ -224,7 +176,7 @@ mqtt_open(struct run *r, struct conn *c)
 	mqtt_u16(&r->out, 1);
 	mqtt_string(&r->out, "#");
 	buf_addc(&r->out, o.kind == KIND_MQTT1);
-	send_all(c->fd, r->out.p, r->out.len);
+	load_send(c->fd, r->out.p, r->out.len);
 }
 
 static void
@@ -240,7 +192,7 @@ mqtt_publish(struct run *r, struct conn *c)
 	if (qos1)
 		mqtt_u16(&r->out, (unsigned)(c->sent % 65535 + 1));
 	buf_add(&r->out, r->line.p, r->line.len);
-	send_all(c->fd, r->out.p, r->out.len);
+	load_send(c->fd, r->out.p, r->out.len);
 }
 
 /* --- both --- */
@@ -358,7 +310,7 @@ mqtt_packet(struct run *r, struct conn *c, const char *p, size_t n)
 		n--;
 	topic = (size_t)(unsigned char)p[1] << 8 | (unsigned char)p[2];
 	memcpy(ack + 2, p + 3 + topic, 2);
-	send_all(c->fd, ack, sizeof ack);
+	load_send(c->fd, ack, sizeof ack);
 }
 
 static size_t
@@ -427,7 +379,7 @@ conns_open(struct run *r)
 
 		c->number = (unsigned)i;
 		c->subscriber = i == o.connections;
-		c->fd = any_connect(o.address);
+		c->fd = load_connect(o.address);
 		if (o.kind == KIND_SG)
 			sp_open(c);
 		else
@@ -438,36 +390,6 @@ conns_open(struct run *r)
 			    "{\"op\":\"fetch\",\"sub\":1,\"filters\":[\"#\"],"
 			    "\"wait\":1}");
 	}
-}
-
-/* CPU time of the broker's process, all threads, in microseconds. */
-static int64_t
-broker_cpu(void)
-{
-	struct timespec t;
-	clockid_t clock;
-
-	if (clock_getcpuclockid(o.pid, &clock) != 0 ||
-	    clock_gettime(clock, &t) == -1)
-		die(EXIT_NOINPUT, "process %d: not found", (int)o.pid);
-	return t.tv_sec * (int64_t)DATE_SECOND + t.tv_nsec / 1000;
-}
-
-static long
-broker_memory(void)
-{
-	char path[64], line[256];
-	long kib = 0;
-	FILE *f;
-
-	snprintf(path, sizeof path, "/proc/%d/status", (int)o.pid);
-	if ((f = fopen(path, "re")) == NULL)
-		die(EXIT_NOINPUT, "%s: %s", path, strerror(errno));
-	while (fgets(line, sizeof line, f) != NULL)
-		if (strncmp(line, "RssAnon:", 8) == 0)
-			kib = strtol(line + 8, NULL, 10);
-	fclose(f);
-	return kib * 1024;
 }
 
 /* Event k of all leaves at start + k / (connections * rate). */
@@ -568,28 +490,25 @@ int
 main(int argc, char **argv)
 {
 	struct run r = { 0 };
-	struct rlimit files;
 	long memory;
 	int64_t cpu;
 
 	die_name(argv[0]);
 	options(argc, argv);
-	getrlimit(RLIMIT_NOFILE, &files);
-	files.rlim_cur = files.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &files);
+	load_files();
 	r.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (getrandom(&r.channel, sizeof r.channel, 0) == -1)
 		die(EXIT_BUG, "getrandom: %s", strerror(errno));
 	r.latency = xcalloc((size_t)(o.connections * o.rate * o.seconds) + 1,
 	    sizeof *r.latency);
-	memory = broker_memory();
+	memory = load_memory(o.pid);
 	conns_open(&r);
 	rest(&r, date_mono() + GRACE);
-	memory = broker_memory() - memory;
-	cpu = broker_cpu();
+	memory = load_memory(o.pid) - memory;
+	cpu = load_cpu(o.pid);
 	load(&r);
 	settle(&r);
-	cpu = broker_cpu() - cpu;
+	cpu = load_cpu(o.pid) - cpu;
 	qsort(r.latency, r.nlatency, sizeof *r.latency, compare);
 	print(&r, argv[argc - 3], cpu, memory);
 	return r.acked < r.sent && o.kind != KIND_MQTT0 ? EXIT_NO : EXIT_OK;

@@ -17,11 +17,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE = 65536, SETTLE = 100 };
+enum { LINE = 65536, SETTLE = 100, PAUSE = 20000000 };
+
+static const int64_t LIMIT = 20000000000;
 
 static double rate = 1000;
 static long events = 5000;
@@ -43,6 +46,7 @@ start(const char *command, int fd, int as)
 
 	if (pid != 0)
 		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	dup2(fd, as);
 	execl("/bin/sh", "sh", "-c", command, (char *)NULL);
 	_exit(127);
@@ -55,7 +59,7 @@ make_line(char *line, long n)
 	int len = snprintf(line, LINE,
 	    "{\"topic\":\"MEASUREMENT/METER/%04ld/Load\",\"t\":%ld.%03ld,"
 	    "\"v\":%ld,\"u\":\"W\",\"src\":\"m\",\"ep\":1,\"seq\":%ld",
-	    n % 1000, 1795388400 + n / 1000, n % 1000, n, n + 1);
+	    labs(n) % 1000, 1795388400 + n / 1000, labs(n) % 1000, n, n + 2);
 
 	if ((size_t)len + 12 < size) {
 		len += snprintf(line + len, LINE - (size_t)len, ",\"pad\":\"");
@@ -69,7 +73,7 @@ make_line(char *line, long n)
 }
 
 static int64_t *sent, *took;
-static long got, misplaced;
+static long got, misplaced, probes;
 
 static void
 take_line(const char *line)
@@ -77,6 +81,10 @@ take_line(const char *line)
 	const char *v = strstr(line, "\"v\":");
 	long n = v != NULL ? atol(v + 4) : -1;
 
+	if (n == -1 && strstr(line, "\"v\":-1,") != NULL) {
+		probes++;
+		return;
+	}
 	if (n < 0 || n >= events || took[n] != 0 || n != got) {
 		misplaced++;
 		if (n < 0 || n >= events)
@@ -123,6 +131,23 @@ take_until(int fd, int64_t until)
 	}
 }
 
+/* Events without a number, until one gets through; 0, or -1 after LIMIT. */
+static int
+warm_up(int in, int out)
+{
+	int64_t end = now() + LIMIT;
+	char line[LINE];
+	size_t n = make_line(line, -1);
+
+	while (probes == 0) {
+		if (now() > end || write(in, line, n) != (ssize_t)n)
+			return -1;
+		take_until(out, now() + PAUSE);
+	}
+	take_until(out, now() + 20 * (int64_t)PAUSE);
+	return 0;
+}
+
 static int
 by_value(const void *a, const void *b)
 {
@@ -143,8 +168,7 @@ report(void)
 	if (n == 0)
 		return;
 	printf("%.0f %.0f %ld %ld\n", (double)took[n / 2] / 1000,
-	    (double)took[n * 99 / 100] / 1000, events - SETTLE - n,
-	    misplaced);
+	    (double)took[n * 99 / 100] / 1000, events - SETTLE - n, misplaced);
 }
 
 int
@@ -171,8 +195,9 @@ main(int argc, char **argv)
 	took = calloc((size_t)events, sizeof *took);
 	sub = start(argv[optind], out[1], STDOUT_FILENO);
 	pub = start(argv[optind + 1], in[0], STDIN_FILENO);
-	begin = now() + 1000000000;
-	take_until(out[0], begin);
+	if (warm_up(in[1], out[0]) != 0)
+		return 69;
+	begin = now();
 	for (i = 0; i < events; i++) {
 		take_until(out[0], begin + (int64_t)((double)i / rate * 1e9));
 		sent[i] = now();

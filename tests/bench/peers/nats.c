@@ -2,10 +2,10 @@
  * NATS: JetStream on disk, one event per message, and core NATS between two
  * pipes for the latency.
  *
- *	nats js-pub URL FILE	publish each line, asynchronously, all acknowledged
- *	nats js-sub URL N	pull N messages from the stream
- *	nats pub URL SUBJECT	lines of standard input, each flushed
- *	nats sub URL SUBJECT	messages to standard output, a line each
+ *	nats js-pub URL FILE	publish each line, asynchronously, all
+ *acknowledged nats js-sub URL N	pull N messages from the stream nats pub
+ *URL SUBJECT	lines of standard input, each flushed nats sub URL SUBJECT
+ *messages to standard output, a line each
  */
 #include <nats/nats.h>
 #include <stdio.h>

@@ -14,8 +14,9 @@
 static int
 publish(void *context, const char *url, const char *path)
 {
-	void *s = zmq_socket(context, ZMQ_PUB);
+	void *s = zmq_socket(context, ZMQ_XPUB);
 	FILE *f = fopen(path, "r");
+	char subscription[16];
 	int none = 0;
 	char *line = NULL;
 	size_t cap = 0;
@@ -24,8 +25,9 @@ publish(void *context, const char *url, const char *path)
 	zmq_setsockopt(s, ZMQ_SNDHWM, &none, sizeof none);
 	if (f == NULL || zmq_connect(s, url) != 0)
 		return 1;
-	/* PUB drops what comes before the proxy's subscription is in place. */
-	zmq_sleep(1);
+	/* What comes before the subscription is in place would be dropped. */
+	if (zmq_recv(s, subscription, sizeof subscription, 0) < 1)
+		return 1;
 	printf("begin\n");
 	fflush(stdout);
 	while ((n = getline(&line, &cap, f)) > 0)
