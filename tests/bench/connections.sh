@@ -63,6 +63,8 @@ connections() {
 	heading "1000 connections, 1 event/s each, 800 B: CPU us"
 	line "--memory; mosquitto QoS 0" c.memory c.qos0 '<=1'
 	line "  with a subscriber to everything" c.memory-w c.qos0-w '<=1'
+	line "--memory; mosquitto QoS 1" c.memory c.qos1
+	line "  with a subscriber to everything" c.memory-w c.qos1-w
 	line "fsync before ack; mosquitto QoS 1 (memory)" c.durable c.qos1
 	line "  with a subscriber to everything" c.durable-w c.qos1-w
 	heading "Memory of the broker (RssAnon)"

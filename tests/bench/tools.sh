@@ -157,7 +157,7 @@ median() {
 
 # heading TITLE - Of a section of the table.
 heading() {
-	printf '\n%-50s %10s %10s %8s  %s\n' "$1" ours peer ratio goal
+	printf '\n%-54s %10s %10s %8s  %s\n' "$1" ours peer ratio goal
 }
 
 # value FILE - Median of the rounds; =N is N itself.
@@ -195,7 +195,7 @@ line() {
 			if (goal != "")
 				note = goal (met(m / t) ? " met" : " MISSED")
 		}
-		printf "%-50s %10s %10s %8s  %s\n", title, show(m), show(t),
+		printf "%-54s %10s %10s %8s  %s\n", title, show(m), show(t),
 		    ratio, note
 	}'
 }
