@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/crc.h"
+
 enum { VERSION = 1, OTHER_LOG = 12 };
 
 void
@@ -49,69 +51,6 @@ static uint16_t
 get16(const uint8_t *p)
 {
 	return (uint16_t)(p[0] | p[1] << 8);
-}
-
-/* Four bits a step: 64 bytes of table and no start-up work. */
-static uint32_t
-crc_portable(uint32_t crc, const uint8_t *p, size_t n)
-{
-	static const uint32_t table[16] = { 0x00000000, 0x105ec76f, 0x20bd8ede,
-		0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
-		0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4,
-		0xd3d3e1ab, 0xe330a81a, 0xf36e6f75 };
-
-	for (size_t i = 0; i < n; i++) {
-		crc = table[(crc ^ p[i]) & 15] ^ crc >> 4;
-		crc = table[(crc ^ p[i] >> 4) & 15] ^ crc >> 4;
-	}
-	return crc;
-}
-
-#if defined(__x86_64__)
-__attribute__((target("sse4.2"))) static uint32_t
-crc_fast(uint32_t crc, const uint8_t *p, size_t n)
-{
-	uint64_t c = crc, v;
-
-	for (; n >= 8; p += 8, n -= 8) {
-		memcpy(&v, p, sizeof v);
-		c = __builtin_ia32_crc32di(c, v);
-	}
-	crc = (uint32_t)c;
-	for (; n > 0; p++, n--)
-		crc = __builtin_ia32_crc32qi(crc, *p);
-	return crc;
-}
-
-static int
-crc_is_fast(void)
-{
-	return __builtin_cpu_supports("sse4.2");
-}
-#else
-static uint32_t
-crc_fast(uint32_t crc, const uint8_t *p, size_t n)
-{
-	return crc_portable(crc, p, n);
-}
-
-static int
-crc_is_fast(void)
-{
-	return 0;
-}
-#endif
-
-uint32_t
-record_crc(uint32_t crc, const void *p, size_t n)
-{
-	return ~(crc_is_fast() ? crc_fast : crc_portable)(~crc, p, n);
-}
-
-uint32_t
-record_crc_portable(uint32_t crc, const void *p, size_t n)
-{
-	return ~crc_portable(~crc, p, n);
 }
 
 size_t
@@ -182,8 +121,8 @@ record_finish(uint8_t *out, size_t length, uint32_t run)
 	memcpy(out + 40, out + RECORD_HEAD + 16, 8);
 	memcpy(out + 48, last + 16, 8);
 	record_put32(
-	    out + 4, record_crc(0, out + RECORD_HEAD, length - RECORD_HEAD));
-	record_put32(out, record_crc(0, out + 4, RECORD_HEAD - 4));
+	    out + 4, crc32c(0, out + RECORD_HEAD, length - RECORD_HEAD));
+	record_put32(out, crc32c(0, out + 4, RECORD_HEAD - 4));
 }
 
 static int
@@ -197,7 +136,7 @@ int
 record_head(const uint8_t *p, size_t n, struct record *out)
 {
 	if (n < RECORD_HEAD ||
-	    record_get32(p) != record_crc(0, p + 4, RECORD_HEAD - 4) ||
+	    record_get32(p) != crc32c(0, p + 4, RECORD_HEAD - 4) ||
 	    p[8] != VERSION)
 		return bad();
 	out->length = record_get32(p + 12);
@@ -220,8 +159,7 @@ record_check(const uint8_t *p, size_t n)
 
 	if (record_head(p, n, &r) == -1)
 		return -1;
-	if (record_get32(p + 4) !=
-	    record_crc(0, p + RECORD_HEAD, n - RECORD_HEAD))
+	if (record_get32(p + 4) != crc32c(0, p + RECORD_HEAD, n - RECORD_HEAD))
 		return bad();
 	return 0;
 }
@@ -291,7 +229,7 @@ record_key_read(const uint8_t *key, size_t len, uint32_t *run, uint64_t *n)
 static uint32_t
 row_crc(const uint8_t *row, size_t n, const void *key, size_t kn)
 {
-	return record_crc(record_crc(0, key, kn), row + 4, n - 4);
+	return crc32c(crc32c(0, key, kn), row + 4, n - 4);
 }
 
 void

@@ -45,13 +45,6 @@ struct record {
 	int64_t rt, rt_last;
 };
 
-/*
- * record_crc(crc, p, n) - CRC-32C (RFC 3720 B.4), crc 0 to begin; by the
- * processor's instruction where there is one.
- */
-uint32_t record_crc(uint32_t crc, const void *p, size_t n);
-uint32_t record_crc_portable(uint32_t crc, const void *p, size_t n);
-
 /* record_frame_size(head) - Bytes a frame takes in a record. */
 size_t record_frame_size(const struct frame_head *head);
 

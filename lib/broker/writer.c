@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/crc.h"
 #include "base/die.h"
 #include "broker/record.h"
 #include "broker/segment.h"
@@ -143,7 +144,7 @@ slots_set(struct writer *w, struct log_item *item)
 {
 	uint64_t chan, other;
 	const char *from = item_channel(item, &chan);
-	size_t i = record_crc((uint32_t)chan, from, strlen(from));
+	size_t i = crc32c((uint32_t)chan, from, strlen(from));
 
 	for (i &= w->slots - 1; w->slot[i] != NULL;
 	     i = (i + 1) & (w->slots - 1)) {

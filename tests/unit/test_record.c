@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crc.h"
 #include "base/die.h"
 
 static int passed, failed;
@@ -43,17 +44,17 @@ test_crc(void)
 	for (size_t i = 0; i < sizeof up; i++)
 		up[i] = (uint8_t)i;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		check(record_crc(0, cases[i].p, cases[i].n) == cases[i].want,
+		check(crc32c(0, cases[i].p, cases[i].n) == cases[i].want,
 		    __LINE__, "known value");
-		check(record_crc_portable(0, cases[i].p, cases[i].n) ==
-			cases[i].want,
+		check(
+		    crc32c_portable(0, cases[i].p, cases[i].n) == cases[i].want,
 		    __LINE__, "known value without the instruction");
 	}
 	for (size_t i = 0; i < sizeof part; i++)
 		part[i] = (uint8_t)(i * 37);
 	for (size_t i = 0; i <= sizeof part; i++)
-		check(record_crc(record_crc(0, part, i), part + i,
-			  sizeof part - i) == record_crc(0, part, sizeof part),
+		check(crc32c(crc32c(0, part, i), part + i, sizeof part - i) ==
+			crc32c(0, part, sizeof part),
 		    __LINE__, "in parts");
 }
 
