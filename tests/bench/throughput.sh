@@ -20,7 +20,11 @@ by_ours() {
 
 # timed N READER-FD BEGIN - Until the reader has all.
 timed() {
-	read -rt 120 -u "$2" && rate "$1" "$3" "$(now)"
+	if read -rt 60 -u "$2"; then
+		rate "$1" "$3" "$(now)"
+	else
+		say "a reader has not got all in 60 s: $(jobs -r | tail -n 1)"
+	fi
 }
 
 by_zmq() {

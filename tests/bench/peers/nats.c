@@ -33,6 +33,7 @@ stream(natsConnection *nc, int make)
 
 	jsOptions_Init(&options);
 	options.PublishAsync.MaxPending = 4000;
+	options.PublishAsync.StallWait = 10000;
 	if (natsConnection_JetStream(&js, nc, &options) != NATS_OK)
 		return NULL;
 	jsStreamConfig_Init(&config);

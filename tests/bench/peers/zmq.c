@@ -34,7 +34,8 @@ publish(void *context, const char *url, const char *path)
 		if (zmq_send(s, line, (size_t)n, 0) < 0)
 			return 1;
 	zmq_close(s);
-	return 0;
+	/* Waits until all is sent. */
+	return zmq_ctx_term(context) != 0;
 }
 
 static int
