@@ -87,7 +87,8 @@ def libraries():
 
 
 def forbidden():
-    for path in sources("lib/**/*.[ch]", "cmd/*.c", "tests/**/*.c"):
+    for path in sources("lib/**/*.[ch]", "cmd/*.c", "tests/unit/*.c",
+                        "tests/fuzz/*.c"):
         rules = dict(FORBIDDEN)
         if path.startswith("lib/") and path not in SPEAKS:
             rules[SPEECH] = "the library prints or exits"
