@@ -79,6 +79,8 @@ says() {
 	done <<-'END'
 	-t 'M/{x' --time t --value v
 	-t 'M/x}' --time t --value v
+	-t M//x --time t --value v
+	-t 'M/+/{x}' --time t --value v
 	-t M/x --time a,b,c --value v
 	-t M/x --time t
 	-t M/x --time t --value v --values a
@@ -361,6 +363,7 @@ b",7' '1,a,"' 1,a,6
 	{"topic":"M/a","t":946684800.5,"v":0.0360,"u":"kW"}
 	{"topic":"M/b","t":946684800,"vs":"say \"x\", y\n","src":"s","ep":3,"seq":7}
 	{"topic":"M/c","t":1,"m":{"x":1,"y":2},"q":"BAD"}
+	{"topic":"M/c","t":2,"u":{"x":"W","y":"V"},"m":{"x":1,"y":2}}
 	{"topic":"M/d","t":-1,"vb":true}
 	END
 	sg-csv --to-csv events >table.csv
@@ -370,6 +373,10 @@ b",7' '1,a,"' 1,a,6
 	expect 65 sg-csv in.csv
 	gives '{"topic":"M/a","t":1.5,"v":2}'
 	says 'in.csv:3: m: no JSON object'
+	rows topic,t,m,u 'M/a,1,"{""x"":1}","{""x"":1}"' 'M/a,1,"{""x"":1}",{'
+	expect 65 sg-csv in.csv
+	[ ! -s out ]
+	says 'in.csv:3: u: no registered unit'
 }
 
 @test "--to-csv: columns by member, of m, and by capture; local time" {

@@ -328,6 +328,22 @@ add_bool(struct row *r, const struct row_member *m, const struct csv_cell *c,
 	return bad_cell(r, m->column, c, "neither true nor false");
 }
 
+/* A unit, or the object of units beside m as --to-csv writes it. */
+static int
+add_unit(struct row *r, const struct row_member *m, const struct csv_cell *c,
+    struct buf *b)
+{
+	const char *fault;
+
+	if (unit_known(c->p, c->n))
+		json_add_string(b, c->p, c->n);
+	else if (json_check(c->p, c->n, &fault) == JSON_OBJECT)
+		buf_add(b, c->p, c->n);
+	else
+		return bad_cell(r, m->column, c, "no registered unit");
+	return 0;
+}
+
 static int
 add_cell(struct row *r, const struct row_member *m, const struct csv_cell *c,
     int scale, struct buf *b)
@@ -344,8 +360,8 @@ add_cell(struct row *r, const struct row_member *m, const struct csv_cell *c,
 		return 0;
 	case ROW_STRING: break;
 	}
-	if (strcmp(m->name, "u") == 0 && !unit_known(c->p, c->n))
-		return bad_cell(r, m->column, c, "no registered unit");
+	if (strcmp(m->name, "u") == 0)
+		return add_unit(r, m, c, b);
 	json_add_string(b, c->p, c->n);
 	return 0;
 }

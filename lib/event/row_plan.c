@@ -5,6 +5,7 @@
 
 #include "base/die.h"
 #include "base/num.h"
+#include "event/topic.h"
 #include "event/unit.h"
 
 enum { WHY_TEXT_MAX = 40 };
@@ -85,6 +86,27 @@ read_template(struct row *r, const char *s)
 		return "--topic: \"}\" without \"{\"";
 	add_piece(r, s, strlen(s), NULL, 0);
 	return NULL;
+}
+
+/* What no cell could make a topic is refused before there is a row. */
+static const char *
+check_template(struct row *r)
+{
+	struct buf b = { 0 };
+	const char *fault;
+
+	for (size_t i = 0; i < r->pieces; i++) {
+		buf_adds(&b, r->piece[i].text);
+		if (r->piece[i].column != NULL)
+			buf_addc(&b, 'x');
+	}
+	fault = topic_check(buf_cstr(&b), b.len);
+	buf_fini(&b);
+	if (fault == NULL)
+		return NULL;
+	buf_clear(&r->why);
+	buf_addf(&r->why, "--topic: %s", fault);
+	return buf_cstr(&r->why);
 }
 
 static const char *
@@ -269,6 +291,8 @@ row_plan_read(struct row *r)
 	if (p->no_header && (p->topic == NULL || p->time == NULL))
 		return "--no-header needs --topic and --time";
 	why = read_template(r, p->topic != NULL ? p->topic : "{topic}");
+	if (why == NULL)
+		why = check_template(r);
 	if (why == NULL)
 		why = read_time(r, p->time != NULL ? p->time : "t");
 	if (why == NULL)
