@@ -100,6 +100,15 @@ tenth_of_disk(const char *dir)
 }
 
 static void
+check_url(const char *url)
+{
+	if (!front_local(url) && strncmp(url, "tcp://", 6) != 0)
+		opt_usage("--listen: \"%s\" is neither ipc:///path nor"
+			  " tcp://host:port",
+		    url);
+}
+
+static void
 need_security(const char *url)
 {
 	if (front_local(url))
@@ -133,8 +142,10 @@ check_options(void)
 		standard[0] = app_default_broker();
 		o.listen = (struct opt_list){ standard, 1 };
 	}
-	for (i = 0; i < o.listen.n; i++)
+	for (i = 0; i < o.listen.n; i++) {
+		check_url(o.listen.v[i]);
 		need_security(o.listen.v[i]);
+	}
 	if (o.tap != NULL)
 		need_security(o.tap);
 }

@@ -275,6 +275,9 @@ choose_format(void)
 	s.pick.since = o.since;
 	s.pick.until = o.until;
 	s.pick.meta = o.meta || names_meta(o.columns);
+	if (s.pick.meta && o.last)
+		opt_usage("--last goes with none of the columns rt, from and"
+			  " pos");
 	if (o.columns == NULL && o.meta) {
 		buf_adds(&s.columns, FORMAT_COLUMNS ",rt,from,pos");
 		o.columns = buf_cstr(&s.columns);

@@ -34,7 +34,7 @@ event() {
 @test "bad options end with 64 and name the option" {
 	local bad
 	for bad in "--name a/b" "--memory -d x" "--max-line 1" \
-	    "--last-topics 99999999" "operand" "-l" "--retain-age x"; do
+	    "--last-topics 99999999" "operand" "-l" "-l nowhere" "--retain-age x"; do
 		# shellcheck disable=SC2086
 		run sg-broker $bad
 		[ "$status" -eq 64 ]

@@ -52,6 +52,7 @@ same_values() {
 @test "options that contradict each other are usage errors" {
 	expect 64 sg-sub --last -e
 	expect 64 sg-sub --last --meta
+	expect 64 sg-sub --last -f csv --columns t,rt
 	expect 64 sg-sub --live
 	expect 64 sg-sub --arrived-since -1h --from-start
 	expect 64 sg-sub --slot 15m -c a

@@ -349,6 +349,27 @@ store(struct window_set *set, struct window_input *in, const struct slot *slot,
 	return NULL;
 }
 
+static void
+unit_refused(
+    char *why, const struct group *g, const char *u, size_t n, const char *what)
+{
+	int un = n < GROUP_UNIT_MAX ? (int)n : GROUP_UNIT_MAX;
+	int gn = (int)g->unit.n;
+
+	if (un == 0 && gn == 0)
+		snprintf(
+		    why, WHY_MAX, "no unit: no energy of %.120s", g->topic);
+	else if (un == 0)
+		snprintf(why, WHY_MAX, "no unit, but %.120s is in %.*s",
+		    g->topic, gn, g->unit.text);
+	else if (gn == 0)
+		snprintf(why, WHY_MAX, "unit %.*s, but %.120s has none", un, u,
+		    g->topic);
+	else
+		snprintf(why, WHY_MAX, "unit %.*s %s %.*s of %.120s", un, u,
+		    what, gn, g->unit.text, g->topic);
+}
+
 static const char *
 unit_set(struct window_input *in, const char *u, size_t n)
 {
@@ -367,12 +388,7 @@ unit_set(struct window_input *in, const char *u, size_t n)
 		in->unit.n = n;
 		return NULL;
 	}
-	snprintf(in->set->why, WHY_MAX, "unit %.*s %s%s%.*s of %.120s",
-	    n == 0		     ? 4
-		: n < GROUP_UNIT_MAX ? (int)n
-				     : GROUP_UNIT_MAX,
-	    n == 0 ? "none" : u, what, g->unit.n == 0 ? "" : " ",
-	    (int)g->unit.n, g->unit.text, g->topic);
+	unit_refused(in->set->why, g, u, n, what);
 	return in->set->why;
 }
 

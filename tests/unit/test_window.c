@@ -78,10 +78,16 @@ static const struct scenario scenarios[] = {
 	    { "a \"t\":0,\"v\":1,\"u\":\"W\"", "b \"t\":1,\"v\":1,\"u\":\"V\"",
 		"b \"t\":1,\"v\":1" },
 	    "refused: unit V does not convert to the W of A\n"
-	    "refused: unit none does not convert to the W of A\n"
+	    "refused: no unit, but A is in W\n"
 	    "{\"topic\":\"A\",\"t\":0,\"v\":1,\"u\":\"W\",\"w\":60,\"n\":1,"
 	    "\"sources\":1,\"missing\":0,\"age\":60}\n",
 	    "units that do not fit" },
+	{ "sum", { .slot.width = M },
+	    { "a \"t\":0,\"v\":1", "b \"t\":1,\"v\":1,\"u\":\"kW\"" },
+	    "refused: unit kW, but A has none\n"
+	    "{\"topic\":\"A\",\"t\":0,\"v\":1,\"w\":60,\"n\":1,"
+	    "\"sources\":1,\"missing\":0,\"age\":60}\n",
+	    "a unit beside none" },
 	{ "energy", { .slot.width = 15 * M, .every = M },
 	    { "a \"t\":0,\"v\":0.1,\"u\":\"kW\"",
 		"a \"t\":60,\"v\":0.2,\"u\":\"kW\"" },
