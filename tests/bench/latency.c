@@ -79,7 +79,7 @@ static void
 take_line(const char *line)
 {
 	const char *v = strstr(line, "\"v\":");
-	long n = v != NULL ? atol(v + 4) : -1;
+	long n = v != NULL ? strtol(v + 4, NULL, 10) : -1;
 
 	if (n == -1 && strstr(line, "\"v\":-1,") != NULL) {
 		probes++;
@@ -182,11 +182,11 @@ main(int argc, char **argv)
 
 	while ((c = getopt(argc, argv, "r:n:s:")) != -1) {
 		if (c == 'r')
-			rate = atof(optarg);
+			rate = strtod(optarg, NULL);
 		else if (c == 'n')
-			events = atol(optarg);
+			events = strtol(optarg, NULL, 10);
 		else
-			size = (size_t)atol(optarg);
+			size = (size_t)strtol(optarg, NULL, 10);
 	}
 	if (argc - optind != 2 || pipe2(in, O_CLOEXEC) != 0 ||
 	    pipe2(out, O_CLOEXEC) != 0)

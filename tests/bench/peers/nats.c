@@ -150,7 +150,7 @@ main(int argc, char **argv)
 	if (strcmp(argv[1], "js-pub") == 0)
 		return js_publish(nc, argv[3]);
 	if (strcmp(argv[1], "js-sub") == 0)
-		return js_subscribe(nc, atol(argv[3]));
+		return js_subscribe(nc, strtol(argv[3], NULL, 10));
 	if (strcmp(argv[1], "pub") == 0)
 		return core_publish(nc, argv[3]);
 	return core_subscribe(nc, argv[3]);

@@ -85,5 +85,5 @@ main(int argc, char **argv)
 		return 69;
 	if (strcmp(argv[1], "pub") == 0)
 		return publish(c, argv[3]);
-	return subscribe(c, atol(argv[3]));
+	return subscribe(c, strtol(argv[3], NULL, 10));
 }

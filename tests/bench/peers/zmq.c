@@ -86,5 +86,5 @@ main(int argc, char **argv)
 		return publish(context, argv[2], argv[3]);
 	if (strcmp(argv[1], "proxy") == 0)
 		return proxy(context, argv[2], argv[3]);
-	return subscribe(context, argv[2], atol(argv[3]));
+	return subscribe(context, argv[2], strtol(argv[3], NULL, 10));
 }
