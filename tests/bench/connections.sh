@@ -5,13 +5,14 @@
 
 CONNECTIONS_SECONDS=${CONNECTIONS_SECONDS:-5}
 
-# cpu NAME KIND PID ADDRESS OPTION... - Adds to NAME.
+# cpu NAME KIND PID ADDRESS OPTION... - Adds to NAME; to NAME.99 how long an
+# acknowledgement took.
 cpu() {
 	local name=$1 kind=$2 pid=$3 address=$4
 	shift 4
 	"$programs/connections" -c 1000 -r 1 -s 800 \
 	    -d "$CONNECTIONS_SECONDS" "$@" "$kind" "$address" "$pid" |
-	    cut -f 8 >>"$dir/$name"
+	    tee >(cut -f 10 >>"$dir/$name.99") | cut -f 8 >>"$dir/$name"
 }
 
 # our_cpu NAME BROKER-OPTION... - Without and with a subscriber.
@@ -67,6 +68,9 @@ connections() {
 	line "  with a subscriber to everything" c.memory-w c.qos1-w
 	line "fsync before ack; mosquitto QoS 1 (memory)" c.durable c.qos1
 	line "  with a subscriber to everything" c.durable-w c.qos1-w
+	heading "Event to acknowledgement there, p99, us"
+	line "--memory; mosquitto QoS 1" c.memory.99 c.qos1.99
+	line "fsync before ack; mosquitto QoS 1 (memory)" c.durable.99 c.qos1.99
 	heading "Memory of the broker (RssAnon)"
 	line "idle, MiB; to reach" idle =20 '<=1'
 	if [ "$(ulimit -n)" -ge 10100 ]; then
