@@ -63,6 +63,12 @@ answer_add(struct answer *a, struct blob *blob, const char *p, size_t n,
 	a->open = NULL;
 }
 
+int
+answer_meta_full(const struct answer *a)
+{
+	return a->meta.len + a->run.len > ANSWER_META_MAX;
+}
+
 void
 answer_meta_end(struct answer *a)
 {

@@ -24,6 +24,14 @@ struct answer {
 	struct buf run; /* its tail: ,RT,FROM,LOG,POS] */
 };
 
+enum { ANSWER_META_MAX = 49152 }; /* a header has 64 KiB at most */
+
+/*
+ * answer_meta_full(a) - 1 if the header may have no room for a further
+ * element of meta.
+ */
+int answer_meta_full(const struct answer *a);
+
 /*
  * answer_add(a, blob, p, n, events) - Append whole lines.  blob is where
  * they lie (referenced if that is cheaper than a copy), NULL: copy.

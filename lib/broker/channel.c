@@ -85,6 +85,13 @@ channels_forget(struct channels *channels, struct channel *channel)
 	free(channel);
 }
 
+int
+channel_idle(const struct channel *channel)
+{
+	return channel->pending == 0 && channel->ahead == NULL &&
+	    channel->waiting == NULL;
+}
+
 struct channel *
 channels_old(struct channels *channels, int64_t before)
 {
@@ -95,8 +102,7 @@ channels_old(struct channels *channels, int64_t before)
 		channels->hand = (channels->hand + 1) & channels->mask;
 		for (c = channels->chain[channels->hand]; c != NULL;
 		     c = c->chain)
-			if (c->rt < before && c->accepted == c->durable &&
-			    c->ahead == NULL && c->waiting == NULL)
+			if (c->rt < before && channel_idle(c))
 				return c;
 	}
 	return NULL;

@@ -23,6 +23,7 @@ struct channel {
 	struct publish *ahead; /* frames beyond a gap, by first number */
 	size_t ahead_count;
 	struct publish *waiting; /* repeats of what is not durable yet */
+	size_t pending;		 /* frames the log has not given back */
 };
 
 struct channels;
@@ -42,8 +43,13 @@ struct channel *channels_get(struct channels *channels, const char *from,
 void channels_forget(struct channels *channels, struct channel *channel);
 
 /*
- * channels_old(channels, before) - A channel last used before that
- * time with nothing pending, or NULL; each call looks at one slice of the
+ * channel_idle(channel) - 1 if no request of it is unanswered.
+ */
+int channel_idle(const struct channel *channel);
+
+/*
+ * channels_old(channels, before) - An idle channel last used before that
+ * time, or NULL; each call looks at one slice of the
  * table, so that no call takes long.
  */
 struct channel *channels_old(struct channels *channels, int64_t before);

@@ -9,7 +9,11 @@
 #include "base/die.h"
 #include "broker/session.h"
 
-enum { LEASE = 10 * DATE_SECOND }; /* a silent holder loses a cursor */
+enum {
+	LEASE = 10 * DATE_SECOND, /* a silent holder loses a cursor */
+	DURABLES_MAX = 10000,
+	STAT_MAX = 32768 /* bytes of an answer about them */
+};
 
 static struct durable *
 durable_find(const struct broker *b, const char *name)
@@ -30,6 +34,7 @@ durable_add(struct broker *b, const char *name)
 	memcpy(d->name, name, strlen(name) + 1);
 	d->next = b->durables;
 	b->durables = d;
+	b->ndurables++;
 	return d;
 }
 
@@ -41,6 +46,7 @@ durable_forget(struct broker *b, struct durable *d)
 	while (*at != d)
 		at = &(*at)->next;
 	*at = d->next;
+	b->ndurables--;
 	free(d);
 }
 
@@ -56,26 +62,13 @@ cursor_name(const struct json_value *name, char space[WIRE_NAME_MAX + 1])
 	return space;
 }
 
-static void
-put_cursor(struct broker *b, struct durable *d, struct log_cursor *item)
-{
-	struct buf json = { 0 };
-
-	item->item.kind = LOG_CURSOR;
-	memcpy(item->name, d->name, sizeof item->name);
-	wire_cursor_add(&json, &d->cursor);
-	item->json = xstrdup(buf_cstr(&json));
-	buf_fini(&json);
-	b->queued++;
-	log_put(b->log, &item->item);
-}
-
 /* A commit that waits for the log. */
 struct commit {
 	struct log_cursor item;	     /* first */
 	struct commit *next, **self; /* in its session's list */
 	struct session *session;
 	struct front_route route;
+	struct wire_cursor cursor; /* where to, if item.json is set */
 };
 
 static struct commit *
@@ -95,12 +88,30 @@ commit_new(struct session *s, const struct front_route *route)
 	return c;
 }
 
+/* What is durable now holds for readers too. */
+static void
+apply(struct broker *b, const struct commit *c)
+{
+	struct durable *d = durable_find(b, c->item.name);
+
+	if (c->item.json != NULL) {
+		if (d == NULL)
+			d = durable_add(b, c->item.name);
+		d->cursor = c->cursor;
+	} else if (d != NULL) {
+		subscribe_release(d);
+		durable_forget(b, d);
+	}
+}
+
 void
 cursor_committed(struct broker *b, struct log_cursor *item)
 {
 	struct commit *c = (struct commit *)(void *)item;
 	struct buf h = { 0 };
 
+	if (item->item.error == 0)
+		apply(b, c);
 	if (c->session != NULL) {
 		*c->self = c->next;
 		if (c->next != NULL)
@@ -117,16 +128,32 @@ cursor_committed(struct broker *b, struct log_cursor *item)
 	free(c);
 }
 
+/*
+ * Make the cursor's new position durable, cursor NULL: delete it.  route is
+ * where to answer to, or NULL.
+ */
 static void
-persist(struct session *s, struct durable *d, const struct front_route *route)
+persist(struct session *s, const char *name, const struct wire_cursor *cursor,
+    const struct front_route *route)
 {
 	struct broker *b = s->b;
 	struct commit *c = commit_new(s, route);
+	struct buf json = { 0 };
 
-	if (b->log != NULL)
-		put_cursor(b, d, &c->item);
-	else
+	c->item.item.kind = LOG_CURSOR;
+	memcpy(c->item.name, name, strlen(name) + 1);
+	if (cursor != NULL) {
+		c->cursor = *cursor;
+		wire_cursor_add(&json, cursor);
+		c->item.json = xstrdup(buf_cstr(&json));
+		buf_fini(&json);
+	}
+	if (b->log == NULL) {
 		cursor_committed(b, &c->item);
+		return;
+	}
+	b->queued++;
+	log_put(b->log, &c->item.item);
 }
 
 static int
@@ -151,11 +178,14 @@ cursor_take(struct session *s, const struct json_value *given,
 	*why = "the cursor is in use";
 	if (d != NULL && held_by_other(d, s))
 		return "busy";
+	*why = "too many cursors";
+	if (d == NULL && b->ndurables >= DURABLES_MAX)
+		return "limit";
 	*why = "the stored cursor is ahead of this broker's log";
 	if (d == NULL) {
 		d = durable_add(b, name);
 		session_cursor(b, *at, &d->cursor);
-		persist(s, d, NULL);
+		persist(s, name, &d->cursor, NULL);
 	} else if (session_place(b, &d->cursor, at) != 0) {
 		return "bad";
 	}
@@ -167,64 +197,45 @@ cursor_take(struct session *s, const struct json_value *given,
 	return NULL;
 }
 
-static void
-commit_place(struct session *s, const struct front_route *route,
-    const struct wire_request *r, const char *name)
+/* NULL, or the name of the error and *why. */
+static const char *
+commit_fault(struct session *s, const struct wire_request *r, const char *name,
+    const char **why)
 {
 	struct broker *b = s->b;
-	struct durable *d = durable_find(b, name);
+	const struct durable *d = durable_find(b, name);
 	struct log_place place;
 
-	if (session_place(b, &r->cursor, &place) != 0) {
-		session_error(
-		    b, route, "bad", "cursor: ahead of this broker's log");
-		return;
-	}
-	if (d != NULL && held_by_other(d, s)) {
-		session_error(b, route, "busy", "the cursor is in use");
-		return;
-	}
-	if (d == NULL)
-		d = durable_add(b, name);
-	d->leased = date_mono();
-	d->cursor = r->cursor;
-	persist(s, d, route);
-}
-
-static void
-commit_delete(
-    struct session *s, const struct front_route *route, const char *name)
-{
-	struct broker *b = s->b;
-	struct durable *d = durable_find(b, name);
-	struct commit *c = commit_new(s, route);
-
-	c->item.item.kind = LOG_CURSOR;
-	memcpy(c->item.name, name, strlen(name) + 1);
-	if (d != NULL) {
-		subscribe_release(d);
-		durable_forget(b, d);
-	}
-	if (b->log == NULL) {
-		cursor_committed(b, &c->item);
-		return;
-	}
-	b->queued++;
-	log_put(b->log, &c->item.item);
+	*why = "the cursor is in use";
+	if (d != NULL && held_by_other(d, s))
+		return "busy";
+	if (!r->has_cursor)
+		return NULL;
+	*why = "cursor: ahead of this broker's log";
+	if (session_place(b, &r->cursor, &place) != 0)
+		return "bad";
+	*why = "too many cursors";
+	return d == NULL && b->ndurables >= DURABLES_MAX ? "limit" : NULL;
 }
 
 void
 cursor_commit(struct session *s, const struct front_route *route,
     const struct wire_request *r)
 {
+	const char *error = "bad", *why = "name: no valid name";
 	char name[WIRE_NAME_MAX + 1];
+	struct durable *d;
 
-	if (cursor_name(&r->name, name) == NULL)
-		session_error(s->b, route, "bad", "name: no valid name");
-	else if (r->has_cursor)
-		commit_place(s, route, r, name);
-	else
-		commit_delete(s, route, name);
+	if (cursor_name(&r->name, name) != NULL)
+		error = commit_fault(s, r, name, &why);
+	if (error != NULL) {
+		session_error(s->b, route, error, why);
+		return;
+	}
+	d = durable_find(s->b, name);
+	if (d != NULL && d->holder == s)
+		d->leased = date_mono();
+	persist(s, name, r->has_cursor ? &r->cursor : NULL, route);
 }
 
 void
@@ -278,25 +289,36 @@ is_at_risk(const struct broker *b, uint64_t behind)
 	    behind >= stored / 5 * 4;
 }
 
-void
+static void
+add_stat(const struct broker *b, const struct durable *d, struct buf *out)
+{
+	struct log_place at;
+
+	buf_addf(out, "\"%s\":{\"cursor\":", d->name);
+	wire_cursor_add(out, &d->cursor);
+	if (session_place(b, &d->cursor, &at) == 0) {
+		buf_adds(out, ",\"lag\":");
+		buf_addu(out, lag(b, at));
+		if (is_at_risk(b, lag(b, at)))
+			buf_adds(out, ",\"at_risk\":true");
+	}
+	buf_addf(out, ",\"held\":%s}", d->holder != NULL ? "true" : "false");
+}
+
+size_t
 cursor_stat(const struct broker *b, struct buf *out)
 {
+	size_t start = out->len, n = 0;
 	const struct durable *d;
-	struct log_place at;
-	const char *comma = "";
 
-	for (d = b->durables; d != NULL; d = d->next, comma = ",") {
-		buf_addf(out, "%s\"%s\":{\"cursor\":", comma, d->name);
-		wire_cursor_add(out, &d->cursor);
-		if (session_place(b, &d->cursor, &at) == 0) {
-			buf_adds(out, ",\"lag\":");
-			buf_addu(out, lag(b, at));
-			if (is_at_risk(b, lag(b, at)))
-				buf_adds(out, ",\"at_risk\":true");
-		}
-		buf_addf(
-		    out, ",\"held\":%s}", d->holder != NULL ? "true" : "false");
+	for (d = b->durables; d != NULL; d = d->next, n++) {
+		if (out->len - start > STAT_MAX)
+			break;
+		if (n != 0)
+			buf_addc(out, ',');
+		add_stat(b, d, out);
 	}
+	return b->ndurables - n;
 }
 
 void

@@ -8,6 +8,8 @@
 /* Where a filter can end: at the node, or with '*' or '#' below it. */
 enum ending { END_HERE, END_STAR, END_HASH, ENDINGS };
 
+enum { CACHED_MAX = 16 }; /* subscriptions a topic remembers */
+
 struct list {
 	struct dispatch_sub **v;
 	size_t n, cap;
@@ -30,6 +32,7 @@ struct dispatch {
 	size_t mask, count;
 	uint64_t generation, mark;
 	struct list found;
+	struct dispatch_match *wide; /* the last that was too many to cache */
 };
 
 struct dispatch *
@@ -306,6 +309,12 @@ dispatch_match(struct dispatch *d, const char *topic, size_t n,
 	d->mark++;
 	d->found.n = 0;
 	match_below(&ask, &d->root, 0);
+	if (d->found.n > CACHED_MAX) {
+		free(m);
+		*cache = NULL;
+		cache = &d->wide;
+		m = d->wide;
+	}
 	if (m == NULL || m->n < d->found.n)
 		m = xrealloc(
 		    m, sizeof *m + d->found.n * sizeof(struct dispatch_sub *));
@@ -326,5 +335,6 @@ dispatch_free(struct dispatch *d)
 	free_lists(&d->root);
 	free(d->table);
 	free(d->found.v);
+	free(d->wide);
 	free(d);
 }

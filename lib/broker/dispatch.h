@@ -43,8 +43,9 @@ void dispatch_remove(struct dispatch *d, struct dispatch_sub *sub);
 
 /*
  * dispatch_match(d, topic, n, cache) - The subscriptions whose sets match
- * topic, each once.  *cache (NULL at first, freed with free()) is renewed
- * only if a subscription has come or gone since it was made.
+ * topic, each once; valid until the next call.  *cache (NULL at first, freed
+ * with free()) is renewed only if a subscription has come or gone since it
+ * was made; many subscriptions are not cached, for there are many topics.
  */
 const struct dispatch_match *dispatch_match(struct dispatch *d,
     const char *topic, size_t n, struct dispatch_match **cache);

@@ -14,7 +14,8 @@
 enum {
 	AHEAD_FRAMES = 64, /* waiting for an earlier one, a channel */
 	AHEAD_BYTES = 32 * 1024 * 1024, /* all channels together */
-	AHEAD_TIME = 5 * DATE_SECOND	/* then the answer is "gap" */
+	AHEAD_TIME = 5 * DATE_SECOND,	/* then the answer is "gap" */
+	CHANNELS_MAX = 1 << 20
 };
 
 /* A publish request that is not answered yet. */
@@ -71,6 +72,18 @@ publish_free(struct publish *p)
 	free(p);
 }
 
+/* The marks of a numbered request's channel; a new one's are 0. */
+static void
+add_marks(struct buf *h, const struct publish *p)
+{
+	uint64_t durable = p->channel != NULL ? p->channel->durable : 0;
+
+	buf_adds(h, ",\"local\":");
+	buf_addu(h, durable);
+	buf_adds(h, ",\"safe\":");
+	buf_addu(h, durable);
+}
+
 /* Answer with the channel's marks, or with a count if it has no channel. */
 static void
 acknowledge(struct broker *b, struct publish *p)
@@ -79,11 +92,8 @@ acknowledge(struct broker *b, struct publish *p)
 
 	if (p->session != NULL) {
 		buf_adds(&h, "{\"ok\":true");
-		if (p->channel != NULL) {
-			buf_adds(&h, ",\"local\":");
-			buf_addu(&h, p->channel->durable);
-			buf_adds(&h, ",\"safe\":");
-			buf_addu(&h, p->channel->durable);
+		if (p->request.has_chan) {
+			add_marks(&h, p);
 		} else {
 			buf_adds(&h, ",\"n\":");
 			buf_addu(&h, p->events);
@@ -106,12 +116,8 @@ refuse(struct broker *b, struct publish *p, const char *error, const char *why)
 
 	if (p->session != NULL) {
 		buf_addf(&h, "{\"ok\":false,\"error\":\"%s\"", error);
-		if (p->channel != NULL) {
-			buf_adds(&h, ",\"local\":");
-			buf_addu(&h, p->channel->durable);
-			buf_adds(&h, ",\"safe\":");
-			buf_addu(&h, p->channel->durable);
-		}
+		if (p->request.has_chan)
+			add_marks(&h, p);
 		buf_adds(&h, ",\"why\":");
 		json_add_string(&h, why, strlen(why));
 		buf_addc(&h, '}');
@@ -215,7 +221,7 @@ class_fault(const struct event *e, const char *topic, size_t n, int64_t now)
 
 	if (topic[0] == '$')
 		return "topic is the broker's own";
-	if (n < 8 || (topic[0] != 'C' && topic[0] != 'D'))
+	if (n < sizeof "COMMAND" - 1 || (topic[0] != 'C' && topic[0] != 'D'))
 		return NULL;
 	return event_command(e, now, &why) == 1 ? NULL : why;
 }
@@ -359,6 +365,8 @@ store_scanned(struct scan *s, struct blob *body, const char *lines)
 	frame->run = b->run;
 	frame->owner = p;
 	p->events = s->kept;
+	if (p->channel != NULL)
+		p->channel->pending++;
 	b->next += s->kept;
 	b->counts.frames++;
 	b->counts.bytes_in += frame->f.head.len;
@@ -472,6 +480,14 @@ forget_ahead(struct broker *b, struct publish *p)
 	p->body = NULL;
 }
 
+/* A channel that nothing was taken from is not worth its memory. */
+static void
+forget_unused(struct broker *b, struct channel *c)
+{
+	if (c->accepted == 0 && channel_idle(c))
+		channels_forget(b->channels, c);
+}
+
 static void
 publish_in_channel(struct broker *b, struct publish *p, struct blob *body)
 {
@@ -486,16 +502,15 @@ publish_in_channel(struct broker *b, struct publish *p, struct blob *body)
 	}
 	if (r->first > c->accepted + 1) {
 		wait_ahead(b, p, body);
-		return;
-	}
-	if (p->upto <= c->accepted) {
+	} else if (p->upto <= c->accepted) {
 		b->counts.repeated += p->upto - r->first + 1;
 		wait_for_durable(b, p);
-		return;
+	} else {
+		b->counts.repeated += c->accepted + 1 - r->first;
+		accept_lines(b, p, body, c->accepted + 1 - r->first);
 	}
-	b->counts.repeated += c->accepted + 1 - r->first;
-	accept_lines(b, p, body, c->accepted + 1 - r->first);
 	take_ahead(b, c);
+	forget_unused(b, c);
 }
 
 static const char *
@@ -510,6 +525,8 @@ request_fault(const struct wire_request *r, uint64_t lines)
 		return "chan without from";
 	if (r->has_chan && r->first == 0)
 		return "first: must be at least 1";
+	if (r->first > INT64_MAX - WIRE_EVENTS_MAX)
+		return "first: too large";
 	if (r->n >= 0 && (uint64_t)r->n != lines)
 		return "n does not equal the number of lines";
 	if (lines > WIRE_EVENTS_MAX)
@@ -534,15 +551,19 @@ publish_request(struct session *s, const struct front_route *route,
 		return;
 	}
 	if (r->has_chan)
-		c = channels_get(b->channels, r->from.p, r->from.n, r->chan, 1);
+		c = channels_get(b->channels, r->from.p, r->from.n, r->chan,
+		    lines != 0 && !b->failing &&
+			channels_count(b->channels) < CHANNELS_MAX);
 	p = publish_new(s, route, c, r);
 	p->upto = r->first + lines - 1;
 	if (b->failing)
 		refuse(b, p, "full", strerror(b->failing));
 	else if (lines == 0)
 		acknowledge(b, p);
-	else if (c == NULL)
+	else if (!r->has_chan)
 		accept_lines(b, p, body, 0);
+	else if (c == NULL)
+		refuse(b, p, "limit", "too many channels");
 	else
 		publish_in_channel(b, p, body);
 }
@@ -597,6 +618,8 @@ publish_done(struct broker *b, struct store_frame *frame, int error)
 	struct publish *p = frame->owner;
 	struct channel *c = p->channel;
 
+	if (c != NULL)
+		c->pending--;
 	if (error != 0) {
 		b->counts.events_in -= frame->events;
 		publish_failed(b, p, error);
@@ -604,7 +627,7 @@ publish_done(struct broker *b, struct store_frame *frame, int error)
 		return;
 	}
 	if (c != NULL)
-		c->durable = p->upto;
+		c->durable = p->upto > c->durable ? p->upto : c->durable;
 	acknowledge(b, p);
 	if (c != NULL)
 		settle(b, c);
@@ -632,7 +655,7 @@ publish_bye(struct session *s, const struct front_route *route,
 	if (r->from.kind == JSON_STRING && r->has_chan &&
 	    wire_name_check(r->from.p, r->from.n))
 		c = channels_get(b->channels, r->from.p, r->from.n, r->chan, 0);
-	if (c != NULL && (c->ahead != NULL || c->accepted != c->durable)) {
+	if (c != NULL && !channel_idle(c)) {
 		session_error(b, route, "bad", "events are on their way");
 		return;
 	}
@@ -654,14 +677,17 @@ void
 publish_closed(struct session *s)
 {
 	struct publish *p, *next;
+	struct channel *c;
 
 	for (p = s->publishes; p != NULL; p = next) {
 		next = p->other;
 		p->session = NULL;
 		if (p->body == NULL)
 			continue;
+		c = p->channel;
 		forget_ahead(s->b, p);
 		publish_free(p);
+		forget_unused(s->b, c);
 	}
 	s->publishes = NULL;
 }
@@ -670,13 +696,16 @@ void
 publish_expire(struct broker *b, int64_t now)
 {
 	struct publish *p, *next;
+	struct channel *c;
 
 	for (p = b->ahead; p != NULL; p = next) {
 		next = p->queue;
 		if (p->since + AHEAD_TIME > now)
 			continue;
+		c = p->channel;
 		forget_ahead(b, p);
 		b->counts.gaps++;
 		refuse(b, p, "gap", "earlier events did not come");
+		forget_unused(b, c);
 	}
 }

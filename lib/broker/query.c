@@ -1,6 +1,7 @@
 /*
  * Requests that only ask: hello, last, seek, stat.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,8 @@
 #include "broker/session.h"
 #include "event/event.h"
 
-enum { LOOK = 65536 }; /* topics looked at for one page of last values */
+/* What is looked at for one page of last values. */
+enum { LOOK = 65536, LOOK_TIME = 20000 }; /* topics, us */
 
 static void
 add_log_id(struct buf *h, const struct log_run *run)
@@ -53,10 +55,13 @@ query_seek(struct session *s, const struct front_route *route,
 	struct wire_cursor cursor;
 	struct buf h = { 0 };
 
-	if (r->start == WIRE_FROM_BEGIN)
+	if (r->start == WIRE_FROM_BEGIN) {
 		place = session_begin(b);
-	else if (r->start == WIRE_FROM_TIME)
-		store_seek(b->store, r->time, &place);
+	} else if (r->start == WIRE_FROM_TIME &&
+	    store_seek(b->store, r->time, &place) != 0) {
+		session_error(b, route, "limit", strerror(errno));
+		return;
+	}
 	session_cursor(b, place, &cursor);
 	buf_adds(&h, "{\"ok\":true,\"cursor\":");
 	wire_cursor_add(&h, &cursor);
@@ -64,44 +69,68 @@ query_seek(struct session *s, const struct front_route *route,
 	session_answer(b, route, &h);
 }
 
-/* Append the topic's newest line.  Lines that cannot be read are left out. */
-static void
-add_value(struct broker *b, const struct last_topic *t, struct answer *a)
+/* 1 if the line, with its newline, has found room in the answer. */
+static int
+add_line(struct answer *a, size_t max, const char *p, size_t n)
+{
+	if (a->events != 0 && a->bytes + n > max)
+		return 0;
+	answer_add(a, NULL, p, n, 1);
+	return 1;
+}
+
+/*
+ * Append the topic's newest line.  1, 0 if there is no room.  Lines that
+ * cannot be read are left out.
+ */
+static int
+add_value(
+    struct broker *b, const struct last_topic *t, size_t max, struct answer *a)
 {
 	struct log_place before = { t->run, t->n - 1 };
 	struct buf line = { 0 };
 	struct store_view v;
+	int added = 1;
 	size_t n;
 	const char *p;
 
 	if (store_view(&v, b->store, before) == 1) {
-		p = store_find_line(&v.head, t->n, &n);
-		answer_add(a, NULL, p, n + 1, 1);
+		p = store_view_line(&v, t->n, &n);
+		added = add_line(a, max, p, n + 1);
 		store_view_end(&v);
-		return;
+		return added;
 	}
 	if (store_kept(b->store, t, &line) == 1) {
 		buf_addc(&line, '\n');
-		answer_add(a, NULL, line.p, line.len, 1);
+		added = add_line(a, max, line.p, line.len);
 	}
 	buf_fini(&line);
+	return added;
 }
 
-/* Values from *next on, until the answer or the look is long enough. */
+/*
+ * Values from *next on, until the answer or the look is long enough, or has
+ * taken long: others wait.
+ */
 static void
 add_page(struct broker *b, const struct topic_set *set, size_t max,
     uint64_t *next, struct answer *a)
 {
+	int64_t late = date_mono() + LOOK_TIME;
 	uint64_t end = *next + LOOK;
 	size_t count = last_count(b->last);
 
 	if (end > count)
 		end = count;
-	for (; *next < end && a->bytes < max; ++*next) {
+	for (; *next < end; ++*next) {
 		const struct last_topic *t = last_at(b->last, *next);
 
-		if (t->n != 0 && topic_set_match(set, t->text, t->len))
-			add_value(b, t, a);
+		if (t->n == 0 || !topic_set_match(set, t->text, t->len))
+			continue;
+		if (!add_value(b, t, max, a))
+			break;
+		if (date_mono() > late)
+			end = *next + 1;
 	}
 }
 
@@ -217,6 +246,7 @@ query_stat(struct session *s, const struct front_route *route)
 {
 	struct broker *b = s->b;
 	struct buf h = { 0 };
+	size_t more;
 
 	buf_addf(&h, "{\"ok\":true,\"name\":\"%s\",\"version\":\"%s\",\"log\":",
 	    b->o.name, SG_VERSION);
@@ -229,8 +259,13 @@ query_stat(struct session *s, const struct front_route *route)
 	add_front(b, &h);
 	add_logs(b, &h);
 	buf_adds(&h, ",\"cursors\":{");
-	cursor_stat(b, &h);
-	buf_addf(&h, "},\"degraded\":[%s%s%s]}",
+	more = cursor_stat(b, &h);
+	buf_adds(&h, "}");
+	if (more != 0) {
+		buf_adds(&h, ",\"cursors_more\":");
+		buf_addu(&h, more);
+	}
+	buf_addf(&h, ",\"degraded\":[%s%s%s]}",
 	    b->log == NULL ? "\"memory\"" : "",
 	    b->log == NULL && b->failing ? "," : "",
 	    b->failing ? "\"full\"" : "");

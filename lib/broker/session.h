@@ -18,9 +18,10 @@
 #include "bus/wire.h"
 
 enum {
-	SESSION_SUBS = 64,   /* subscriptions of one connection */
-	SESSION_WHEEL = 64,  /* slots of the heartbeat wheel */
-	SESSION_TICK = 32000 /* us a slot stands for */
+	SESSION_SUBS = 64,	 /* subscriptions of one connection */
+	SESSION_FILTERS = 16384, /* filters of all of them */
+	SESSION_WHEEL = 64,	 /* slots of the heartbeat wheel */
+	SESSION_TICK = 32000	 /* us a slot stands for */
 };
 
 struct sub;
@@ -44,6 +45,7 @@ struct broker {
 	struct session *sessions;
 	struct tap *tap;
 	struct durable *durables; /* durable cursors */
+	size_t ndurables;
 	struct fetch *wheel[SESSION_WHEEL];
 	int64_t wheel_at;      /* tick up to which the wheel has turned */
 	size_t parked;	       /* fetches in the wheel */
@@ -69,7 +71,7 @@ struct session {
 	struct broker *b;
 	struct front_conn *conn;
 	struct sub *subs;
-	size_t nsubs;
+	size_t nsubs, nfilters;
 	struct publish *publishes; /* of this connection, unanswered */
 	struct commit *commits;
 };
@@ -137,7 +139,12 @@ void cursor_commit(struct session *s, const struct front_route *route,
 void cursor_committed(struct broker *b, struct log_cursor *item);
 void cursor_closed(struct session *s);
 int cursor_load(struct broker *b);
-void cursor_stat(const struct broker *b, struct buf *out);
+
+/*
+ * cursor_stat(b, out) - Append the members of an object of all cursors.
+ * Returns how many have found no place in an answer.
+ */
+size_t cursor_stat(const struct broker *b, struct buf *out);
 void cursor_free(struct broker *b);
 
 /* query.c */

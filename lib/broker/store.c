@@ -336,3 +336,15 @@ store_find_line(const struct frame_head *head, uint64_t n, size_t *len)
 	*len = (size_t)((const char *)memchr(p, '\n', (size_t)(end - p)) - p);
 	return p;
 }
+
+const char *
+store_view_line(const struct store_view *v, uint64_t n, size_t *len)
+{
+	const uint32_t *at;
+
+	if (v->memory == NULL)
+		return store_find_line(&v->head, n, len);
+	at = &v->memory->at[n - v->head.n];
+	*len = at[1] - at[0] - 1;
+	return v->head.lines + at[0];
+}

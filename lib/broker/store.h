@@ -79,8 +79,9 @@ struct store_view {
 /*
  * store_view(v, s, place) - Stand on the frame with event place.n + 1 of
  * log place.run: 1, 0 if that log has no such event (yet, or any more), -1
- * with errno (EBADMSG: damaged, head.n and head.events say what).  store_view_next(v): the next frame of the log.  A view from
- * the log pins a transaction: store_view_end(v) before any wait.
+ * with errno (EBADMSG: damaged, head.n and head.events say what).
+ * store_view_next(v): the next frame of the log.  A view from the log pins a
+ * transaction: store_view_end(v) before any wait.
  */
 int store_view(struct store_view *v, struct store *s, struct log_place place);
 int store_view_next(struct store_view *v);
@@ -111,5 +112,9 @@ size_t store_memory(const struct store *s);
 /* store_find_line(head, n, len) - Line of event n in a frame, without LF. */
 const char *
 store_find_line(const struct frame_head *head, uint64_t n, size_t *len);
+
+/* store_view_line(v, n, len) - The same of the frame the view stands on. */
+const char *
+store_view_line(const struct store_view *v, uint64_t n, size_t *len);
 
 #endif

@@ -97,6 +97,7 @@ sub_free(struct sub *sub)
 		at = &(*at)->next;
 	*at = sub->next;
 	sub->session->nsubs--;
+	sub->session->nfilters -= sub->d.set.n;
 	dispatch_remove(b->dispatch, &sub->d);
 	topic_set_fini(&sub->d.set);
 	while ((f = sub->first) != NULL) {
@@ -252,7 +253,7 @@ struct room {
 static int
 fits(const struct answer *a, const struct room *room, size_t n)
 {
-	return a->events < room->count &&
+	return a->events < room->count && !answer_meta_full(a) &&
 	    (a->bytes + n <= room->max || a->events == 0);
 }
 
@@ -363,6 +364,16 @@ skip_damaged(struct sub *sub)
 	send_gone(sub, lost, "damaged in the store");
 }
 
+/* The system lacks something just now; the events are still there. */
+static void
+send_fault(struct sub *sub, int fault)
+{
+	error("store: %s", strerror(fault));
+	session_error(
+	    sub->session->b, &sub->first->route, "limit", strerror(fault));
+	fetch_done(sub);
+}
+
 /* Collect from log after log.  As take_frames(); 1 only at the very end. */
 static int
 take_logs(struct sub *sub, struct answer *a, const struct room *room)
@@ -395,7 +406,7 @@ serve_stored(struct sub *sub)
 	struct room room = { sub->first->max, sub->first->count };
 	struct answer a = { 0 };
 	uint64_t lost = 0;
-	int end = 0;
+	int end = 0, fault = 0;
 
 	if (!at_until(sub)) {
 		store_skip(sub->session->b->store, &sub->at, &lost);
@@ -404,10 +415,14 @@ serve_stored(struct sub *sub)
 			return 1;
 		}
 		end = take_logs(sub, &a, &room);
+		fault = errno;
 	}
 	if (end < 0 && a.events == 0) {
 		answer_fini(&a);
-		skip_damaged(sub);
+		if (fault == EBADMSG)
+			skip_damaged(sub);
+		else
+			send_fault(sub, fault);
 		return 1;
 	}
 	if (end > 0 && a.events == 0 && !at_until(sub))
@@ -460,6 +475,11 @@ add_range(struct sub *sub, const struct store_frame *frame, uint32_t i)
 	    (struct range){ frame->at[i], frame->at[i + 1], i, 1 };
 }
 
+enum {
+	LIVE_RUNS = 256, /* elements of meta that surely fit a header */
+	RANGES_KEPT = 64
+};
+
 /* All ranges fit into the first fetch: answer it from them. */
 static void
 serve_ranges(struct sub *sub, const struct store_frame *frame)
@@ -481,6 +501,14 @@ serve_ranges(struct sub *sub, const struct store_frame *frame)
 	send_answer(sub, &a);
 }
 
+/* The frame is left to be read from what is stored. */
+static void
+leave_live(struct sub *sub, const struct store_frame *frame)
+{
+	sub->live = 0;
+	sub->at = (struct log_place){ frame->run, frame->f.head.n - 1 };
+}
+
 static void
 serve_live(struct sub *sub, const struct store_frame *frame)
 {
@@ -491,14 +519,17 @@ serve_live(struct sub *sub, const struct store_frame *frame)
 		bytes += sub->ranges[i].to - sub->ranges[i].from;
 		events += sub->ranges[i].events;
 	}
-	if (sub->first != NULL && bytes <= sub->first->max &&
-	    events <= sub->first->count) {
+	if (bytes <= sub->first->max && events <= sub->first->count &&
+	    (!sub->meta || sub->nranges <= LIVE_RUNS))
 		serve_ranges(sub, frame);
-	} else {
-		sub->live = 0;
-		sub->at = (struct log_place){ frame->run, frame->f.head.n - 1 };
-	}
+	else
+		leave_live(sub, frame);
 	sub->nranges = 0;
+	if (sub->ranges_cap > RANGES_KEPT) {
+		free(sub->ranges);
+		sub->ranges = NULL;
+		sub->ranges_cap = 0;
+	}
 	pump(sub);
 }
 
@@ -525,13 +556,18 @@ subscribe_frame(struct broker *b, const struct store_frame *frame)
 			    session_topic(h->lines + frame->at[i],
 				frame->at[i + 1] - frame->at[i] - 1, space, &n);
 
+			free(once);
+			once = NULL;
 			m = dispatch_match(b->dispatch, topic, n, &once);
-			once->generation = 0;
 		}
 		for (k = 0; k < m->n; k++) {
 			sub = (struct sub *)(void *)m->sub[k];
 			if (!sub->live)
 				continue;
+			if (sub->first == NULL) {
+				leave_live(sub, frame);
+				continue;
+			}
 			if (sub->nranges == 0) {
 				sub->woken = woken;
 				woken = sub;
@@ -642,6 +678,16 @@ find_until(struct sub *sub, const struct wire_request *r)
 		sub->until = store_now(b->store);
 }
 
+static const char *
+check_limits(const struct session *s, size_t filters, const char **why)
+{
+	if (s->nsubs < SESSION_SUBS && s->nfilters + filters <= SESSION_FILTERS)
+		return NULL;
+	*why = s->nsubs < SESSION_SUBS ? "too many filters"
+				       : "too many subscriptions";
+	return "limit";
+}
+
 static struct sub *
 sub_open(struct session *s, const struct wire_request *r, const char **error,
     const char **why)
@@ -659,10 +705,10 @@ sub_open(struct session *s, const struct wire_request *r, const char **error,
 	sub->wait = r->wait;
 	sub->last = &sub->first;
 	*error = "bad";
-	*why = s->nsubs >= SESSION_SUBS
-	    ? "too many subscriptions"
-	    : session_filters(&sub->d.set, &r->filters);
+	*why = session_filters(&sub->d.set, &r->filters);
 	if (*why == NULL)
+		*error = check_limits(s, sub->d.set.n, why);
+	if (*error == NULL)
 		*error = find_start(sub, r, why);
 	if (*error != NULL) {
 		topic_set_fini(&sub->d.set);
@@ -675,6 +721,7 @@ sub_open(struct session *s, const struct wire_request *r, const char **error,
 	sub->next = s->subs;
 	s->subs = sub;
 	s->nsubs++;
+	s->nfilters += sub->d.set.n;
 	return sub;
 }
 
