@@ -91,7 +91,7 @@ test_channels(void)
 	    "another publisher's channel of that number");
 	check(channels_get(all, "flat123", 7, 7, 0) == NULL,
 	    "a publisher whose name begins the same");
-	channels_get(all, "flat12", 6, 9, 0)->accepted++;
+	channels_get(all, "flat12", 6, 9, 0)->pending++;
 	for (i = 0; i < 100; i++)
 		while ((c = channels_old(all, 11)) != NULL) {
 			channels_forget(all, c);
