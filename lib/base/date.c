@@ -6,6 +6,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/die.h"
+#include "base/num.h"
+
 enum { DAY = 86400, NAIVE_MAX = 128 };
 
 /* A clock reading in the proleptic Gregorian calendar, without zone. */
@@ -333,6 +336,27 @@ date_duration(const char *s, int64_t *out)
 	} while (*s != '\0');
 	*out = sum;
 	return 0;
+}
+
+const char *
+date_slot(const char *s, int64_t now, int64_t *from, int64_t *to)
+{
+	size_t n = strcspn(s, "@");
+	char *text = xstrndup(s, n);
+	int64_t length, back = 0;
+	int bad = date_duration(text, &length) != 0 || length <= 0;
+
+	free(text);
+	if (bad)
+		return "not a duration";
+	s += n;
+	if (*s != '\0' &&
+	    (s[1] != '-' || num_uint(s + 2, strlen(s + 2), &back) != 0 ||
+		back > INT64_MAX / 2 / length))
+		return "not DUR@-N";
+	*to = now / length * length - back * length;
+	*from = *to - length;
+	return NULL;
 }
 
 int

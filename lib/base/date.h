@@ -36,6 +36,13 @@ int date_parse(const char *s, int64_t now, int64_t *out, const char **why);
 /* date_duration(s, out) - 90 90s 250ms 3m 1h30m 2d 1w.  0 or -1. */
 int date_duration(const char *s, int64_t *out);
 
+/*
+ * date_slot(s, now, from, to) - "15m", the last whole slot of that length on
+ * the clock (UTC) before now, or "15m@-2", two before that one: [*from, *to).
+ * NULL, or what is wrong with s.
+ */
+const char *date_slot(const char *s, int64_t now, int64_t *from, int64_t *to);
+
 /* date_size(s, out) - 512 64K 10M 2G 1T, powers of 1024.  0 or -1. */
 int date_size(const char *s, int64_t *out);
 

@@ -13,8 +13,9 @@ pick_all(const struct pick *p)
 int
 pick_batch(struct pick *p, const struct reader_batch *batch)
 {
-	p->p = batch->lines;
-	p->end = batch->lines + batch->len;
+	p->p = p->end = batch->lines;
+	if (batch->len > 0) /* else there may be no lines to point at */
+		p->end += batch->len;
 	p->used = 0;
 	p->left = 0;
 	if (!p->meta || batch->n == 0)

@@ -19,6 +19,20 @@ static const int64_t senml_absolute = (INT64_C(1) << 28) * DATE_SECOND;
 const char *const format_names[] = { "json", "csv", "tsv", "pretty", "senml",
 	"influx", NULL };
 
+int
+format_wants_meta(const char *columns)
+{
+	for (const char *p = columns; p != NULL && *p != '\0';) {
+		size_t n = strcspn(p, ",");
+		if ((n == 2 && memcmp(p, "rt", 2) == 0) ||
+		    (n == 4 && memcmp(p, "from", 4) == 0) ||
+		    (n == 3 && memcmp(p, "pos", 3) == 0))
+			return 1;
+		p += n + (p[n] == ',');
+	}
+	return 0;
+}
+
 struct column {
 	char *name;
 	size_t n;

@@ -27,6 +27,12 @@ extern const char *const format_names[];
 /* Columns of CSV and TSV unless others are asked for. */
 #define FORMAT_COLUMNS "topic,t,v,u,vs,vb,m,q,src,ep,seq"
 
+/* Those that show what struct format_meta holds. */
+#define FORMAT_META_COLUMNS "rt,from,pos"
+
+/* format_wants_meta(columns) - 1 if one of these is named; NULL names none. */
+int format_wants_meta(const char *columns);
+
 /*
  * What an event's receiver knows of it and the line does not hold.  Without
  * a log there is no position.
