@@ -681,7 +681,8 @@ test_limits(const struct server *s)
 		buf_addf(&text,
 		    "{\"op\":\"commit\",\"name\":\"many%d\",\"cursor\":{}}", i);
 		peer_send(&p, text.p, text.len);
-		peer_next(&p, &text);
+		if (i % 50 == 49)
+			expect(&p, 50, "{\"ok\":true}", "many commits");
 	}
 	peer_ask(&p, "{\"op\":\"stat\"}", &text);
 	result(strstr(text.p, "\"cursors_more\":") != NULL &&
@@ -689,6 +690,494 @@ test_limits(const struct server *s)
 	    "many cursors: %zu bytes", text.len);
 	close(p.fd);
 	buf_fini(&text);
+}
+
+/* --- random traffic against a model --- */
+
+enum {
+	CHANS = 3,
+	SUBS = 6,
+	ROUNDS = 40,
+	FRAMES = 10,
+	EVENTS_MAX = 40000,
+	RUNS_MAX = 16
+};
+
+static uint64_t seed = 4711;
+
+static uint32_t
+draw(uint32_t n)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(seed >> 33) % n;
+}
+
+/* Whatever frame brings it: line i of channel c, and its fate. */
+static int
+is_refused(unsigned c, uint64_t i)
+{
+	return (i * 7 + c) % 23 == 0;
+}
+
+static void
+add_line(struct buf *b, unsigned c, uint64_t i)
+{
+	size_t pad = i % 97 == 0 ? 70000 : i % 13 == 0 ? 3000 : i % 7 * 9;
+
+	if (is_refused(c, i)) {
+		buf_addf(b,
+		    "{\"topic\":\"COMMAND/%u/x\",\"t\":1,\"v\":1,\"id\":\"x\","
+		    "\"ttl\":1}\n",
+		    c);
+		return;
+	}
+	buf_addf(b, "{\"topic\":\"T/%u/%u\",\"t\":1,\"v\":%llu,\"pad\":\"", c,
+	    (unsigned)(i % 3), (unsigned long long)i);
+	memset(buf_room(b, pad), 'p', pad);
+	b->len += pad;
+	buf_adds(b, "\"}\n");
+}
+
+/* An event as the store has it: of which channel, which number. */
+struct stored {
+	unsigned c;
+	uint64_t i, n; /* .n: its number in log .start */
+	uint64_t start;
+};
+
+static struct stored all[EVENTS_MAX];
+static size_t nall;
+
+/* Events up to a cursor. */
+static size_t
+index_of(const struct wire_cursor *c)
+{
+	size_t i;
+
+	for (i = 0; i < nall && c->n != 0; i++)
+		if (all[i].start > c->at[0].start ||
+		    (all[i].start == c->at[0].start && all[i].n > c->at[0].n))
+			break;
+	return c->n != 0 ? i : 0;
+}
+
+/* What one answer of a subscription said, to be judged at the end. */
+struct said {
+	struct said *next;
+	const char *const *filters;
+	struct wire_cursor from, to, until;
+	int has_until, end, meta;
+	struct buf text; /* the answer */
+};
+
+static struct said *said;
+
+struct reader {
+	struct peer peer;
+	const char *const *filters;
+	struct wire_cursor at, until;
+	int open, has_until, meta, flying;
+	int64_t max, count;
+	uint64_t part;
+};
+
+static const char *const sets[][4] = { { "#", NULL }, { "T/+/1", NULL },
+	{ "T/0/#", "T/2/2", NULL }, { "T/*", "!T/+/2", NULL },
+	{ "#", "!T/1/*", NULL }, { "X/#", NULL }, { "T/0/0", "T/0/0", NULL } };
+
+struct chan {
+	char name[17];
+	uint64_t sent, durable;
+};
+
+struct model {
+	struct server server;
+	struct peer pub;
+	struct chan chan[CHANS];
+	struct reader reader[SUBS];
+};
+
+static void
+ask_cursor(struct peer *p, const char *to, struct wire_cursor *c)
+{
+	char text[64];
+	struct buf got = { 0 };
+	struct wire_reply r;
+
+	snprintf(text, sizeof text, "{\"op\":\"seek\",\"to\":\"%s\"}", to);
+	peer_ask(p, text, &got);
+	get_reply(&got, &r);
+	*c = r.cursor;
+	buf_fini(&got);
+}
+
+/* Frames that cover all numbers not known to be durable, cut at random. */
+static size_t
+send_frames(struct model *m)
+{
+	struct {
+		unsigned c;
+		uint64_t first, n;
+	} frame[CHANS * FRAMES], f;
+	struct buf text = { 0 };
+	size_t n = 0, i, k;
+	unsigned c;
+
+	for (c = 0; c < CHANS; c++) {
+		struct chan *chan = &m->chan[c];
+		uint64_t at = chan->durable;
+
+		for (i = 0; i < FRAMES; i++) {
+			uint64_t back = draw(3) == 0 ? draw(20) : 0;
+
+			f.c = c;
+			f.first = at + 1 > back ? at + 1 - back : 1;
+			f.n =
+			    1 + draw(draw(4) == 0 ? 60 : 8) + at + 1 - f.first;
+			at = f.first + f.n - 1;
+			frame[n++] = f;
+		}
+		if (at > chan->sent)
+			chan->sent = at;
+		else
+			frame[n - 1].n += chan->sent - at;
+	}
+	for (i = n; i-- > 1;) {
+		k = draw((uint32_t)i + 1);
+		f = frame[k];
+		frame[k] = frame[i];
+		frame[i] = f;
+	}
+	for (i = 0; i < n; i++) {
+		buf_clear(&text);
+		buf_addf(&text,
+		    "{\"op\":\"pub\",\"from\":\"p\",\"chan\":\"%s\","
+		    "\"first\":%llu,\"n\":%llu,\"safe\":%llu}\n",
+		    m->chan[frame[i].c].name,
+		    (unsigned long long)frame[i].first,
+		    (unsigned long long)frame[i].n,
+		    (unsigned long long)m->chan[frame[i].c].durable);
+		for (k = 0; k < frame[i].n; k++)
+			add_line(&text, frame[i].c, frame[i].first + k);
+		peer_send(&m->pub, text.p, text.len);
+	}
+	buf_fini(&text);
+	return n;
+}
+
+static void
+take_marks(struct model *m, size_t frames)
+{
+	struct buf got = { 0 };
+	unsigned c;
+
+	for (; frames > 0; frames--) {
+		peer_next(&m->pub, &got);
+		result(strncmp(got.p, "{\"ok\":true,\"local\":", 19) == 0,
+		    "publish: %.200s", got.p);
+	}
+	for (c = 0; c < CHANS; c++)
+		m->chan[c].durable = m->chan[c].sent;
+	buf_fini(&got);
+}
+
+static void
+open_reader(struct reader *r, struct buf *text)
+{
+	size_t i;
+
+	r->open = 1;
+	r->part = 0;
+	r->filters = sets[draw(sizeof sets / sizeof *sets)];
+	r->meta = draw(3) == 0;
+	r->max = draw(2) ? 1 + draw(20000) : 0;
+	r->count = draw(2) ? 1 + draw(50) : 0;
+	buf_adds(text, "{\"op\":\"fetch\",\"sub\":1,\"filters\":[");
+	for (i = 0; r->filters[i] != NULL; i++)
+		buf_addf(text, "%s\"%s\"", i ? "," : "", r->filters[i]);
+	buf_adds(text, "],\"cursor\":");
+	wire_cursor_add(text, &r->at);
+	if (r->has_until) {
+		buf_adds(text, ",\"until\":");
+		wire_cursor_add(text, &r->until);
+	}
+	buf_addf(text,
+	    ",\"max\":%lld,\"count\":%lld,\"meta\":%s,\"wait\":0.0%u}",
+	    (long long)r->max, (long long)r->count, r->meta ? "true" : "false",
+	    draw(3));
+}
+
+static void
+ask_more(struct model *m, struct reader *r)
+{
+	struct buf text = { 0 };
+	unsigned n = 1 + draw(3);
+
+	while (r->flying < (int)n) {
+		buf_clear(&text);
+		if (!r->open) {
+			r->has_until = draw(4) == 0;
+			if (draw(4) == 0)
+				memset(&r->at, 0, sizeof r->at);
+			else if (draw(4) == 0)
+				ask_cursor(&r->peer, "end", &r->at);
+			if (r->has_until)
+				ask_cursor(&r->peer, "end", &r->until);
+			open_reader(r, &text);
+		} else {
+			buf_adds(&text, "{\"op\":\"fetch\",\"sub\":1}");
+		}
+		peer_send(&r->peer, text.p, text.len);
+		r->flying++;
+	}
+	(void)m;
+	buf_fini(&text);
+}
+
+static void
+take_answer(struct reader *r)
+{
+	struct said *a = xcalloc(1, sizeof *a);
+	struct wire_reply reply;
+
+	peer_next(&r->peer, &a->text);
+	get_reply(&a->text, &reply);
+	r->flying--;
+	result(reply.ok && reply.part == ++r->part &&
+		(r->count == 0 || reply.n <= (uint64_t)r->count) &&
+		(r->max == 0 || reply.n <= 1 ||
+		    reply.lines_len <= (size_t)r->max),
+	    "bounds of an answer: %.100s", a->text.p);
+	a->filters = r->filters;
+	a->from = r->at;
+	a->to = r->at = reply.cursor;
+	a->until = r->until;
+	a->has_until = r->has_until;
+	a->end = reply.end;
+	a->meta = r->meta;
+	a->next = said;
+	said = a;
+}
+
+static void
+close_reader(struct model *m, struct reader *r)
+{
+	close(r->peer.fd);
+	r->open = r->flying = 0;
+	peer_open(&r->peer, &m->server);
+}
+
+/* Everything is lost that a broker may lose; publishers send again. */
+static void
+kill_broker(struct model *m)
+{
+	unsigned i;
+
+	server_end(&m->server, SIGKILL);
+	server_run(&m->server);
+	close(m->pub.fd);
+	peer_open(&m->pub, &m->server);
+	for (i = 0; i < SUBS; i++)
+		close_reader(m, &m->reader[i]);
+}
+
+static void
+play(struct model *m, int round)
+{
+	size_t frames = send_frames(m);
+	unsigned i;
+
+	for (i = 0; i < SUBS; i++)
+		ask_more(m, &m->reader[i]);
+	if (!m->server.memory && round % 8 == 7) {
+		kill_broker(m);
+		return;
+	}
+	if (round % 8 == 3) {
+		close(m->pub.fd);
+		peer_open(&m->pub, &m->server);
+		return;
+	}
+	take_marks(m, frames);
+	for (i = 0; i < SUBS; i++) {
+		struct reader *r = &m->reader[i];
+
+		if (draw(12) == 0) {
+			close_reader(m, r);
+			continue;
+		}
+		while (r->flying > 0)
+			take_answer(r);
+		if (draw(10) == 0)
+			close_reader(m, r);
+	}
+}
+
+/* Positions as meta tells them, from all[at] on.  Returns how many. */
+static size_t
+take_positions(const struct wire_reply *r, size_t at)
+{
+	struct json_value none, run, v;
+	struct json_walk outer, inner;
+	uint64_t n, start, pos;
+	size_t first = at;
+
+	json_walk(&outer, &r->meta);
+	while (json_next(&outer, &none, &run)) {
+		json_walk(&inner, &run);
+		json_next(&inner, &none, &v);
+		n = strtoull(v.p, NULL, 10);
+		json_next(&inner, &none, &v);
+		json_next(&inner, &none, &v);
+		json_next(&inner, &none, &v);
+		start = strtoull(v.p + 2, NULL, 10);
+		json_next(&inner, &none, &v);
+		pos = strtoull(v.p, NULL, 10);
+		for (; n > 0 && at < EVENTS_MAX; n--, at++, pos++) {
+			all[at].start = start;
+			all[at].n = pos;
+		}
+	}
+	return at - first;
+}
+
+/* The next lines of the store; each channel's once and in order. */
+static void
+take_stored(const struct wire_reply *r, uint64_t next[CHANS])
+{
+	const char *p = r->lines, *end = p + r->lines_len, *lf;
+	size_t n = take_positions(r, nall);
+	struct buf line = { 0 };
+
+	result(n == r->n, "meta tells of %zu of %llu lines", n,
+	    (unsigned long long)r->n);
+	for (; p < end && nall < EVENTS_MAX; p = lf + 1) {
+		struct stored *e = &all[nall++];
+
+		lf = memchr(p, '\n', (size_t)(end - p));
+		e->c = (unsigned)(p[12] - '0');
+		if (e->c >= CHANS)
+			die(EXIT_DATA, "a line of nobody: %.80s", p);
+		while (is_refused(e->c, next[e->c]))
+			next[e->c]++;
+		e->i = next[e->c]++;
+		buf_clear(&line);
+		add_line(&line, e->c, e->i);
+		result(line.len == (size_t)(lf + 1 - p) &&
+			memcmp(line.p, p, line.len) == 0,
+		    "channel %u: not event %llu: %.80s", e->c,
+		    (unsigned long long)e->i, p);
+	}
+	buf_fini(&line);
+}
+
+static void
+learn_all(struct model *m)
+{
+	uint64_t next[CHANS] = { 1, 1, 1 };
+	struct wire_cursor at = { 0 };
+	struct buf text = { 0 };
+	struct wire_reply r;
+	unsigned c;
+
+	nall = 0;
+	do {
+		buf_clear(&text);
+		buf_adds(&text,
+		    "{\"op\":\"fetch\",\"filters\":[\"#\"],\"meta\":true,"
+		    "\"cursor\":");
+		wire_cursor_add(&text, &at);
+		buf_addc(&text, '}');
+		peer_send(&m->pub, text.p, text.len);
+		peer_next(&m->pub, &text);
+		get_reply(&text, &r);
+		at = r.cursor;
+		take_stored(&r, next);
+	} while (r.n != 0);
+	for (c = 0; c < CHANS; c++) {
+		while (is_refused(c, next[c]))
+			next[c]++;
+		result(next[c] > m->chan[c].sent, "channel %u: %llu of %llu", c,
+		    (unsigned long long)next[c],
+		    (unsigned long long)m->chan[c].sent);
+	}
+	buf_fini(&text);
+}
+
+/* What the model says lies between two cursors for these filters. */
+static void
+expected(const struct said *a, struct buf *lines)
+{
+	size_t from = index_of(&a->from), to = index_of(&a->to), i, k;
+	struct topic_set set = { 0 };
+	char topic[16];
+
+	for (k = 0; a->filters[k] != NULL; k++)
+		topic_set_add(&set, a->filters[k], strlen(a->filters[k]));
+	if (a->has_until && index_of(&a->until) < to)
+		to = index_of(&a->until);
+	for (i = from; i < to; i++) {
+		snprintf(topic, sizeof topic, "T/%u/%u", all[i].c,
+		    (unsigned)(all[i].i % 3));
+		if (topic_set_match(&set, topic, strlen(topic)))
+			add_line(lines, all[i].c, all[i].i);
+	}
+	topic_set_fini(&set);
+}
+
+static void
+judge(struct said *a)
+{
+	struct buf lines = { 0 };
+	struct wire_reply r;
+	size_t until = index_of(&a->until);
+
+	get_reply(&a->text, &r);
+	expected(a, &lines);
+	result(lines.len == r.lines_len &&
+		(lines.len == 0 || memcmp(lines.p, r.lines, lines.len) == 0),
+	    "from %zu to %zu: %zu bytes instead of %zu: %.150s",
+	    index_of(&a->from), index_of(&a->to), r.lines_len, lines.len,
+	    a->text.p);
+	result(index_of(&a->from) <= index_of(&a->to) ||
+		(a->has_until && index_of(&a->from) > until),
+	    "a cursor goes back");
+	if (a->has_until)
+		result(index_of(&a->to) <= until || index_of(&a->from) >= until,
+		    "beyond until");
+	result(!a->end || (a->has_until && index_of(&a->to) >= until),
+	    "an end that is none");
+	buf_fini(&lines);
+	buf_fini(&a->text);
+}
+
+static void
+test_model(const char *name, int memory)
+{
+	struct model m = { 0 };
+	struct said *next;
+	unsigned i;
+	int round;
+
+	server_start(&m.server, name, memory);
+	peer_open(&m.pub, &m.server);
+	for (i = 0; i < CHANS; i++)
+		snprintf(m.chan[i].name, sizeof m.chan[i].name, "%016x", i + 7);
+	for (i = 0; i < SUBS; i++)
+		peer_open(&m.reader[i].peer, &m.server);
+	for (round = 0; round < ROUNDS; round++)
+		play(&m, round);
+	take_marks(&m, send_frames(&m));
+	learn_all(&m);
+	for (; said != NULL; said = next) {
+		next = said->next;
+		judge(said);
+		free(said);
+	}
+	close(m.pub.fd);
+	for (i = 0; i < SUBS; i++)
+		close(m.reader[i].peer.fd);
+	result(server_end(&m.server, SIGTERM) == 0, "%s: the end", name);
 }
 
 static void
@@ -713,6 +1202,8 @@ main(void)
 		die(EXIT_IO, "%s: %s", dir, strerror(errno));
 	test_kind("memory", 1);
 	test_kind("disk", 0);
+	test_model("memory model", 1);
+	test_model("disk model", 0);
 	printf("test_broker: %d passed\n", passed);
 	return failed != 0;
 }
