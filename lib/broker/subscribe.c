@@ -599,6 +599,8 @@ session_filters(struct topic_set *set, const struct json_value *filters)
 	struct buf text = { 0 };
 	const char *why = NULL;
 
+	if (filters->kind == JSON_NONE)
+		return topic_set_check(set);
 	json_walk(&walk, filters);
 	while (why == NULL && json_next(&walk, &none, &value)) {
 		if (value.kind != JSON_STRING) {
