@@ -90,7 +90,7 @@ read_template(struct row *r, const char *s)
 
 /* What no cell could make a topic is refused before there is a row. */
 static const char *
-check_template(struct row *r)
+check_template(const struct row *r)
 {
 	struct buf b = { 0 };
 	const char *fault;
@@ -102,11 +102,7 @@ check_template(struct row *r)
 	}
 	fault = topic_check(buf_cstr(&b), b.len);
 	buf_fini(&b);
-	if (fault == NULL)
-		return NULL;
-	buf_clear(&r->why);
-	buf_addf(&r->why, "--topic: %s", fault);
-	return buf_cstr(&r->why);
+	return fault;
 }
 
 static const char *
