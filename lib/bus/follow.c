@@ -41,6 +41,7 @@ struct follow {
 	uint64_t taken;		 /* events, in this batch for a command */
 	struct wire_cursor from; /* where that began */
 	uint64_t events, bad;
+	int quiet; /* nothing asked for came last: what is stored is read */
 	unsigned connects;
 	int64_t started, seen, every_due, commit_due;
 	struct follow_event event;
@@ -236,6 +237,7 @@ end_batch(struct follow *f, uint64_t used)
 
 	f->phase = f->walking ? LIMITS : NEWS;
 	f->events += f->taken - f->before;
+	f->quiet = empty;
 	if (!empty)
 		f->seen = f->came;
 	if (f->o.cursor == NULL)
@@ -334,7 +336,8 @@ next_deadline(const struct follow *f)
 		due = earliest(due, f->started + f->o.timeout);
 	if (f->o.idle > 0)
 		due = earliest(due, f->seen + f->o.idle);
-	due = earliest(due, f->o.until_due);
+	if (f->quiet)
+		due = earliest(due, f->o.until_due);
 	due = earliest(due, f->every_due);
 	return earliest(due, f->commit_due);
 }
@@ -369,7 +372,7 @@ see_clock(struct follow *f)
 	if (f->o.timeout > 0 && now >= f->started + f->o.timeout)
 		return give(f, FOLLOW_END, EXIT_TIMEOUT, NULL);
 	if ((f->o.idle > 0 && now >= f->seen + f->o.idle) ||
-	    (f->o.until_due > 0 && now >= f->o.until_due))
+	    (f->o.until_due > 0 && now >= f->o.until_due && f->quiet))
 		return ended(f);
 	return FOLLOW_NONE;
 }
@@ -442,7 +445,10 @@ read_batch(struct follow *f)
 			return ended(f);
 		f->walking = 0;
 		return FOLLOW_NONE;
-	case READER_NONE: f->phase = NEWS; break;
+	case READER_NONE:
+		f->quiet = 1;
+		f->phase = NEWS;
+		break;
 	}
 	return FOLLOW_NONE;
 }

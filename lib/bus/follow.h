@@ -22,7 +22,8 @@ struct follow_options {
 	int64_t timeout;      /* us for the whole run, or 0 */
 	int64_t idle;	      /* us without an event, or 0 */
 	int64_t every;	      /* us between batches for a command, or 0 */
-	int64_t until_due;    /* date_mono time of the end, or 0 */
+	int64_t until_due;    /* date_mono time of the end, or 0; what was
+				 stored before is read to its end */
 	int64_t since, until; /* of t, the end exclusive; PICK_ANY: open */
 	int meta;	      /* the reader tells the origin; give it on */
 	int as_is;	      /* the lines need no other form */

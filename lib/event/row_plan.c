@@ -1,5 +1,6 @@
 #include "event/row_plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +93,7 @@ read_template(struct row *r, const char *s)
 static const char *
 check_template(const struct row *r)
 {
+	static char why[64]; /* outlives a row that cannot be made */
 	struct buf b = { 0 };
 	const char *fault;
 
@@ -102,7 +104,10 @@ check_template(const struct row *r)
 	}
 	fault = topic_check(buf_cstr(&b), b.len);
 	buf_fini(&b);
-	return fault;
+	if (fault == NULL)
+		return NULL;
+	snprintf(why, sizeof why, "--topic: %s", fault);
+	return why;
 }
 
 static const char *

@@ -238,8 +238,8 @@ static const struct {
 	    "no more has come" },
 	{ "0", { .idle = 5 * MILLI }, NULL, "", "E", EXIT_NO, 0,
 	    "nothing at all has come" },
-	{ "2", { .until_due = 1 }, NULL, "1 2 ", "E", EXIT_OK, 0,
-	    "the time to come is here" },
+	{ "210", { .until_due = 1 }, NULL, "1 2 3 ", "E", EXIT_OK, 0,
+	    "the time to come is here, and all is read" },
 
 	{ "12E", { .last = 1 }, NULL, "1 2 3 ", "E", EXIT_OK, 0,
 	    "last values" },
