@@ -1,9 +1,6 @@
-/* The client against a small broker of nng REP in the same process. */
+/* The client against a small broker in the same process. */
 #include <errno.h>
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/rep.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +8,7 @@
 
 #include "base/date.h"
 #include "bus/client.h"
+#include "fake_broker.h"
 
 static int passed, failed;
 
@@ -34,19 +32,21 @@ enum manner {
 };
 
 struct broker {
-	nng_socket sock;
+	struct fake_broker fake;
 	enum manner manner;
-	pthread_t thread;
 	uint64_t last; /* number of the last pub */
 	int disorder;
 };
 
-static void
-answer(struct broker *b, const char *p, size_t n, struct buf *reply)
+static enum fake_deed
+answer(void *ctx, const char *p, size_t n, struct buf *reply)
 {
+	struct broker *b = ctx;
 	struct wire_request r;
 	const char *why;
 
+	if (b->manner == SILENT && memmem(p, n, "hello", 5) == NULL)
+		return FAKE_SILENT;
 	if (wire_request_parse(&r, p, n, &why) < 0) {
 		buf_adds(reply, "{\"ok\":false,\"error\":\"bad\"}\n");
 	} else if (b->manner == FOREIGN) {
@@ -64,52 +64,21 @@ answer(struct broker *b, const char *p, size_t n, struct buf *reply)
 		    (unsigned long long)r.first);
 		buf_add(reply, r.lines, r.lines_len);
 	}
-}
-
-static void *
-serve(void *arg)
-{
-	struct broker *b = arg;
-	struct buf reply = { 0 };
-	nng_msg *msg;
-
-	while (nng_recvmsg(b->sock, &msg, 0) == 0) {
-		const char *p = nng_msg_body(msg);
-		size_t n = nng_msg_len(msg);
-
-		if (b->manner == SILENT && memmem(p, n, "hello", 5) == NULL) {
-			nng_msg_free(msg);
-			continue;
-		}
-		buf_clear(&reply);
-		answer(b, p, n, &reply);
-		nng_msg_clear(msg);
-		nng_msg_append(msg, reply.p, reply.len);
-		if (nng_sendmsg(b->sock, msg, 0) != 0)
-			nng_msg_free(msg);
-	}
-	buf_fini(&reply);
-	return NULL;
+	return FAKE_REPLY;
 }
 
 static void
 start(struct broker *b, const char *url, enum manner manner)
 {
-	memset(b, 0, sizeof *b);
-	b->manner = manner;
-	if (nng_rep0_open(&b->sock) != 0 ||
-	    nng_listen(b->sock, url, NULL, 0) != 0 ||
-	    pthread_create(&b->thread, NULL, serve, b) != 0) {
-		printf("test_client: no broker at %s\n", url);
-		exit(1);
-	}
+	*b = (struct broker){ .manner = manner };
+	fake_listen(&b->fake, url);
+	fake_serve(&b->fake, answer, b);
 }
 
 static void
 stop(struct broker *b)
 {
-	nng_close(b->sock);
-	pthread_join(b->thread, NULL);
+	fake_stop(&b->fake);
 }
 
 /* The next event within 10 s. */
@@ -367,8 +336,6 @@ main(void)
 	test_peers(first);
 	test_urls();
 	test_failover(first, second);
-	unlink(first + 6);
-	unlink(second + 6);
 	rmdir(dir);
 	if (failed == 0)
 		printf("test_client: %d passed\n", passed);

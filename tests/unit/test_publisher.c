@@ -3,9 +3,6 @@
  * as wire.h says and makes the trouble that a plan asks for.
  */
 #include <errno.h>
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/rep.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +10,7 @@
 
 #include "base/date.h"
 #include "bus/publisher.h"
+#include "fake_broker.h"
 
 static int passed, failed;
 
@@ -33,9 +31,8 @@ result(int ok, const char *what, const char *why)
  * connection unanswered, x cut it without taking, l safe lags behind.
  */
 struct broker {
-	nng_socket sock;
-	pthread_t thread;
-	const char *url, *plan;
+	struct fake_broker fake;
+	const char *plan;
 	uint64_t last, lag;
 	struct buf stored;
 	int bye;
@@ -91,8 +88,7 @@ answer_taken(struct broker *b, const struct wire_request *r, struct buf *reply)
 	buf_fini(&refused);
 }
 
-/* Answer a pub: 1, or 0 to cut the connection. */
-static int
+static enum fake_deed
 answer_pub(struct broker *b, const struct wire_request *r, struct buf *reply)
 {
 	char step = *b->plan;
@@ -106,7 +102,7 @@ answer_pub(struct broker *b, const struct wire_request *r, struct buf *reply)
 	if (step == 'l')
 		b->lag = 1;
 	if (step == 'c' || step == 'x')
-		return 0;
+		return FAKE_CUT;
 	if (step == 'g' || (r->first > b->last + 1 && strchr("ol", step)))
 		buf_addf(reply,
 		    "{\"ok\":false,\"error\":\"gap\",\"local\":%llu,"
@@ -122,60 +118,23 @@ answer_pub(struct broker *b, const struct wire_request *r, struct buf *reply)
 		    "\"why\":\"no\"}\n");
 	else
 		answer_taken(b, r, reply);
-	return 1;
+	return FAKE_REPLY;
 }
 
-static int
-answer(struct broker *b, char *p, size_t n, struct buf *reply)
+static enum fake_deed
+answer(void *ctx, const char *p, size_t n, struct buf *reply)
 {
+	struct broker *b = ctx;
 	struct wire_request r;
 	const char *why;
 
-	buf_clear(reply);
 	if (wire_request_parse(&r, p, n, &why) < 0)
-		return 0;
+		return FAKE_CUT;
 	if (r.op == WIRE_PUB)
 		return answer_pub(b, &r, reply);
 	b->bye += r.op == WIRE_BYE;
 	buf_adds(reply, "{\"ok\":true,\"name\":\"A\"}\n");
-	return 1;
-}
-
-static void
-listen_on(struct broker *b)
-{
-	if (nng_rep0_open(&b->sock) != 0 ||
-	    nng_listen(b->sock, b->url, NULL, 0) != 0) {
-		printf("test_publisher: no broker at %s\n", b->url);
-		exit(1);
-	}
-}
-
-static void *
-serve(void *arg)
-{
-	struct broker *b = arg;
-	struct buf reply = { 0 }, text = { 0 };
-	nng_msg *msg;
-
-	while (nng_recvmsg(b->sock, &msg, 0) == 0) {
-		buf_clear(&text);
-		buf_add(&text, nng_msg_body(msg), nng_msg_len(msg));
-		buf_cstr(&text);
-		if (!answer(b, text.p, text.len, &reply)) {
-			nng_msg_free(msg);
-			nng_close(b->sock);
-			listen_on(b);
-			continue;
-		}
-		nng_msg_clear(msg);
-		nng_msg_append(msg, reply.p, reply.len);
-		if (nng_sendmsg(b->sock, msg, 0) != 0)
-			nng_msg_free(msg);
-	}
-	buf_fini(&reply);
-	buf_fini(&text);
-	return NULL;
+	return FAKE_REPLY;
 }
 
 static const struct {
@@ -256,7 +215,7 @@ add_lines(struct publisher *p, const char *lines, int frames)
 static void
 run(const char *url, size_t i)
 {
-	struct broker b = { .url = url, .plan = cases[i].plan };
+	struct broker b = { .plan = cases[i].plan };
 	struct buf refused = { 0 };
 	struct publisher *p;
 	struct client *c;
@@ -264,9 +223,8 @@ run(const char *url, size_t i)
 	size_t at;
 	int error;
 
-	listen_on(&b);
-	if (pthread_create(&b.thread, NULL, serve, &b) != 0)
-		exit(1);
+	fake_listen(&b.fake, url);
+	fake_serve(&b.fake, answer, &b);
 	c = client_open(url, 10 * DATE_SECOND, &why);
 	if (c == NULL)
 		exit(1);
@@ -281,8 +239,7 @@ run(const char *url, size_t i)
 		    cases[i].why, "bye");
 	publisher_free(p);
 	client_close(c);
-	nng_close(b.sock);
-	pthread_join(b.thread, NULL);
+	fake_stop(&b.fake);
 	for (at = 0; at < b.stored.len; at++)
 		if (b.stored.p[at] == '\n')
 			b.stored.p[at] = ' ';
@@ -298,7 +255,7 @@ run(const char *url, size_t i)
 static void
 test_window(const char *url)
 {
-	struct broker b = { .url = url, .plan = "o" };
+	struct broker b = { .plan = "o" };
 	struct buf refused = { 0 };
 	struct publisher *p;
 	struct client *c;
@@ -306,7 +263,7 @@ test_window(const char *url)
 	char line[1000];
 	uint64_t n = 0;
 
-	listen_on(&b);
+	fake_listen(&b.fake, url);
 	memset(line, 'x', sizeof line);
 	c = client_begin(url, 10 * DATE_SECOND, &why);
 	p = publisher_new(c, "me", 7, 1);
@@ -314,15 +271,14 @@ test_window(const char *url)
 		publisher_add(p, line, sizeof line, ++n);
 	result(n > PUBLISHER_WINDOW * 250 && n < PUBLISHER_WINDOW * 270,
 	    "window", "size");
-	pthread_create(&b.thread, NULL, serve, &b);
+	fake_serve(&b.fake, answer, &b);
 	publisher_flush(p);
 	result(drain(p, &refused) == 0, "window", "drained");
 	result(publisher_room(p), "window", "room again");
 	result(b.last == n && b.stored.len == n * 1001, "window", "all came");
 	publisher_free(p);
 	client_close(c);
-	nng_close(b.sock);
-	pthread_join(b.thread, NULL);
+	fake_stop(&b.fake);
 	buf_fini(&b.stored);
 	buf_fini(&refused);
 }
@@ -339,7 +295,6 @@ main(void)
 	for (i = 0; i < sizeof cases / sizeof *cases; i++)
 		run(url, i);
 	test_window(url);
-	unlink(url + 6);
 	rmdir(dir);
 	if (failed == 0)
 		printf("test_publisher: %d passed\n", passed);
