@@ -278,6 +278,22 @@ ahead_is() {
 	    grep -qF "$(event first 1 1)"
 }
 
+@test "a reader of a log that is gone as a whole is told, after restarts too" {
+	start_broker --segment-size 1M --retain-age 1s
+	ask '{"op":"pub"}
+'"$(event 1 1 1)" >/dev/null
+	wait_until all_dropped
+	stop_broker
+	start_broker
+	ask '{"op":"fetch","filters":["#"],"cursor":{"broker.1":0}}' |
+	    grep -q '"error":"gone","lost":1,'
+	ask '{"op":"last","filters":["#"]}' | grep -qF "$(event 1 1 1)"
+}
+
+all_dropped() {
+	ask '{"op":"stat"}' | grep -q '"broker.1":{"first":2,"end":1}'
+}
+
 dropped() {
 	ask '{"op":"stat"}' | grep -q '"broker.1":{"first":[1-9][0-9]'
 }

@@ -267,26 +267,56 @@ in_range(const struct last_topic *t, struct log_place from, struct log_place to)
 	    (t->run < to.run || t->n <= to.n);
 }
 
-static void
-keep_row(struct broker *b, struct log_rows *rows, const struct last_topic *t)
+static int
+by_place(const void *a, const void *b)
 {
-	struct log_row *row = &rows->row[rows->n];
-	struct store_view v;
+	const struct last_topic *x = *(struct last_topic *const *)a;
+	const struct last_topic *y = *(struct last_topic *const *)b;
+
+	if (x->run != y->run)
+		return x->run < y->run ? -1 : 1;
+	return x->n < y->n ? -1 : x->n > y->n;
+}
+
+static void
+keep_row(struct log_rows *rows, const struct last_topic *t,
+    const struct frame_head *h)
+{
+	struct log_row *row = &rows->row[rows->n++];
 	const char *line;
 	size_t n;
 
-	if (store_view(&v, b->store, (struct log_place){ t->run, t->n - 1 }) !=
-	    1)
-		return;
-	line = store_find_line(&v.head, t->n, &n);
+	line = store_find_line(h, t->n, &n);
 	row->topic = t->text;
 	row->topic_len = t->len;
 	row->line = xstrndup(line, n);
 	row->len = n;
-	row->rt = v.head.rt;
+	row->rt = h->rt;
 	row->from = "";
-	rows->n++;
-	store_view_end(&v);
+}
+
+/* Rows for topics in order of place: each frame is looked up once. */
+static void
+keep_rows(struct broker *b, struct log_rows *rows,
+    struct last_topic *const *topic, size_t n)
+{
+	struct store_view v;
+	size_t i = 0;
+
+	while (i < n) {
+		const struct last_topic *t = topic[i];
+		struct log_place before = { t->run, t->n - 1 };
+
+		if (store_view(&v, b->store, before) != 1) {
+			i++;
+			continue;
+		}
+		for (; i < n && topic[i]->run == t->run &&
+		     topic[i]->n < v.head.n + v.head.events;
+		     i++)
+			keep_row(rows, topic[i], &v.head);
+		store_view_end(&v);
+	}
 }
 
 /* Drop the oldest segment, keeping the last values that lie in it. */
@@ -295,18 +325,21 @@ retire(struct broker *b)
 {
 	struct log_place from, to;
 	struct log_rows *rows;
+	struct last_topic **topic;
 	size_t i, n = 0;
 
 	if (b->drop_out || !log_due(b->log, date_now(), &from, &to))
 		return;
+	topic = xcalloc(last_count(b->last), sizeof(struct last_topic *));
 	for (i = 0; i < last_count(b->last); i++)
-		n += (size_t)in_range(last_at(b->last, i), from, to);
+		if (in_range(last_at(b->last, i), from, to))
+			topic[n++] = last_at(b->last, i);
+	qsort(topic, n, sizeof(struct last_topic *), by_place);
 	rows = xcalloc(1, sizeof *rows);
 	rows->item.kind = LOG_DROP;
 	rows->row = xcalloc(n, sizeof *rows->row);
-	for (i = 0; i < last_count(b->last); i++)
-		if (in_range(last_at(b->last, i), from, to))
-			keep_row(b, rows, last_at(b->last, i));
+	keep_rows(b, rows, topic, n);
+	free(topic);
 	b->drop_out = 1;
 	b->queued++;
 	log_put(b->log, &rows->item);

@@ -295,20 +295,38 @@ match_below(const struct ask *ask, const struct node *node, size_t at)
 		match_below(ask, node->plus, at + len + 1);
 }
 
-const struct dispatch_match *
-dispatch_match(struct dispatch *d, const char *topic, size_t n,
-    struct dispatch_match **cache)
+/* Collect in d->found; what a positive filter matches gets d's mark. */
+static void
+find(struct dispatch *d, const char *topic, size_t n)
 {
 	struct ask ask = { d, topic, n,
 		n >= 3 && memcmp(topic, "$SG", 3) == 0 &&
 		    (n == 3 || topic[3] == '/') };
+
+	d->mark++;
+	d->found.n = 0;
+	match_below(&ask, &d->root, 0);
+}
+
+int
+dispatch_matches(struct dispatch *d, const struct dispatch_sub *sub,
+    const char *topic, size_t n)
+{
+	find(d, topic, n);
+	if (sub->mark != d->mark)
+		return 0;
+	return !sub->excludes || topic_set_match(&sub->set, topic, n);
+}
+
+const struct dispatch_match *
+dispatch_match(struct dispatch *d, const char *topic, size_t n,
+    struct dispatch_match **cache)
+{
 	struct dispatch_match *m = *cache;
 
 	if (m != NULL && m->generation == d->generation)
 		return m;
-	d->mark++;
-	d->found.n = 0;
-	match_below(&ask, &d->root, 0);
+	find(d, topic, n);
 	if (d->found.n > CACHED_MAX) {
 		free(m);
 		*cache = NULL;

@@ -50,4 +50,11 @@ void dispatch_remove(struct dispatch *d, struct dispatch_sub *sub);
 const struct dispatch_match *dispatch_match(struct dispatch *d,
     const char *topic, size_t n, struct dispatch_match **cache);
 
+/*
+ * dispatch_matches(d, sub, topic, n) - 1 if sub, which has been added, gets
+ * the topic.  The cost does not grow with sub's filters.
+ */
+int dispatch_matches(struct dispatch *d, const struct dispatch_sub *sub,
+    const char *topic, size_t n);
+
 #endif

@@ -22,6 +22,7 @@
 
 enum {
 	LOCK_WAIT = 2 * DATE_SECOND,
+	RUNS_TOLD = 1024,      /* logs whose end is known when they are gone */
 	OPEN_MAX_SEGMENTS = 8, /* environments open for reading */
 	VERIFIED = 256,	       /* records whose checksum was seen to match */
 	SEGMENT_MIN = 1 << 20
@@ -356,6 +357,9 @@ find_named(struct log *log, unsigned char *keep)
 
 	for (size_t i = 0; i < log->pieces; i++)
 		keep[log->piece[i].run] = 1;
+	for (size_t i = 0; i < log->runs; i++)
+		if (log->run[i].end > 0 && i + RUNS_TOLD >= log->runs)
+			keep[i] = 1;
 	if (state_mark(log->state, &mark) == 1 &&
 	    run_index(log, mark.run, &run) == 0)
 		keep[run] = 1;

@@ -14,6 +14,7 @@
 
 enum {
 	LEASE = 10 * DATE_SECOND,   /* a silent holder loses a cursor */
+	FEW_FILTERS = 8,	    /* are tried one by one */
 	SCAN_MAX = 16 * 1024 * 1024 /* bytes looked through for an answer */
 };
 
@@ -224,24 +225,28 @@ session_topic(const char *line, size_t n, char *space, size_t *topic_n)
 }
 
 static int
-line_matches(const struct sub *sub, const char *line, size_t n)
+topic_matches(const struct sub *sub, const char *topic, size_t n)
 {
-	char space[TOPIC_MAX + 1];
-	size_t topic_n;
-	const char *topic = session_topic(line, n, space, &topic_n);
-
-	return topic != NULL && topic_set_match(&sub->d.set, topic, topic_n);
+	if (sub->d.set.n <= FEW_FILTERS)
+		return topic_set_match(&sub->d.set, topic, n);
+	return dispatch_matches(sub->session->b->dispatch, &sub->d, topic, n);
 }
 
 static int
 event_matches(const struct sub *sub, const struct store_view *v, uint32_t i,
     const char *line, size_t n)
 {
-	const struct last_topic *t;
+	const struct last_topic *t = NULL;
+	char space[TOPIC_MAX + 1];
+	const char *topic;
+	size_t topic_n;
 
-	if (v->memory == NULL || (t = v->memory->topic[i]) == NULL)
-		return line_matches(sub, line, n);
-	return topic_set_match(&sub->d.set, t->text, t->len);
+	if (v->memory != NULL)
+		t = v->memory->topic[i];
+	if (t != NULL)
+		return topic_matches(sub, t->text, t->len);
+	topic = session_topic(line, n, space, &topic_n);
+	return topic != NULL && topic_matches(sub, topic, topic_n);
 }
 
 /* What is left to put into one answer. */

@@ -169,12 +169,19 @@ class Spool(threading.Thread):
             self.take_acks()
             time.sleep(0.002)
 
+    def close_input(self):
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+
     def run(self):
         while not self.stop:
             self.start_program()
             self.feed()
             if not self.stop:
                 self.process.wait()
+                self.close_input()
                 self.take_acks()
                 os.close(self.ack_in)
 
@@ -183,11 +190,9 @@ class Spool(threading.Thread):
         self.join()
         if self.process.poll() is not None:
             self.take_acks()
+            self.close_input()
             self.start_program()
-        try:
-            self.process.stdin.close()
-        except BrokenPipeError:
-            pass
+        self.close_input()
         end = time.time() + 60
         while self.process.poll() is None and time.time() < end:
             self.take_acks()

@@ -128,6 +128,13 @@ main(void)
 		m = dispatch_match(d, topic, strlen(topic), &once);
 		compare(m, subs, in, topic);
 		free(once);
+		for (i = 0; i < SUBS; i++)
+			if (in[i] &&
+			    dispatch_matches(
+				d, &subs[i], topic, strlen(topic)) !=
+				topic_set_match(
+				    &subs[i].set, topic, strlen(topic)))
+				failed++;
 		m = dispatch_match(d, again, strlen(again), &cache);
 		compare(m, subs, in, again);
 		if (dispatch_match(d, again, strlen(again), &cache) != m)

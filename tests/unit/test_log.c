@@ -526,23 +526,28 @@ test_all_expires(void)
 	    "nothing is due");
 	log_close(log);
 	log = reopen(dir, 1 << 20, 1000000, 0);
-	check(last_is(log, "A/1/B@0.0=kept from meter/1;", 0, 0), __LINE__,
+	check(last_is(log, "A/1/B@0.0=kept from meter/1;", 1, 0), __LINE__,
 	    "the kept line remains");
 	run = log_run_at(log, 0);
-	check(log_runs(log) == 1 && run->start == 2, __LINE__,
-	    "a run with no events that nothing names is forgotten");
+	check(log_runs(log) == 2 && run->start == 1 && run->first == 11 &&
+		run->end == 10,
+	    __LINE__, "the end of a run that is gone can be told");
 	check(append(log, 3, 10) == 0, __LINE__, "append");
 	log_close(log);
 	log = reopen(dir, 1 << 20, 1000000, 0);
-	check(put_last(log, (struct log_place){ 1, 0 }, "A/1/B",
-		  (struct log_place){ 0, 3 }) == 0 &&
-		log_seek(log, 0, &mark) == 0 && mark.run == 0 && mark.n == 1,
+	check(put_last(log, (struct log_place){ 2, 0 }, "A/1/B",
+		  (struct log_place){ 1, 3 }) == 0 &&
+		log_seek(log, 0, &mark) == 0 && mark.run == 1 && mark.n == 1,
 	    __LINE__, "seek to the oldest");
 	log_close(log);
 	log = reopen(dir, 1 << 20, 1000000, 0);
-	check(log_runs(log) == 3 && log_run_at(log, 0)->start == 2 &&
-		log_run_at(log, 1)->start == 3,
+	check(log_runs(log) == 4 && log_run_at(log, 2)->start == 3 &&
+		log_run_at(log, 2)->end == 0,
 	    __LINE__, "the run of the mark is not forgotten");
+	log_close(log);
+	log = reopen(dir, 1 << 20, 1000000, 0);
+	check(log_runs(log) == 4 && log_run_at(log, 3)->start == 5, __LINE__,
+	    "a run that never had an event is");
 	log_close(log);
 	free(dir);
 }
