@@ -30,7 +30,8 @@ struct reading_line {
 static size_t
 make_lines(struct reading_line *lines, const uint8_t *p, size_t size)
 {
-	static const char *const exponents[] = { "", "e1", "e-3", "e3" };
+	/* No sum gets more than the 17 digits that are printed exactly. */
+	static const char *const exponents[] = { "", "e1", "e-3", "e2" };
 	size_t n = 0;
 
 	for (; size >= EVENT_BYTES && n < EVENTS_MAX;
