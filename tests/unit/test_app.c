@@ -11,19 +11,7 @@
 #include <unistd.h>
 
 #include "base/app.h"
-
-static int failed, passed;
-
-static void
-check(int ok, const char *why)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	fprintf(stderr, "test_app: %s\n", why);
-}
+#include "check.h"
 
 /* 1 if fd can be read without waiting. */
 static int
@@ -168,7 +156,7 @@ places(const char *dir)
 		setenv("XDG_RUNTIME_DIR", brokers[i].runtime, 1);
 		check(strstr(app_default_broker(), brokers[i].want) ==
 			app_default_broker(),
-		    brokers[i].want);
+		    "%s", brokers[i].want);
 	}
 	setenv("XDG_STATE_HOME", dir, 1);
 	check(app_state_dir(path, sizeof path, "a/b") == 0, "state directory");
@@ -207,8 +195,5 @@ main(void)
 	snprintf(path, sizeof path, "%s/sg", dir);
 	rmdir(path);
 	rmdir(dir);
-	if (failed > 0)
-		return 1;
-	printf("test_app: %d passed\n", passed);
-	return 0;
+	return check_done();
 }

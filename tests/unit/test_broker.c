@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,29 +24,12 @@
 #include "broker/broker.h"
 #include "broker/sp.h"
 #include "bus/wire.h"
+#include "check.h"
 #include "event/topic.h"
 
 enum { LONG = 20000 }; /* ms after which a test has failed */
 
-static int passed, failed;
 static char dir[] = "/tmp/test_broker.XXXXXX";
-
-static void __attribute__((format(printf, 2, 3)))
-result(int ok, const char *format, ...)
-{
-	va_list ap;
-
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_broker: ");
-	va_start(ap, format);
-	vprintf(format, ap);
-	va_end(ap);
-	printf("\n");
-}
 
 /* --- a broker --- */
 
@@ -214,7 +196,7 @@ peer_ask(struct peer *p, const char *text, struct buf *answer)
 {
 	uint32_t id = peer_send(p, text, strlen(text));
 
-	result(peer_next(p, answer) == id, "another request is answered");
+	check(peer_next(p, answer) == id, "another request is answered");
 }
 
 static void
@@ -470,7 +452,7 @@ test_steps(const struct server *s)
 		fill(&in, steps[i].in, log);
 		fill(&want, steps[i].want, log);
 		peer_ask(&peer[steps[i].peer], in.p, &got);
-		result(strstr(got.p, want.p) != NULL, "%s (%s): %s",
+		check(strstr(got.p, want.p) != NULL, "%s (%s): %s",
 		    steps[i].why, s->memory ? "memory" : "disk", got.p);
 	}
 	close(peer[0].fd);
@@ -502,7 +484,7 @@ expect(struct peer *p, size_t n, const char *want, const char *why)
 
 	for (; n > 0; n--) {
 		peer_next(p, &got);
-		result(strstr(got.p, want) != NULL, "%s: %s", why, got.p);
+		check(strstr(got.p, want) != NULL, "%s: %s", why, got.p);
 	}
 	buf_fini(&got);
 }
@@ -523,7 +505,7 @@ test_overtaking(const struct server *s)
 	publish_one(&p, b, 201, 0);
 	publish_one(&p, b, 202, 200);
 	expect(&p, 2, "\"ok\":true", "safe makes it a waiting frame's turn");
-	result(date_mono() - start < 4 * DATE_SECOND, "overtaking: slow");
+	check(date_mono() - start < 4 * DATE_SECOND, "overtaking: slow");
 	for (i = 0; i < 64; i++)
 		publish_one(&p, c, 70 - i, 0);
 	/* None of them is answered, so the next is not read yet. */
@@ -595,7 +577,7 @@ test_meta(const struct server *s, int live)
 			break;
 		peer_send(&p, "{\"op\":\"fetch\",\"sub\":1}", 22);
 	}
-	result(n == N / 2 && named == n, "meta, %s: %llu lines, %llu named",
+	check(n == N / 2 && named == n, "meta, %s: %llu lines, %llu named",
 	    live ? "live" : "stored", (unsigned long long)n,
 	    (unsigned long long)named);
 	close(p.fd);
@@ -633,13 +615,13 @@ test_long_values(const struct server *s)
 		    (unsigned long long)next);
 		peer_send(&p, text.p, text.len);
 		peer_next(&p, &text);
-		result(
+		check(
 		    text.len <= WIRE_MESSAGE_MAX, "last: %zu bytes", text.len);
 		get_reply(&text, &r);
 		n += r.n;
 		next = r.next;
 	} while (r.has_next && ++pages < 10);
-	result(n == 3, "last: %llu long lines", (unsigned long long)n);
+	check(n == 3, "last: %llu long lines", (unsigned long long)n);
 	close(p.fd);
 	buf_fini(&text);
 }
@@ -659,7 +641,7 @@ test_limits(const struct server *s)
 		peer_send(&p, text.p, text.len);
 		peer_next(&p, &text);
 	}
-	result(strstr(text.p, "\"limit\"") != NULL, "65 subs: %s", text.p);
+	check(strstr(text.p, "\"limit\"") != NULL, "65 subs: %s", text.p);
 	close(p.fd);
 	peer_open(&p, s);
 	for (i = 1; i <= 2; i++) {
@@ -674,8 +656,7 @@ test_limits(const struct server *s)
 		peer_send(&p, text.p, text.len);
 		peer_next(&p, &text);
 	}
-	result(
-	    strstr(text.p, "\"limit\"") != NULL, "24000 filters: %s", text.p);
+	check(strstr(text.p, "\"limit\"") != NULL, "24000 filters: %s", text.p);
 	for (i = 0; i < 700; i++) {
 		buf_clear(&text);
 		buf_addf(&text,
@@ -685,7 +666,7 @@ test_limits(const struct server *s)
 			expect(&p, 50, "{\"ok\":true}", "many commits");
 	}
 	peer_ask(&p, "{\"op\":\"stat\"}", &text);
-	result(strstr(text.p, "\"cursors_more\":") != NULL &&
+	check(strstr(text.p, "\"cursors_more\":") != NULL &&
 		text.len < WIRE_HEADER_MAX,
 	    "many cursors: %zu bytes", text.len);
 	close(p.fd);
@@ -873,7 +854,7 @@ take_marks(struct model *m, size_t frames)
 
 	for (; frames > 0; frames--) {
 		peer_next(&m->pub, &got);
-		result(strncmp(got.p, "{\"ok\":true,\"local\":", 19) == 0,
+		check(strncmp(got.p, "{\"ok\":true,\"local\":", 19) == 0,
 		    "publish: %.200s", got.p);
 	}
 	for (c = 0; c < CHANS; c++)
@@ -943,7 +924,7 @@ take_answer(struct reader *r)
 	peer_next(&r->peer, &a->text);
 	get_reply(&a->text, &reply);
 	r->flying--;
-	result(reply.ok && reply.part == ++r->part &&
+	check(reply.ok && reply.part == ++r->part &&
 		(r->count == 0 || reply.n <= (uint64_t)r->count) &&
 		(r->max == 0 || reply.n <= 1 ||
 		    reply.lines_len <= (size_t)r->max),
@@ -1049,7 +1030,7 @@ take_stored(const struct wire_reply *r, uint64_t next[CHANS])
 	size_t n = take_positions(r, nall);
 	struct buf line = { 0 };
 
-	result(n == r->n, "meta tells of %zu of %llu lines", n,
+	check(n == r->n, "meta tells of %zu of %llu lines", n,
 	    (unsigned long long)r->n);
 	for (; p < end && nall < EVENTS_MAX; p = lf + 1) {
 		struct stored *e = &all[nall++];
@@ -1063,7 +1044,7 @@ take_stored(const struct wire_reply *r, uint64_t next[CHANS])
 		e->i = next[e->c]++;
 		buf_clear(&line);
 		add_line(&line, e->c, e->i);
-		result(line.len == (size_t)(lf + 1 - p) &&
+		check(line.len == (size_t)(lf + 1 - p) &&
 			memcmp(line.p, p, line.len) == 0,
 		    "channel %u: not event %llu: %.80s", e->c,
 		    (unsigned long long)e->i, p);
@@ -1097,7 +1078,7 @@ learn_all(struct model *m)
 	for (c = 0; c < CHANS; c++) {
 		while (is_refused(c, next[c]))
 			next[c]++;
-		result(next[c] > m->chan[c].sent, "channel %u: %llu of %llu", c,
+		check(next[c] > m->chan[c].sent, "channel %u: %llu of %llu", c,
 		    (unsigned long long)next[c],
 		    (unsigned long long)m->chan[c].sent);
 	}
@@ -1134,18 +1115,18 @@ judge(struct said *a)
 
 	get_reply(&a->text, &r);
 	expected(a, &lines);
-	result(lines.len == r.lines_len &&
+	check(lines.len == r.lines_len &&
 		(lines.len == 0 || memcmp(lines.p, r.lines, lines.len) == 0),
 	    "from %zu to %zu: %zu bytes instead of %zu: %.150s",
 	    index_of(&a->from), index_of(&a->to), r.lines_len, lines.len,
 	    a->text.p);
-	result(index_of(&a->from) <= index_of(&a->to) ||
+	check(index_of(&a->from) <= index_of(&a->to) ||
 		(a->has_until && index_of(&a->from) > until),
 	    "a cursor goes back");
 	if (a->has_until)
-		result(index_of(&a->to) <= until || index_of(&a->from) >= until,
+		check(index_of(&a->to) <= until || index_of(&a->from) >= until,
 		    "beyond until");
-	result(!a->end || (a->has_until && index_of(&a->to) >= until),
+	check(!a->end || (a->has_until && index_of(&a->to) >= until),
 	    "an end that is none");
 	buf_fini(&lines);
 	buf_fini(&a->text);
@@ -1177,7 +1158,7 @@ test_model(const char *name, int memory)
 	close(m.pub.fd);
 	for (i = 0; i < SUBS; i++)
 		close(m.reader[i].peer.fd);
-	result(server_end(&m.server, SIGTERM) == 0, "%s: the end", name);
+	check(server_end(&m.server, SIGTERM) == 0, "%s: the end", name);
 }
 
 static void
@@ -1192,7 +1173,7 @@ test_kind(const char *name, int memory)
 	test_meta(&s, 1);
 	test_long_values(&s);
 	test_limits(&s);
-	result(server_end(&s, SIGTERM) == 0, "%s: the broker's end", name);
+	check(server_end(&s, SIGTERM) == 0, "%s: the broker's end", name);
 }
 
 int
@@ -1204,6 +1185,5 @@ main(void)
 	test_kind("disk", 0);
 	test_model("memory model", 1);
 	test_model("disk model", 0);
-	printf("test_broker: %d passed\n", passed);
-	return failed != 0;
+	return check_done();
 }

@@ -8,20 +8,8 @@
 
 #include "base/date.h"
 #include "bus/client.h"
+#include "check.h"
 #include "fake_broker.h"
-
-static int passed, failed;
-
-static void
-result(int ok, const char *what)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_client: %s\n", what);
-}
 
 enum manner {
 	HONEST,
@@ -106,11 +94,11 @@ test_order(const char *url)
 
 	start(&b, url, HONEST);
 	c = client_open(url, DATE_SECOND, &why);
-	result(c != NULL, c ? "open" : why);
+	check(c != NULL, "%s", c ? "open" : why);
 	if (c == NULL)
 		exit(1);
-	result(strcmp(client_broker(c), "A") == 0, "name from hello");
-	result(strcmp(client_url(c), url) == 0, "url");
+	check(strcmp(client_broker(c), "A") == 0, "name from hello");
+	check(strcmp(client_url(c), url) == 0, "url");
 	while (got < N) {
 		while (sent < N && sent - got < FLIGHT) {
 			wire_pub(&head, "x", 1, ++sent, 1, 0);
@@ -124,8 +112,8 @@ test_order(const char *url)
 		if (event.result == CLIENT_NONE)
 			break;
 	}
-	result(wrong == 0 && got == N, "every request has its own reply");
-	result(b.disorder == 0, "requests arrive in order");
+	check(wrong == 0 && got == N, "every request has its own reply");
+	check(b.disorder == 0, "requests arrive in order");
 	client_close(c);
 	stop(&b);
 	buf_fini(&head);
@@ -147,17 +135,17 @@ test_fd(const char *url)
 		exit(1);
 	wait = (struct pollfd){ .fd = client_fd(c), .events = POLLIN };
 	client_next(c, &event, 0);
-	result(event.result == CLIENT_NONE, "nothing there");
-	result(poll(&wait, 1, 0) == 0, "descriptor is quiet");
+	check(event.result == CLIENT_NONE, "nothing there");
+	check(poll(&wait, 1, 0) == 0, "descriptor is quiet");
 	wire_stat(&head);
-	result(client_send(c, 1, &head) == 0 && head.len == 0, "send");
-	result(poll(&wait, 1, 10000) == 1, "descriptor becomes readable");
+	check(client_send(c, 1, &head) == 0 && head.len == 0, "send");
+	check(poll(&wait, 1, 10000) == 1, "descriptor becomes readable");
 	client_next(c, &event, 0);
-	result(event.result == CLIENT_REPLY && event.tag == 1, "reply");
+	check(event.result == CLIENT_REPLY && event.tag == 1, "reply");
 	client_next(c, &event, 0);
-	result(poll(&wait, 1, 0) == 0, "descriptor is quiet again");
+	check(poll(&wait, 1, 0) == 0, "descriptor is quiet again");
 	wire_stat(&head);
-	result(client_call(c, &head, &event, date_mono() + DATE_SECOND) == 0 &&
+	check(client_call(c, &head, &event, date_mono() + DATE_SECOND) == 0 &&
 		event.reply.ok,
 	    "call");
 	client_close(c);
@@ -185,29 +173,29 @@ test_restart(const char *url)
 		wire_stat(&head);
 		client_send(c, (uint64_t)i, &head);
 	}
-	result(client_next(c, &event, date_mono() + 50000) == 0 &&
+	check(client_next(c, &event, date_mono() + 50000) == 0 &&
 		event.result == CLIENT_NONE,
 	    "a silent broker gives nothing by the deadline");
 	stop(&b);
 	for (i = 1; i <= 3; i++)
-		result(next(c).result == CLIENT_LOST, "outstanding is lost");
+		check(next(c).result == CLIENT_LOST, "outstanding is lost");
 	wire_stat(&head);
 	errno = 0;
-	result(client_send(c, 9, &head) == -1 && errno == EAGAIN,
+	check(client_send(c, 9, &head) == -1 && errno == EAGAIN,
 	    "no connection, no request");
 	start(&b, url, HONEST);
-	result(next(c).result == CLIENT_CONNECTED, "connected again");
-	result(client_generation(c) > generation, "generation rises");
-	result(client_send(c, 4, &head) == 0, "send again");
+	check(next(c).result == CLIENT_CONNECTED, "connected again");
+	check(client_generation(c) > generation, "generation rises");
+	check(client_send(c, 4, &head) == 0, "send again");
 	event = next(c);
-	result(event.result == CLIENT_REPLY && event.tag == 4,
+	check(event.result == CLIENT_REPLY && event.tag == 4,
 	    "reply after restart");
 	stop(&b);
 	client_retry(c, 100000);
-	result(client_next(c, &event, date_mono() + 10 * DATE_SECOND) == -1 &&
+	check(client_next(c, &event, date_mono() + 10 * DATE_SECOND) == -1 &&
 		errno == ETIMEDOUT,
 	    "gives up after retry");
-	result(strstr(client_why(c), url) != NULL, "says where");
+	check(strstr(client_why(c), url) != NULL, "says where");
 	client_close(c);
 	buf_fini(&head);
 }
@@ -227,7 +215,7 @@ test_call_timeout(const char *url)
 		exit(1);
 	wire_stat(&head);
 	errno = 0;
-	result(client_call(c, &head, &event, date_mono() + 50000) == -1 &&
+	check(client_call(c, &head, &event, date_mono() + 50000) == -1 &&
 		errno == ETIMEDOUT,
 	    "call times out");
 	client_close(c);
@@ -257,7 +245,7 @@ test_peers(const char *url)
 		start(&b, url, peers[i].manner);
 		errno = 0;
 		c = client_open(url, 10 * DATE_SECOND, &why);
-		result(c == NULL && errno == peers[i].want, peers[i].why);
+		check(c == NULL && errno == peers[i].want, "%s", peers[i].why);
 		stop(&b);
 	}
 }
@@ -289,7 +277,7 @@ test_urls(void)
 		errno = 0;
 		why = "";
 		c = client_open(urls[i].in, 0, &why);
-		result(c == NULL && errno == urls[i].want && *why != '\0',
+		check(c == NULL && errno == urls[i].want && *why != '\0', "%s",
 		    urls[i].in);
 	}
 }
@@ -309,14 +297,14 @@ test_failover(const char *first, const char *second)
 	c = client_open(buf_cstr(&both), 10 * DATE_SECOND, &why);
 	if (c == NULL)
 		exit(1);
-	result(strcmp(client_url(c), first) == 0, "first of the list");
+	check(strcmp(client_url(c), first) == 0, "first of the list");
 	stop(&a);
-	result(next(c).result == CLIENT_CONNECTED, "moves on");
-	result(strcmp(client_url(c), second) == 0, "second of the list");
+	check(next(c).result == CLIENT_CONNECTED, "moves on");
+	check(strcmp(client_url(c), second) == 0, "second of the list");
 	client_close(c);
 	stop(&b);
 	c = client_open("tcp://127.0.0.1:1,ipc:///nowhere", 0, &why);
-	result(c == NULL && errno == ETIMEDOUT, "none of the list");
+	check(c == NULL && errno == ETIMEDOUT, "none of the list");
 	buf_fini(&both);
 }
 
@@ -337,7 +325,5 @@ main(void)
 	test_urls();
 	test_failover(first, second);
 	rmdir(dir);
-	if (failed == 0)
-		printf("test_client: %d passed\n", passed);
-	return failed != 0;
+	return check_done();
 }

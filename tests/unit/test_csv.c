@@ -1,25 +1,13 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "event/csv.h"
 
-static int passed, failed;
 static char file[] = "/tmp/sg-test-csv-XXXXXX";
-
-static void
-result(int ok, const char *in, const char *why)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_csv: %.60s: %s\n", in, why);
-}
 
 /* Rows as LINE<cell><cell>, refusals as LINE!reason, each on a line. */
 static const struct {
@@ -62,7 +50,8 @@ write_file(const char *p, size_t n)
 {
 	int fd = open(file, O_WRONLY | O_TRUNC);
 
-	result(fd >= 0 && write(fd, p, n) == (ssize_t)n, "file", "not written");
+	check(fd >= 0 && write(fd, p, n) == (ssize_t)n, "%.60s: not written",
+	    "file");
 	close(fd);
 }
 
@@ -97,8 +86,8 @@ test_rows(void)
 		write_file(rows[i].in, strlen(rows[i].in));
 		csv = csv_open(file, ',');
 		read_rows(csv, &b);
-		result(strcmp(buf_cstr(&b), rows[i].want) == 0, rows[i].in,
-		    rows[i].why);
+		check(strcmp(buf_cstr(&b), rows[i].want) == 0, "%.60s: %s",
+		    rows[i].in, rows[i].why);
 		buf_fini(&b);
 		csv_close(csv);
 	}
@@ -119,9 +108,9 @@ test_back(void)
 	/* a tab is no blank where it stands between cells */
 	write_file("\t\n \nx\t\n", 7);
 	tabs = csv_open(file, '\t');
-	result(csv_next(tabs, &c, &two) == 1 && two == 2 && c[1].n == 0 &&
+	check(csv_next(tabs, &c, &two) == 1 && two == 2 && c[1].n == 0 &&
 		csv_next(tabs, &c, &two) == 1 && csv_line(tabs) == 3,
-	    "tab", "a row of empty cells");
+	    "%.60s: a row of empty cells", "tab");
 	csv_close(tabs);
 	for (const char *d = delimiters; *d != '\0'; d++) {
 		struct buf b = { 0 };
@@ -141,7 +130,7 @@ test_back(void)
 		for (size_t i = 0; ok && i < n; i++)
 			ok = c[i].n == strlen(cells[i]) &&
 			    memcmp(c[i].p, cells[i], c[i].n) == 0;
-		result(ok, b.p, "does not come back");
+		check(ok, "%.60s: does not come back", b.p);
 		csv_close(csv);
 		buf_fini(&b);
 	}
@@ -164,9 +153,9 @@ test_raw(void)
 
 		csv_next(csv, &c, &n);
 		p = csv_raw(csv, &len);
-		result(p != NULL && len == strlen(raw[i]) &&
+		check(p != NULL && len == strlen(raw[i]) &&
 			memcmp(p, raw[i], len) == 0,
-		    raw[i], "raw text");
+		    "%.60s: raw text", raw[i]);
 	}
 	csv_close(csv);
 }
@@ -194,7 +183,7 @@ test_long(void)
 		ok = ok && csv_next(csv, &c, &n) == 1 && n == 2 &&
 		    c[0].n == 3 && memcmp(c[0].p, "q\n\"", 3) == 0;
 		ok = ok && csv_next(csv, &c, &n) == 0;
-		result(ok, "64 KiB", "boundary");
+		check(ok, "%.60s: boundary", "64 KiB");
 		csv_close(csv);
 	}
 	for (size_t extra = 0; extra < 2; extra++) {
@@ -205,16 +194,16 @@ test_long(void)
 		write_file(b.p, b.len);
 		csv = csv_open(file, ',');
 		if (extra == 0)
-			result(csv_next(csv, &c, &n) == 1 && c[0].n == MIB,
-			    "1 MiB", "is allowed");
+			check(csv_next(csv, &c, &n) == 1 && c[0].n == MIB,
+			    "%.60s: is allowed", "1 MiB");
 		else
-			result(csv_next(csv, &c, &n) == -1 && errno == 0 &&
+			check(csv_next(csv, &c, &n) == -1 && errno == 0 &&
 				strcmp(csv_why(csv), "row over 1 MiB") == 0 &&
 				csv_raw(csv, &len) == NULL,
-			    "3 MiB", "refused");
-		result(csv_next(csv, &c, &n) == 1 && c[0].n == 4 &&
+			    "%.60s: refused", "3 MiB");
+		check(csv_next(csv, &c, &n) == 1 && c[0].n == 4 &&
 			csv_line(csv) == 2 && csv_next(csv, &c, &n) == 0,
-		    "last", "the walk goes on");
+		    "%.60s: the walk goes on", "last");
 		csv_close(csv);
 	}
 	buf_fini(&b);
@@ -227,15 +216,15 @@ test_errors(void)
 	struct csv *csv = csv_open("/tmp", ',');
 	size_t n;
 
-	result(csv_open("/nowhere/x", ',') == NULL && errno == ENOENT,
-	    "/nowhere", "no such file");
-	result(csv_open(file, '"') == NULL && errno == EINVAL, "quote",
-	    "no delimiter");
-	result(csv_open(file, '\n') == NULL && errno == EINVAL, "newline",
-	    "no delimiter");
-	result(csv != NULL && csv_next(csv, &c, &n) == -1 && errno == EISDIR &&
+	check(csv_open("/nowhere/x", ',') == NULL && errno == ENOENT,
+	    "%.60s: no such file", "/nowhere");
+	check(csv_open(file, '"') == NULL && errno == EINVAL,
+	    "%.60s: no delimiter", "quote");
+	check(csv_open(file, '\n') == NULL && errno == EINVAL,
+	    "%.60s: no delimiter", "newline");
+	check(csv != NULL && csv_next(csv, &c, &n) == -1 && errno == EISDIR &&
 		strcmp(csv_failed(csv), "/tmp") == 0,
-	    "/tmp", "a folder");
+	    "%.60s: a folder", "/tmp");
 	csv_close(csv);
 	csv_close(NULL);
 }
@@ -250,7 +239,5 @@ main(void)
 	test_long();
 	test_errors();
 	unlink(file);
-	if (failed == 0)
-		printf("test_csv: %d passed\n", passed);
-	return failed != 0;
+	return check_done();
 }

@@ -1,22 +1,9 @@
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/date.h"
-
-static int passed, failed;
-
-static void
-result(int ok, const char *what, const char *in, const char *why)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_date: %s(%s): %s\n", what, in, why);
-}
+#include "check.h"
 
 #define NONE INT64_MIN
 
@@ -66,7 +53,7 @@ test_rfc3339(void)
 		int64_t t = NONE;
 
 		date_rfc3339(rfc3339[i].in, strlen(rfc3339[i].in), &t);
-		result(t == rfc3339[i].want, "rfc3339", rfc3339[i].in,
+		check(t == rfc3339[i].want, "rfc3339(%s): %s", rfc3339[i].in,
 		    rfc3339[i].why);
 	}
 }
@@ -104,11 +91,11 @@ test_command_line(void)
 		int r = date_parse(command_line[i].in, 5000000000, &t, &why);
 
 		if (want == NULL)
-			result(r == 0 && t == command_line[i].want, "parse",
-			    command_line[i].in, "wrong time");
+			check(r == 0 && t == command_line[i].want,
+			    "parse(%s): wrong time", command_line[i].in);
 		else
-			result(r < 0 && why != NULL && strcmp(why, want) == 0,
-			    "parse", command_line[i].in, want);
+			check(r < 0 && why != NULL && strcmp(why, want) == 0,
+			    "parse(%s): %s", command_line[i].in, want);
 	}
 }
 
@@ -160,13 +147,13 @@ test_quantities(void)
 	for (size_t i = 0; i < sizeof durations / sizeof *durations; i++) {
 		v = NONE;
 		date_duration(durations[i].in, &v);
-		result(v == durations[i].want, "duration", durations[i].in,
-		    "wrong");
+		check(v == durations[i].want, "duration(%s): wrong",
+		    durations[i].in);
 	}
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
 		v = NONE;
 		date_size(sizes[i].in, &v);
-		result(v == sizes[i].want, "size", sizes[i].in, "wrong");
+		check(v == sizes[i].want, "size(%s): wrong", sizes[i].in);
 	}
 }
 
@@ -234,7 +221,7 @@ test_naive(void)
 		int r;
 
 		if (z == NULL) {
-			result(0, "zone", naive[i].zone, "absent");
+			check(0, "zone(%s): absent", naive[i].zone);
 			continue;
 		}
 		if (naive[i].prev != NULL)
@@ -244,9 +231,9 @@ test_naive(void)
 		    naive[i].format, z, prev, &t, &why);
 		if (r == 0)
 			date_add(&b, t, z);
-		result(want == NULL ? r < 0 && why != NULL
-				    : r == 0 && strcmp(buf_cstr(&b), want) == 0,
-		    "naive", naive[i].in, naive[i].why);
+		check(want == NULL ? r < 0 && why != NULL
+				   : r == 0 && strcmp(buf_cstr(&b), want) == 0,
+		    "naive(%s): %s", naive[i].in, naive[i].why);
 		buf_fini(&b);
 		date_zone_close(z);
 	}
@@ -263,17 +250,17 @@ test_zones(void)
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		struct date_zone *z = date_zone_open(bad[i]);
 
-		result(z == NULL, "zone", bad[i], "must be refused");
+		check(z == NULL, "zone(%s): must be refused", bad[i]);
 		date_zone_close(z);
 	}
-	result(date_naive("2006-01-01T00:00:00", 19, NULL, NULL, INT64_MIN, &t,
-		   &why) < 0 &&
+	check(date_naive("2006-01-01T00:00:00", 19, NULL, NULL, INT64_MIN, &t,
+		  &why) < 0 &&
 		strcmp(why, "no time zone") == 0,
-	    "naive", "NULL", "a zone is needed");
-	result(date_naive("1795500000", 10, "%s", NULL, INT64_MIN, &t, &why) ==
+	    "naive(NULL): a zone is needed");
+	check(date_naive("1795500000", 10, "%s", NULL, INT64_MIN, &t, &why) ==
 		    0 &&
 		t == 1795500000000000,
-	    "naive", "%s", "needs no zone");
+	    "naive(%%s): needs no zone");
 }
 
 static void
@@ -297,11 +284,11 @@ test_add(void)
 		int64_t back;
 
 		date_add(&b, cases[i].t, NULL);
-		result(strcmp(buf_cstr(&b), cases[i].want) == 0, "add",
+		check(strcmp(buf_cstr(&b), cases[i].want) == 0, "add(%s): %s",
 		    cases[i].want, b.p);
-		result(
+		check(
 		    date_rfc3339(b.p, b.len, &back) == 0 && back == cases[i].t,
-		    "add", cases[i].want, "back");
+		    "add(%s): back", cases[i].want);
 		buf_fini(&b);
 	}
 }
@@ -310,15 +297,13 @@ int
 main(void)
 {
 	setenv("SG_NOW", "2026-11-24T06:00:00Z", 1);
-	result(date_now() == 1795500000000000, "now", "SG_NOW", "fixed clock");
-	result(date_mono() <= date_mono(), "mono", "", "never steps back");
+	check(date_now() == 1795500000000000, "now(SG_NOW): fixed clock");
+	check(date_mono() <= date_mono(), "mono(): never steps back");
 	test_rfc3339();
 	test_command_line();
 	test_quantities();
 	test_naive();
 	test_zones();
 	test_add();
-	if (failed == 0)
-		printf("test_date: %d passed\n", passed);
-	return failed != 0;
+	return check_done();
 }

@@ -1,22 +1,9 @@
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "event/event.h"
 #include "event/fill.h"
-
-static int passed, failed;
-
-static void
-result(int ok, const char *in, const char *got, const char *why)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_fill: %s: %s (got %s)\n", in, why, got);
-}
 
 /* NULL for want: published as it is. */
 static const struct {
@@ -114,7 +101,7 @@ test_good(struct fill *fill, struct ident *ident)
 		    : got == FILL_MADE && strcmp(line, good[i].want) == 0 &&
 			event_scan(&e, line, strlen(line), &why) == 0 &&
 			event_complete(&e, &why) == 0;
-		result(ok, good[i].in, line, good[i].why);
+		check(ok, "%s: %s (got %s)", good[i].in, good[i].why, line);
 	}
 }
 
@@ -129,10 +116,10 @@ test_bad(struct fill *fill, struct ident *ident)
 		ident->seq = 9;
 		why = NULL;
 		got = fill_line(fill, bad[i].in, strlen(bad[i].in), &why);
-		result(got == FILL_BAD && why != NULL &&
+		check(got == FILL_BAD && why != NULL &&
 			(bad[i].why == NULL || strcmp(why, bad[i].why) == 0) &&
 			ident->seq == 9,
-		    bad[i].in, why ? why : "nothing", "refused");
+		    "%s: refused (got %s)", bad[i].in, why ? why : "nothing");
 	}
 }
 
@@ -147,9 +134,9 @@ test_long(struct fill *fill)
 	while (b.len < EVENT_LINE_MAX - 2)
 		buf_addc(&b, 'x');
 	buf_adds(&b, "\"}");
-	result(fill_line(fill, b.p, b.len, &why) == FILL_BAD &&
+	check(fill_line(fill, b.p, b.len, &why) == FILL_BAD &&
 		strcmp(why, "too long once completed") == 0,
-	    "1 MiB", why, "too long");
+	    "1 MiB: too long (got %s)", why);
 	buf_fini(&b);
 }
 
@@ -161,18 +148,16 @@ main(void)
 	const char *why;
 
 	setenv("SG_NOW", "@1700000000.5", 1);
-	result(fill_line(&fill, "{\"v\":1}", 7, &why) == FILL_IDENT, "{v}", "",
-	    "asks for the identity");
+	check(fill_line(&fill, "{\"v\":1}", 7, &why) == FILL_IDENT,
+	    "{v}: asks for the identity (got )");
 	fill.ident = &ident;
 	test_good(&fill, &ident);
 	test_bad(&fill, &ident);
 	test_long(&fill);
 	fill.topic = NULL;
-	result(fill_line(&fill, "{\"v\":1}", 7, &why) == FILL_BAD &&
+	check(fill_line(&fill, "{\"v\":1}", 7, &why) == FILL_BAD &&
 		strcmp(why, "topic: missing") == 0,
-	    "{v}", why, "no topic anywhere");
+	    "{v}: no topic anywhere (got %s)", why);
 	fill_fini(&fill);
-	if (failed == 0)
-		printf("test_fill: %d passed\n", passed);
-	return failed != 0;
+	return check_done();
 }

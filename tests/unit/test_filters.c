@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "event/filters.h"
 
 static const struct {
@@ -23,19 +24,6 @@ static const struct {
 	{ "!\n", 0, "filter !: ", "an exclusion of nothing" },
 	{ NULL, -1, "", "a file that does not exist" },
 };
-
-static int passed, failed;
-
-static void
-result(int ok, const char *what)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_filters: %s\n", what);
-}
 
 static void
 run_case(size_t i, const char *path)
@@ -56,14 +44,14 @@ run_case(size_t i, const char *path)
 	errno = 0;
 	got = filters_read(&f, path, &why);
 	if (got == -1)
-		result(errno == ENOENT, "errno says what went wrong");
+		check(errno == ENOENT, "errno says what went wrong");
 	for (size_t k = 0; got == 1 && k < f.n; k++)
 		buf_addf(&list, "%s ", f.v[k]);
 	if (got == 0)
 		buf_add(&list, why, strlen(cases[i].list));
-	result(
+	check(
 	    got == cases[i].want && strcmp(buf_cstr(&list), cases[i].list) == 0,
-	    cases[i].why);
+	    "%s", cases[i].why);
 	buf_fini(&list);
 	filters_fini(&f);
 }
@@ -74,14 +62,13 @@ test_add(void)
 	struct filters f = { 0 };
 	const char *why;
 
-	result(filters_check(&f) != NULL, "an empty list matches nothing");
-	result(filters_add(&f, "!A/#") == NULL && filters_check(&f) != NULL,
+	check(filters_check(&f) != NULL, "an empty list matches nothing");
+	check(filters_add(&f, "!A/#") == NULL && filters_check(&f) != NULL,
 	    "exclusions alone match nothing");
 	why = filters_add(&f, "A//B");
-	result(
-	    why != NULL && strncmp(why, "filter A//B: ", 13) == 0 && f.n == 1,
+	check(why != NULL && strncmp(why, "filter A//B: ", 13) == 0 && f.n == 1,
 	    "a filter that is none is named and left out");
-	result(filters_add(&f, "#") == NULL && filters_check(&f) == NULL &&
+	check(filters_add(&f, "#") == NULL && filters_check(&f) == NULL &&
 		f.n == 2 && strcmp(f.v[1], "#") == 0,
 	    "one positive filter is enough");
 	filters_fini(&f);
@@ -100,8 +87,5 @@ main(void)
 		run_case(i, path);
 	test_add();
 	unlink(path);
-	if (failed > 0)
-		return 1;
-	printf("test_filters: %d passed\n", passed);
-	return 0;
+	return check_done();
 }

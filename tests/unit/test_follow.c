@@ -13,6 +13,7 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "bus/follow.h"
+#include "check.h"
 
 /* What the reader does, one letter each. */
 struct reader {
@@ -260,19 +261,6 @@ static const struct {
 	    "G", EXIT_NOINPUT, 3, "a batch for each time" },
 };
 
-static int passed, failed;
-
-static void
-result(int ok, const char *what)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_follow: %s\n", what);
-}
-
 /* What stands behind "v": in the file, each with a space. */
 static int
 holds(const char *want)
@@ -333,11 +321,11 @@ run_case(size_t i)
 		told[n++] = letter(e);
 	} while (e->result < FOLLOW_END && n + 1 < sizeof(told));
 	e = follow_finish(f);
-	result(e->status == cases[i].status &&
+	check(e->status == cases[i].status &&
 		strcmp(told, cases[i].told) == 0 && holds(cases[i].out) &&
 		r.committed.at[0].n == cases[i].committed &&
 		r.commits <= (cases[i].o.cursor != NULL ? 3 : 0),
-	    cases[i].why);
+	    "%s", cases[i].why);
 	follow_free(f);
 	outlet_close(&out);
 	format_free(format);
@@ -360,7 +348,7 @@ test_full(void)
 	outlet_fd(&out, format, fd, "standard output");
 	f = follow_new(&r, &out, &o);
 	e = follow_next(f);
-	result(e->result == FOLLOW_FAILED && e->status == EXIT_IO &&
+	check(e->result == FOLLOW_FAILED && e->status == EXIT_IO &&
 		strncmp(e->why, "standard output: ", 17) == 0 && r.commits == 0,
 	    "what cannot be written is not committed");
 	follow_free(f);
@@ -389,8 +377,5 @@ main(void)
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	if (system(command) != 0)
 		return 1;
-	if (failed > 0)
-		return 1;
-	printf("test_follow: %d passed\n", passed);
-	return 0;
+	return check_done();
 }

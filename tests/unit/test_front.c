@@ -24,6 +24,7 @@
 #include "base/date.h"
 #include "broker/front.h"
 #include "broker/sp.h"
+#include "check.h"
 
 enum {
 	MESSAGE = 1 << 21,
@@ -43,19 +44,7 @@ static const struct front_limits usual = {
 	.write_time = 20 * DATE_SECOND,
 };
 
-static int passed, failed;
 static char dir[] = "/tmp/test_front.XXXXXX";
-
-static void
-result(int ok, const char *what, const char *why)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_front: %s: %s\n", what, why);
-}
 
 /* --- a server that does as its requests say --- */
 
@@ -248,7 +237,7 @@ reason_await(struct server *s, const char *reason, const char *why)
 
 	while (!has_reason(s, reason) && date_mono() < end)
 		poll(NULL, 0, 5);
-	result(has_reason(s, reason), reason, why);
+	check(has_reason(s, reason), "%s: %s", reason, why);
 }
 
 /* --- plain sockets --- */
@@ -318,7 +307,7 @@ plain_open(const char *url)
 	if (fd == -1 || plain_send(fd, greeting, sizeof greeting) == -1 ||
 	    plain_read(fd, greeting, sizeof greeting) != 1 ||
 	    memcmp(greeting, want, sizeof want) != 0) {
-		result(0, url, "greeting");
+		check(0, "%s: greeting", url);
 		close(fd);
 		return -1;
 	}
@@ -373,10 +362,10 @@ plain_ask(
 	char text[512] = "";
 	uint32_t id = 0;
 
-	result(plain_request(fd, local, 77, body) == 0 &&
+	check(plain_request(fd, local, 77, body) == 0 &&
 		plain_reply(fd, local, &id, text, sizeof text) == 1 &&
 		id == 77 && strcmp(text, want) == 0,
-	    text, why);
+	    "%s: %s", text, why);
 }
 
 static void
@@ -386,7 +375,7 @@ end_await(int fd, const char *why)
 
 	while (plain_read(fd, &c, 1) == 1)
 		;
-	result(plain_read(fd, &c, 1) == 0, "not closed", why);
+	check(plain_read(fd, &c, 1) == 0, "not closed: %s", why);
 	close(fd);
 }
 
@@ -415,12 +404,12 @@ test_refused_urls(void)
 
 	for (i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		why = "";
-		result(front_listen(f, cases[i].in, &why) == -1, cases[i].in,
-		    "was accepted");
-		result(cases[i].want == NULL || strcmp(why, cases[i].want) == 0,
-		    cases[i].in, why);
+		check(front_listen(f, cases[i].in, &why) == -1,
+		    "%s: was accepted", cases[i].in);
+		check(cases[i].want == NULL || strcmp(why, cases[i].want) == 0,
+		    "%s: %s", cases[i].in, why);
 	}
-	result(front_url(f, 0) == NULL, "front_url", "nothing listens");
+	check(front_url(f, 0) == NULL, "front_url: nothing listens");
 	front_free(f);
 }
 
@@ -439,8 +428,8 @@ stale_make(const char *path)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	snprintf(sun.sun_path, sizeof sun.sun_path, "%s", path);
-	result(
-	    bind(fd, (struct sockaddr *)&sun, sizeof sun) == 0, path, "bind");
+	check(bind(fd, (struct sockaddr *)&sun, sizeof sun) == 0, "%s: bind",
+	    path);
 	close(fd);
 }
 
@@ -454,22 +443,22 @@ test_socket_file(void)
 
 	snprintf(folder, sizeof folder, "%s/new", dir);
 	snprintf(url, sizeof url, "ipc://%s/broker", folder);
-	result(front_listen(f, url, &why) == 0, url, why);
+	check(front_listen(f, url, &why) == 0, "%s: %s", url, why);
 	umask(old);
-	result(mode_of(folder) == 0700, "folder", "mode");
-	result(mode_of(path) == 0600, "socket", "mode");
-	result(strcmp(front_url(f, 0), url) == 0, "front_url", url);
-	result(front_listen(other, url, &why) == -1 &&
+	check(mode_of(folder) == 0700, "folder: mode");
+	check(mode_of(path) == 0600, "socket: mode");
+	check(strcmp(front_url(f, 0), url) == 0, "front_url: %s", url);
+	check(front_listen(other, url, &why) == -1 &&
 		strcmp(why, "address in use") == 0,
-	    "a live socket", why);
+	    "a live socket: %s", why);
 	front_free(f);
-	result(access(path, F_OK) == -1, "socket", "left behind");
+	check(access(path, F_OK) == -1, "socket: left behind");
 	stale_make(path);
-	result(front_listen(other, url, &why) == 0, "a stale socket", why);
+	check(front_listen(other, url, &why) == 0, "a stale socket: %s", why);
 	unlink(path);
 	stale_make(path);
 	front_free(other);
-	result(access(path, F_OK) == 0, "another's socket", "removed");
+	check(access(path, F_OK) == 0, "another's socket: removed");
 	unlink(path);
 	rmdir(folder);
 }
@@ -486,11 +475,12 @@ test_tcp_addresses(void)
 	int fd;
 
 	for (i = 0; i < sizeof urls / sizeof urls[0]; i++) {
-		result(front_listen(f, urls[i], &why) == 0, urls[i], why);
+		check(front_listen(f, urls[i], &why) == 0, "%s: %s", urls[i],
+		    why);
 		port = strrchr(front_url(f, i), ':');
-		result(strcmp(port, ":0") != 0, urls[i], "real port");
+		check(strcmp(port, ":0") != 0, "%s: real port", urls[i]);
 		snprintf(url, sizeof url, "tcp://127.0.0.1%s", port);
-		result((fd = plain_connect(url)) != -1, urls[i], "connect");
+		check((fd = plain_connect(url)) != -1, "%s: connect", urls[i]);
 		close(fd);
 	}
 	front_free(f);
@@ -537,11 +527,11 @@ nng_ask(nng_socket s, const char *p, size_t n, const char *want, size_t wn,
 
 	if (error == 0)
 		error = nng_recvmsg(s, &m, 0);
-	result(error == 0, nng_strerror(error), why);
+	check(error == 0, "%s: %s", nng_strerror(error), why);
 	if (error != 0)
 		return;
-	result(nng_msg_len(m) == wn && memcmp(nng_msg_body(m), want, wn) == 0,
-	    "another reply", why);
+	check(nng_msg_len(m) == wn && memcmp(nng_msg_body(m), want, wn) == 0,
+	    "another reply: %s", why);
 	nng_msg_free(m);
 }
 
@@ -559,7 +549,7 @@ flight_send(struct flight *f, nng_socket s, const char *text)
 	nng_aio_set_msg(f->aio, nng_text(text, strlen(text)));
 	nng_ctx_send(f->ctx, f->aio);
 	nng_aio_wait(f->aio);
-	result(nng_aio_result(f->aio) == 0, "send", text);
+	check(nng_aio_result(f->aio) == 0, "send: %s", text);
 	nng_ctx_recv(f->ctx, f->aio);
 }
 
@@ -571,12 +561,12 @@ flight_land(struct flight *f, const char *want, size_t n)
 
 	nng_aio_wait(f->aio);
 	error = nng_aio_result(f->aio);
-	result(error == 0, nng_strerror(error), want);
+	check(error == 0, "%s: %s", nng_strerror(error), want);
 	if (error == 0) {
 		m = nng_aio_get_msg(f->aio);
-		result(nng_msg_len(m) >= n &&
+		check(nng_msg_len(m) >= n &&
 			memcmp(nng_msg_body(m), want, n) == 0,
-		    "another's reply", want);
+		    "another's reply: %s", want);
 		nng_msg_free(m);
 	}
 	nng_ctx_close(f->ctx);
@@ -668,9 +658,8 @@ test_over_limit(struct server *s, const char *url)
 	char *p = calloc(1, MESSAGE + 1);
 	nng_msg *m = nng_text(p, MESSAGE + 1);
 
-	result(nng_sendmsg(n, m, 0) == 0, "send", "over the limit");
-	result(
-	    nng_recvmsg(n, &m, 0) == NNG_ECONNRESET, "recv", "over the limit");
+	check(nng_sendmsg(n, m, 0) == 0, "send: over the limit");
+	check(nng_recvmsg(n, &m, 0) == NNG_ECONNRESET, "recv: over the limit");
 	reason_await(s, "sent a message over the limit", url);
 	free(p);
 	nng_close(n);
@@ -759,13 +748,13 @@ test_cuts(const char *url)
 		plain_send(fd, stream + i, 1);
 	plain_send(fd, stream, n);
 	for (want = 0; want < 6; want++) {
-		result(plain_reply(fd, local, &id, text, sizeof text) == 1 &&
+		check(plain_reply(fd, local, &id, text, sizeof text) == 1 &&
 			id == want % 3 + 1 &&
 			strcmp(text,
 			    want % 3 == 0	? "first"
 				: want % 3 == 1 ? ""
 						: "third") == 0,
-		    text, "in every cut");
+		    "%s: in every cut", text);
 	}
 	close(fd);
 	server_stop(&s);
@@ -787,9 +776,9 @@ test_hops(const char *url)
 	n = sp_head(head, SP_TCP, path, sizeof path, 2);
 	plain_send(fd, head, n);
 	plain_send(fd, "ok", 2);
-	result(plain_read(fd, got, n + 2) == 1 && memcmp(got, head, n) == 0 &&
+	check(plain_read(fd, got, n + 2) == 1 && memcmp(got, head, n) == 0 &&
 		memcmp(got + n, "ok", 2) == 0,
-	    "15 hops", "come back");
+	    "15 hops: come back");
 	close(fd);
 	server_stop(&s);
 }
@@ -888,9 +877,9 @@ test_backpressure(const char *url)
 	for (i = 0; i < 30; i += 8)
 		plain_ask(other, local, "release", "released", "release");
 	for (i = 0; i < 30; i++) {
-		result(plain_reply(fd, local, &id, text, sizeof text) == 1 &&
+		check(plain_reply(fd, local, &id, text, sizeof text) == 1 &&
 			strncmp(text, "held", 4) == 0,
-		    text, "held over the limit");
+		    "%s: held over the limit", text);
 		if (i % 8 == 7)
 			plain_ask(other, local, "release", "released", "more");
 	}
@@ -902,7 +891,7 @@ test_backpressure(const char *url)
 		if (plain_reply(fd, local, &id, text, sizeof text) != 1 ||
 		    id != i || strcmp(text, "abc") != 0)
 			break;
-	result(i == REQUESTS, "many small requests", "in order, none lost");
+	check(i == REQUESTS, "many small requests: in order, none lost");
 	pthread_join(thread, NULL);
 	close(fd);
 	close(other);
@@ -988,7 +977,7 @@ test_pipelined(const char *url)
 		if (plain_read(fd, back, n + BODY) != 1 ||
 		    memcmp(back, stream, n + BODY) != 0)
 			break;
-	result(i == REQUESTS, "large requests", "cut off or lost");
+	check(i == REQUESTS, "large requests: cut off or lost");
 	pthread_join(thread, NULL);
 	close(fd);
 	server_stop(&s);
@@ -1009,7 +998,7 @@ ask_round(const int *fd, int local)
 	for (i = 0; i < MANY; i++)
 		if (plain_reply(fd[i], local, &id, text, sizeof text) != 1)
 			break;
-	result(i == MANY, "many", "all are answered");
+	check(i == MANY, "many: all are answered");
 }
 
 /*
@@ -1034,14 +1023,13 @@ test_gather(const char *url)
 	start = date_mono();
 	for (i = 0; i < ROUNDS; i++)
 		ask_round(fd, local);
-	result(
-	    date_mono() - start > ROUNDS / 2 * limits.gather, "many", "gather");
+	check(date_mono() - start > ROUNDS / 2 * limits.gather, "many: gather");
 	poll(NULL, 0, 500);
 	start = date_mono();
 	for (i = 0; i < 4 * ROUNDS; i++)
 		plain_ask(fd[0], local, "x", "x", "alone");
-	result(date_mono() - start < 2 * ROUNDS * limits.gather, "alone",
-	    "does not wait");
+	check(date_mono() - start < 2 * ROUNDS * limits.gather,
+	    "alone: does not wait");
 	for (i = 0; i < MANY; i++)
 		close(fd[i]);
 	server_stop(&s);
@@ -1119,9 +1107,9 @@ test_out_of_files(void)
 		struct sockaddr_storage ss;
 		socklen_t len = sizeof ss;
 
-		result(getpeername(good, (struct sockaddr *)&ss, &len) == 0 &&
+		check(getpeername(good, (struct sockaddr *)&ss, &len) == 0 &&
 			connect(fd, (struct sockaddr *)&ss, len) == 0,
-		    "connect", "out of files");
+		    "connect: out of files");
 	}
 	reason_await(&s, "out of file descriptors", "starved");
 	end_await(fd, "starved");
@@ -1181,9 +1169,9 @@ test_drain(const char *url)
 	plain_request(fd, local, 5, "hold");
 	plain_ask(fd, local, "x", "x", "before draining");
 	server_stop(&s);
-	result(plain_reply(fd, local, &id, text, sizeof text) == 1 &&
+	check(plain_reply(fd, local, &id, text, sizeof text) == 1 &&
 		strcmp(text, "held 0") == 0,
-	    text, "drained");
+	    "%s: drained", text);
 	end_await(fd, "drained");
 }
 
@@ -1195,15 +1183,15 @@ test_time_and_signal(void)
 	int fd = eventfd(1, EFD_CLOEXEC);
 	int64_t end = date_mono() + DATE_SECOND / 50;
 
-	result(front_next(f, &e, end) == 0 && e.kind == FRONT_TIME &&
+	check(front_next(f, &e, end) == 0 && e.kind == FRONT_TIME &&
 		date_mono() >= end,
-	    "FRONT_TIME", "after the deadline");
-	result(front_next(f, &e, 0) == 0 && e.kind == FRONT_TIME, "FRONT_TIME",
-	    "a deadline long passed");
+	    "FRONT_TIME: after the deadline");
+	check(front_next(f, &e, 0) == 0 && e.kind == FRONT_TIME,
+	    "FRONT_TIME: a deadline long passed");
 	front_watch(f, fd);
-	result(front_next(f, &e, INT64_MAX) == 0 && e.kind == FRONT_READABLE &&
+	check(front_next(f, &e, INT64_MAX) == 0 && e.kind == FRONT_READABLE &&
 		e.fd == fd,
-	    "FRONT_READABLE", "a watched descriptor");
+	    "FRONT_READABLE: a watched descriptor");
 	front_free(f);
 	close(fd);
 }
@@ -1257,8 +1245,8 @@ test_idle_memory(const char *url)
 			break;
 	each = (anonymous() - before) / n;
 	printf("test_front: %d idle connections: %ld bytes each\n", n, each);
-	result(n == IDLE, "2,000 connections", "raise ulimit -n to 4,200");
-	result(each <= IDLE_MAX, "idle connections", "too much memory each");
+	check(n == IDLE, "2,000 connections: raise ulimit -n to 4,200");
+	check(each <= IDLE_MAX, "idle connections: too much memory each");
 	while (n > 0)
 		close(fd[--n]);
 	server_stop(&s);
@@ -1339,8 +1327,5 @@ main(void)
 	test_nng(ipc);
 	test_nng(tcp);
 	rmdir(dir);
-	if (failed > 0)
-		return 1;
-	printf("test_front: %d passed\n", passed);
-	return 0;
+	return check_done();
 }

@@ -9,21 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "event/ident.h"
 
-static int passed, failed;
 static char top[64] = "/tmp/sg-test-ident-XXXXXX";
-
-static void
-result(int ok, const char *why)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_ident: %s\n", why);
-}
 
 static void
 path(char *out, size_t n, const char *name)
@@ -40,20 +29,20 @@ test_clean_end(void)
 	int64_t ep;
 
 	path(dir, sizeof dir, "a/b/state");
-	result(ident_open(&id, dir, "meter/1") == 0, "first open");
-	result(stat(dir, &st) == 0 && (st.st_mode & 0777) == 0700,
+	check(ident_open(&id, dir, "meter/1") == 0, "first open");
+	check(stat(dir, &st) == 0 && (st.st_mode & 0777) == 0700,
 	    "folder is private");
 	ep = id.ep;
-	result(ep >= 1, "epochs begin at 1 or later");
-	result(ident_next(&id) == 1 && ident_next(&id) == 2, "counts from 1");
-	result(ident_close(&id) == 0 && ident_close(&id) == 0, "close twice");
-	result(ident_open(&id, dir, "meter/1") == 0 && id.ep == ep &&
+	check(ep >= 1, "epochs begin at 1 or later");
+	check(ident_next(&id) == 1 && ident_next(&id) == 2, "counts from 1");
+	check(ident_close(&id) == 0 && ident_close(&id) == 0, "close twice");
+	check(ident_open(&id, dir, "meter/1") == 0 && id.ep == ep &&
 		ident_next(&id) == 3,
 	    "a clean end is continued");
-	result(ident_close(&id) == 0, "close");
-	result(ident_open(&id, dir, "meter/2") == 0 && ident_next(&id) == 1,
+	check(ident_close(&id) == 0, "close");
+	check(ident_open(&id, dir, "meter/2") == 0 && ident_next(&id) == 1,
 	    "another source has its own counter");
-	result(ident_close(&id) == 0, "close");
+	check(ident_close(&id) == 0, "close");
 }
 
 static void
@@ -64,18 +53,18 @@ test_two_at_once(void)
 	int64_t last;
 
 	path(dir, sizeof dir, "two");
-	result(ident_open(&a, dir, "x") == 0 && ident_open(&b, dir, "x") == 0 &&
+	check(ident_open(&a, dir, "x") == 0 && ident_open(&b, dir, "x") == 0 &&
 		a.ep < b.ep,
 	    "the second gets a new epoch");
 	ident_next(&a);
 	ident_next(&b);
 	ident_next(&b);
-	result(ident_close(&a) == 0, "the first closes");
-	result(ident_open(&c, dir, "x") == 0 && c.ep > b.ep,
+	check(ident_close(&a) == 0, "the first closes");
+	check(ident_open(&c, dir, "x") == 0 && c.ep > b.ep,
 	    "the second still runs: a new epoch for the third");
 	last = c.ep;
-	result(ident_close(&b) == 0 && ident_close(&c) == 0, "close");
-	result(ident_open(&a, dir, "x") == 0 && a.ep == last,
+	check(ident_close(&b) == 0 && ident_close(&c) == 0, "close");
+	check(ident_open(&a, dir, "x") == 0 && a.ep == last,
 	    "the last epoch is continued");
 	ident_close(&a);
 }
@@ -113,9 +102,9 @@ test_crash(void)
 		return;
 	if (fork() == 0)
 		use(dir, p[1], 1);
-	result(wait(&status) > 0 && WIFSIGNALED(status), "killed");
-	result(read(p[0], given, sizeof given) == sizeof given, "child ran");
-	result(ident_open(&id, dir, "crowd") == 0 && id.ep > given[0] &&
+	check(wait(&status) > 0 && WIFSIGNALED(status), "killed");
+	check(read(p[0], given, sizeof given) == sizeof given, "child ran");
+	check(ident_open(&id, dir, "crowd") == 0 && id.ep > given[0] &&
 		id.seq == 0,
 	    "a crash ends the epoch");
 	ident_close(&id);
@@ -153,11 +142,11 @@ test_crowd(void)
 	    read(p[0], given[have], sizeof given[have]) == sizeof given[have])
 		have++;
 	close(p[0]);
-	result(!bad && have == 3 * N, "each process got its numbers");
+	check(!bad && have == 3 * N, "each process got its numbers");
 	qsort(given, have, sizeof given[0], by_value);
 	for (size_t i = 1; i < have; i++)
 		twice |= by_value(given[i - 1], given[i]) == 0;
-	result(!twice, "a number was given twice");
+	check(!twice, "a number was given twice");
 }
 
 static void
@@ -185,23 +174,23 @@ test_refusals(void)
 	snprintf(file, sizeof file, "%s/x%%2Fy", dir);
 	for (size_t i = 0; i < sizeof damaged / sizeof *damaged; i++) {
 		write_file(file, damaged[i]);
-		result(ident_open(&id, dir, "x/y") < 0 && errno == EBADMSG,
+		check(ident_open(&id, dir, "x/y") < 0 && errno == EBADMSG,
 		    "a damaged file is no fresh start");
 	}
 	write_file(file, "99999999999 7\n");
-	result(ident_open(&id, dir, "x/y") == 0 && id.ep == 99999999999 &&
+	check(ident_open(&id, dir, "x/y") == 0 && id.ep == 99999999999 &&
 		ident_next(&id) == 8,
 	    "the file is what it says");
-	result(ident_open(&next, dir, "x/y") == 0 && next.ep == 100000000000,
+	check(ident_open(&next, dir, "x/y") == 0 && next.ep == 100000000000,
 	    "one more than an epoch ahead of the clock");
-	result(ident_close(&id) == 0 && ident_close(&next) == 0, "close");
-	result(ident_open(&id, dir, "") < 0, "no name");
-	result(ident_open(&id, "/proc/nowhere", "x") < 0, "no folder");
+	check(ident_close(&id) == 0 && ident_close(&next) == 0, "close");
+	check(ident_open(&id, dir, "") < 0, "no name");
+	check(ident_open(&id, "/proc/nowhere", "x") < 0, "no folder");
 	memset(longest, '/', sizeof longest);
 	longest[sizeof longest - 1] = '\0';
-	result(ident_open(&id, dir, longest) == 0, "a very long name");
+	check(ident_open(&id, dir, longest) == 0, "a very long name");
 	ident_close(&id);
-	result(ident_open(&id, dir, "..") == 0, "dots are only a name");
+	check(ident_open(&id, dir, "..") == 0, "dots are only a name");
 	ident_close(&id);
 }
 
@@ -218,8 +207,6 @@ main(void)
 	test_crowd();
 	test_refusals();
 	snprintf(command, sizeof command, "rm -rf %s", top);
-	result(system(command) == 0, "clean up");
-	if (failed == 0)
-		printf("test_ident: %d passed\n", passed);
-	return failed != 0;
+	check(system(command) == 0, "clean up");
+	return check_done();
 }

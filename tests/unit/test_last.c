@@ -4,19 +4,9 @@
 
 #include "broker/channel.h"
 #include "broker/last.h"
+#include "check.h"
 
 enum { TOPICS = 50000 };
-
-static int passed, failed;
-
-static void
-check(int good, const char *what)
-{
-	passed += good;
-	failed += !good;
-	if (!good)
-		printf("test_last: %s\n", what);
-}
 
 static void
 name(char *out, size_t n, int i)
@@ -107,6 +97,5 @@ main(void)
 {
 	test_topics();
 	test_channels();
-	printf("test_last: %d passed\n", passed);
-	return failed != 0;
+	return check_done();
 }

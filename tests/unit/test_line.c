@@ -10,22 +10,11 @@
 
 #include "base/app.h"
 #include "base/die.h"
+#include "check.h"
 #include "event/event.h"
 #include "event/line.h"
 
-static int passed, failed;
 static char dir[] = "/tmp/test_line.XXXXXX";
-
-static void
-result(int ok, const char *what, const char *why)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_line: %s: %s\n", what, why);
-}
 
 static const char *
 path_of(const char *name)
@@ -146,9 +135,10 @@ test_small(void)
 
 		line_open(&in, &path, 1);
 		collect(&in, &got);
-		result(strcmp(got.p, small[i].want) == 0, small[i].why, got.p);
-		result(line_status(&in) == EXIT_OK && line_close(&in) == 0,
-		    small[i].why, "status");
+		check(strcmp(got.p, small[i].want) == 0, "%s: %s", small[i].why,
+		    got.p);
+		check(line_status(&in) == EXIT_OK && line_close(&in) == 0,
+		    "%s: status", small[i].why);
 		free(path);
 	}
 	buf_fini(&got);
@@ -213,7 +203,7 @@ test_lengths(size_t first, int count, size_t piece)
 		i++;
 	}
 	snprintf(path, sizeof(path), "%d from %zu by %zu", count, first, piece);
-	result(i == (size_t)count && wrong == 0, path, "lengths");
+	check(i == (size_t)count && wrong == 0, "%s: lengths", path);
 	line_close(&in);
 	done(w);
 	buf_fini(&text);
@@ -241,30 +231,31 @@ test_long(size_t max, size_t len, size_t piece, const char *end, int bad)
 	line_open(&in, &file, 1);
 	in.max = max;
 	saved = quiet();
-	result(line_dead(&in, path_of("dead")) == 0, "dead", "opened");
+	check(line_dead(&in, path_of("dead")) == 0, "dead: opened");
 	collect(&in, &got);
 	loud(saved);
 	if (!bad) {
-		result(got.len > len && in.bad == 0, end, "within the limit");
+		check(
+		    got.len > len && in.bad == 0, "%s: within the limit", end);
 	} else {
-		result(strcmp(got.p,
-			   *end ? "1:before|3:after|" : "1:before|") == 0,
-		    got.p, "the lines around");
+		check(strcmp(got.p, *end ? "1:before|3:after|" : "1:before|") ==
+			0,
+		    "%s: the lines around", got.p);
 		snprintf(want, sizeof(want),
 		    "test_line: error: %s:2: longer than %zu bytes\n", path,
 		    max);
-		result(reported(want), want, "report");
+		check(reported(want), "%s: report", want);
 		read_file(path_of("dead"), &kept);
-		result(kept.len == len + (*end ? strlen(end) : 1) &&
+		check(kept.len == len + (*end ? strlen(end) : 1) &&
 			memcmp(kept.p, text.p + 7, len) == 0 &&
 			strcmp(buf_cstr(&kept) + len, *end ? end : "\n") == 0,
-		    end, "whole in the dead file");
-		result(in.bad == 1 && in.lines == 2 + (*end != '\0'), end,
-		    "counts");
+		    "%s: whole in the dead file", end);
+		check(in.bad == 1 && in.lines == 2 + (*end != '\0'),
+		    "%s: counts", end);
 	}
-	result(in.buf.cap <= 4 * (max + 256 * 1024), end, "bounded memory");
-	result(line_status(&in) == EXIT_OK, end, "status");
-	result(line_close(&in) == 0, end, "closed");
+	check(in.buf.cap <= 4 * (max + 256 * 1024), "%s: bounded memory", end);
+	check(line_status(&in) == EXIT_OK, "%s: status", end);
+	check(line_close(&in) == 0, "%s: closed", end);
 	done(w);
 	buf_fini(&text);
 	buf_fini(&kept);
@@ -321,12 +312,12 @@ test_files(void)
 	for (size_t i = 0; i < sizeof(want) / sizeof(*want); i++) {
 		enum line_result got = line_next(&in, &p, &n);
 
-		result(got == want[i].result && in.number == want[i].number &&
+		check(got == want[i].result && in.number == want[i].number &&
 			strcmp(in.name, files[want[i].file]) == 0 &&
 			(got != LINE_ERROR || errno == want[i].error),
-		    files[want[i].file], "one after the other");
+		    "%s: one after the other", files[want[i].file]);
 	}
-	result(in.lines == 3 && line_close(&in) == 0, "files", "lines in all");
+	check(in.lines == 3 && line_close(&in) == 0, "files: lines in all");
 	for (int i = 0; i < 5; i++)
 		free(files[i]);
 }
@@ -349,23 +340,23 @@ test_bad(int strict, int with_dead)
 	while (line_next(&in, &p, &n) == LINE_GIVEN) {
 		given++;
 		go = *p == 'c' ? 1 : line_bad(&in, p, n, "wrong");
-		result(go == !strict, "bad", "go on or not");
+		check(go == !strict, "bad: go on or not");
 	}
 	loud(saved);
 	buf_addf(&want, "test_line: error: %s:1: wrong\n", files[0]);
 	if (!strict)
 		buf_addf(&want, "test_line: error: %s:2: wrong\n", files[0]);
-	result(reported(buf_cstr(&want)), "bad", "reports");
-	result(given == (strict ? 1u : 3u), "bad", "strict stops");
-	result(in.bad == (strict ? 1u : 2u), "bad", "counted");
-	result(line_close(&in) == 0, "bad", "closed");
-	result(line_status(&in) == (strict || !with_dead ? EXIT_DATA : EXIT_OK),
-	    "bad", "status");
+	check(reported(buf_cstr(&want)), "bad: reports");
+	check(given == (strict ? 1u : 3u), "bad: strict stops");
+	check(in.bad == (strict ? 1u : 2u), "bad: counted");
+	check(line_close(&in) == 0, "bad: closed");
+	check(line_status(&in) == (strict || !with_dead ? EXIT_DATA : EXIT_OK),
+	    "bad: status");
 	if (with_dead) {
 		read_file(path_of("dead"), &kept);
-		result(
+		check(
 		    strcmp(buf_cstr(&kept), strict ? "a\r\n" : "a\r\nb\n") == 0,
-		    kept.p, "unchanged in the dead file");
+		    "%s: unchanged in the dead file", kept.p);
 	}
 	buf_fini(&kept);
 	buf_fini(&want);
@@ -382,22 +373,21 @@ test_dead_errors(void)
 	int saved = quiet();
 
 	line_open(&in, files, 1);
-	result(
-	    line_dead(&in, "-") == -1 && errno == EINVAL, "dead -", "refused");
-	result(line_dead(&in, path_of("no/where")) == -1 && errno == ENOENT,
-	    "dead", "cannot be created");
-	result(line_dead(&in, "/dev/full") == 0, "/dev/full", "opened");
+	check(line_dead(&in, "-") == -1 && errno == EINVAL, "dead -: refused");
+	check(line_dead(&in, path_of("no/where")) == -1 && errno == ENOENT,
+	    "dead: cannot be created");
+	check(line_dead(&in, "/dev/full") == 0, "/dev/full: opened");
 	line_next(&in, &p, &n);
-	result(line_bad(&in, p, n, "x") == -1 && errno == ENOSPC, "/dev/full",
-	    "noticed");
-	result(line_close(&in) == -1 && errno == ENOSPC, "/dev/full",
-	    "noticed at the end too");
+	check(line_bad(&in, p, n, "x") == -1 && errno == ENOSPC,
+	    "/dev/full: noticed");
+	check(line_close(&in) == -1 && errno == ENOSPC,
+	    "/dev/full: noticed at the end too");
 	line_open(&in, files, 1);
 	in.max = 0;
 	line_dead(&in, "/dev/full");
-	result(line_next(&in, &p, &n) == LINE_ERROR && errno == ENOSPC &&
+	check(line_next(&in, &p, &n) == LINE_ERROR && errno == ENOSPC &&
 		strcmp(in.name, "/dev/full") == 0,
-	    "/dev/full", "noticed with a long line");
+	    "/dev/full: noticed with a long line");
 	line_close(&in);
 	loud(saved);
 	free(files[0]);
@@ -419,10 +409,10 @@ test_strict_long(void)
 	collect(&in, &got);
 	loud(saved);
 	read_file(path_of("dead"), &kept);
-	result(strcmp(got.p, "1:a|") == 0, got.p, "stops at the long line");
-	result(strcmp(buf_cstr(&kept), "0123456789abc\n") == 0, kept.p,
-	    "which is whole in the dead file");
-	result(line_status(&in) == EXIT_DATA, "strict", "status");
+	check(strcmp(got.p, "1:a|") == 0, "%s: stops at the long line", got.p);
+	check(strcmp(buf_cstr(&kept), "0123456789abc\n") == 0,
+	    "%s: which is whole in the dead file", kept.p);
+	check(line_status(&in) == EXIT_DATA, "strict: status");
 	line_close(&in);
 	buf_fini(&kept);
 	buf_fini(&got);
@@ -452,16 +442,15 @@ test_flush(void)
 		line_out_line(&out, p, n);
 	}
 	fcntl(out_ends[0], F_SETFL, O_NONBLOCK);
-	result(read(out_ends[0], seen, sizeof(seen)) == -1, "flush",
-	    "not before it waits");
-	result(line_take(&in, &p, &n) == LINE_WAIT, "flush", "must wait");
+	check(read(out_ends[0], seen, sizeof(seen)) == -1,
+	    "flush: not before it waits");
+	check(line_take(&in, &p, &n) == LINE_WAIT, "flush: must wait");
 	close(ends[1]);
-	result(
-	    line_next(&in, &p, &n) == LINE_GIVEN && *p == 'c', "flush", "rest");
-	result(read(out_ends[0], seen, sizeof(seen)) == 4 &&
+	check(line_next(&in, &p, &n) == LINE_GIVEN && *p == 'c', "flush: rest");
+	check(read(out_ends[0], seen, sizeof(seen)) == 4 &&
 		memcmp(seen, "a\nb\n", 4) == 0,
-	    "flush", "out before the read");
-	result(line_out_fini(&out) == 0, "flush", "closed");
+	    "flush: out before the read");
+	check(line_out_fini(&out) == 0, "flush: closed");
 	line_close(&in);
 	close(ends[0]);
 	close(out_ends[0]);
@@ -480,12 +469,12 @@ test_out_errors(void)
 	line_open(&in, files, 1);
 	in.out = &out;
 	line_out_line(&out, "x", 1);
-	result(line_next(&in, &p, &n) == LINE_ERROR && errno == ENOSPC &&
+	check(line_next(&in, &p, &n) == LINE_ERROR && errno == ENOSPC &&
 		in.name == out.name,
-	    "/dev/full", "noticed before the read");
+	    "/dev/full: noticed before the read");
 	line_out_add(&out, "x", 1);
-	result(line_out_fini(&out) == -1 && errno == ENOSPC, "/dev/full",
-	    "noticed at the end");
+	check(line_out_fini(&out) == -1 && errno == ENOSPC,
+	    "/dev/full: noticed at the end");
 	line_close(&in);
 	free(files[0]);
 }
@@ -516,17 +505,17 @@ test_signal(void)
 	app_write(ends[1], "a\nb", 3);
 	line_next(&in, &p, &n);
 	ualarm(1000, 1000);
-	result(line_next(&in, &p, &n) == LINE_ERROR && errno == EINTR, "signal",
-	    "interrupts");
+	check(line_next(&in, &p, &n) == LINE_ERROR && errno == EINTR,
+	    "signal: interrupts");
 	ualarm(0, 0);
 	pid = fork();
 	if (pid == 0) {
 		app_write(ends[1], "c\n", 2);
 		_exit(0);
 	}
-	result(line_next(&in, &p, &n) == LINE_GIVEN && n == 2 &&
+	check(line_next(&in, &p, &n) == LINE_GIVEN && n == 2 &&
 		memcmp(p, "bc", 2) == 0,
-	    "signal", "nothing lost");
+	    "signal: nothing lost");
 	waitpid(pid, NULL, 0);
 	close(ends[1]);
 	line_close(&in);
@@ -547,23 +536,23 @@ test_take(void)
 		exit(1);
 	snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
 	line_open(&in, files, 2);
-	result(line_take(&in, &p, &n) == LINE_WAIT && line_fd(&in) >= 0, "take",
-	    "file to poll");
-	result(line_fill(&in) == 1 && line_take(&in, &p, &n) == LINE_WAIT,
-	    "take", "may go on");
-	result(line_fill(&in) == 1 && line_take(&in, &p, &n) == LINE_GIVEN,
-	    "take", "no last newline");
-	result(line_take(&in, &p, &n) == LINE_WAIT && line_fd(&in) >= 0, "take",
-	    "pipe to poll");
+	check(line_take(&in, &p, &n) == LINE_WAIT && line_fd(&in) >= 0,
+	    "take: file to poll");
+	check(line_fill(&in) == 1 && line_take(&in, &p, &n) == LINE_WAIT,
+	    "take: may go on");
+	check(line_fill(&in) == 1 && line_take(&in, &p, &n) == LINE_GIVEN,
+	    "take: no last newline");
+	check(line_take(&in, &p, &n) == LINE_WAIT && line_fd(&in) >= 0,
+	    "take: pipe to poll");
 	app_write(ends[1], "a\nb\n", 4);
-	result(line_fill(&in) == 1 && line_take(&in, &p, &n) == LINE_GIVEN &&
+	check(line_fill(&in) == 1 && line_take(&in, &p, &n) == LINE_GIVEN &&
 		line_take(&in, &p, &n) == LINE_GIVEN && *p == 'b',
-	    "take", "two lines of one read");
-	result(line_take(&in, &p, &n) == LINE_WAIT, "take", "no more");
+	    "take: two lines of one read");
+	check(line_take(&in, &p, &n) == LINE_WAIT, "take: no more");
 	close(ends[1]);
-	result(line_fill(&in) == 0 && line_take(&in, &p, &n) == LINE_END &&
+	check(line_fill(&in) == 0 && line_take(&in, &p, &n) == LINE_END &&
 		line_fd(&in) == -1,
-	    "take", "end");
+	    "take: end");
 	line_close(&in);
 	close(ends[0]);
 	free(files[0]);
@@ -579,10 +568,10 @@ test_stdin(void)
 	dup2(w.fd, STDIN_FILENO);
 	line_open(&in, NULL, 0);
 	collect(&in, &got);
-	result(strcmp(got.p, "1:a|") == 0 && strcmp(in.name, "stdin") == 0,
-	    "stdin", "read");
+	check(strcmp(got.p, "1:a|") == 0 && strcmp(in.name, "stdin") == 0,
+	    "stdin: read");
 	line_close(&in);
-	result(fcntl(STDIN_FILENO, F_GETFD) == 0, "stdin", "not closed");
+	check(fcntl(STDIN_FILENO, F_GETFD) == 0, "stdin: not closed");
 	done(w);
 	buf_fini(&got);
 }
@@ -625,8 +614,5 @@ main(int argc, char **argv)
 	test_take();
 	test_stdin();
 	remove_files();
-	if (failed)
-		return 1;
-	printf("test_line: %d passed\n", passed);
-	return 0;
+	return check_done();
 }

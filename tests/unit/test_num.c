@@ -4,19 +4,7 @@
 #include <string.h>
 
 #include "base/num.h"
-
-static int passed, failed;
-
-static void
-result(int ok, const char *what, const char *in, const char *why)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_num: %s(%s): %s\n", what, in, why);
-}
+#include "check.h"
 
 static const struct {
 	const char *in;
@@ -45,9 +33,9 @@ static void
 test_token(void)
 {
 	for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++)
-		result(num_token(tokens[i].in, strlen(tokens[i].in)) ==
+		check(num_token(tokens[i].in, strlen(tokens[i].in)) ==
 			tokens[i].want,
-		    "token", tokens[i].in, tokens[i].why);
+		    "token(%s): %s", tokens[i].in, tokens[i].why);
 }
 
 static const struct {
@@ -96,8 +84,8 @@ test_double(void)
 
 		if (num_double(in, strlen(in), &v) == 0)
 			out[num_format(out, v)] = '\0';
-		result(strcmp(out, want != NULL ? want : "") == 0, "double", in,
-		    doubles[i].why);
+		check(strcmp(out, want != NULL ? want : "") == 0,
+		    "double(%s): %s", in, doubles[i].why);
 	}
 }
 
@@ -156,13 +144,13 @@ test_integers(void)
 		v = INT64_MIN;
 		if (num_micros(micros[i].in, strlen(micros[i].in), &v) < 0)
 			v = INT64_MIN;
-		result(v == micros[i].want, "micros", micros[i].in, "wrong");
+		check(v == micros[i].want, "micros(%s): wrong", micros[i].in);
 	}
 	for (size_t i = 0; i < sizeof uints / sizeof *uints; i++) {
 		v = INT64_MIN;
 		if (num_uint(uints[i].in, strlen(uints[i].in), &v) < 0)
 			v = INT64_MIN;
-		result(v == uints[i].want, "uint", uints[i].in, "wrong");
+		check(v == uints[i].want, "uint(%s): wrong", uints[i].in);
 	}
 }
 
@@ -187,8 +175,8 @@ test_add_micros(void)
 		struct buf b = { 0 };
 
 		num_add_micros(&b, cases[i].us);
-		result(strcmp(buf_cstr(&b), cases[i].want) == 0, "add_micros",
-		    cases[i].want, b.p);
+		check(strcmp(buf_cstr(&b), cases[i].want) == 0,
+		    "add_micros(%s): %s", cases[i].want, b.p);
 		buf_fini(&b);
 	}
 }
@@ -223,9 +211,9 @@ check_shortest(double v)
 	int digits = 0, leading = 1;
 
 	out[n] = '\0';
-	result(num_token(out, n) == n && num_double(out, n, &back) == 0 &&
+	check(num_token(out, n) == n && num_double(out, n, &back) == 0 &&
 		back == v,
-	    "format", out, "does not read back");
+	    "format(%s): does not read back", out);
 	for (size_t i = 0; i < n && out[i] != 'e'; i++) {
 		leading &= out[i] == '0' || out[i] == '.' || out[i] == '-';
 		digits += !leading && out[i] != '.';
@@ -236,8 +224,8 @@ check_shortest(double v)
 	if (digits < 2)
 		return;
 	snprintf(shorter, sizeof shorter, "%.*e", digits - 2, v);
-	result(num_double(shorter, strlen(shorter), &back) < 0 || back != v,
-	    "format", out, "a shorter number reads back");
+	check(num_double(shorter, strlen(shorter), &back) < 0 || back != v,
+	    "format(%s): a shorter number reads back", out);
 }
 
 static void
@@ -289,11 +277,11 @@ test_vectors(void)
 		want[strcspn(want, "\"")] = '\0';
 		out[num_format(out, from_bits(strtoull(bits + 12, NULL, 16)))] =
 		    '\0';
-		result(strcmp(out, want) == 0, "vector", want, out);
+		check(strcmp(out, want) == 0, "vector(%s): %s", want, out);
 		n++;
 	}
 	fclose(f);
-	result(n > 800, "vectors", path, "hardly any vector found");
+	check(n > 800, "vectors(%s): hardly any vector found", path);
 }
 
 static const struct {
@@ -333,7 +321,7 @@ add_all(struct num_sum *s, const char *in)
 	while (*in != '\0') {
 		size_t n = strcspn(in, " ");
 
-		result(num_sum_add(s, in, n) == 0, "sum_add", in, "refused");
+		check(num_sum_add(s, in, n) == 0, "sum_add(%s): refused", in);
 		in += n + (in[n] == ' ');
 	}
 }
@@ -350,14 +338,14 @@ test_sum(void)
 
 		add_all(&s, sums[i].in);
 		num_sum_format(&s, sums[i].mul, sums[i].div, &b);
-		result(strcmp(buf_cstr(&b), sums[i].want) == 0, "sum",
+		check(strcmp(buf_cstr(&b), sums[i].want) == 0, "sum(%s): %s",
 		    sums[i].in, sums[i].why);
 		buf_fini(&b);
 		num_sum_fini(&s);
 	}
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-		result(num_sum_add(&s, bad[i], strlen(bad[i])) < 0, "sum_add",
-		    bad[i], "must be refused");
+		check(num_sum_add(&s, bad[i], strlen(bad[i])) < 0,
+		    "sum_add(%s): must be refused", bad[i]);
 	num_sum_fini(&s);
 }
 
@@ -377,17 +365,17 @@ test_mean(void)
 		    i % 3 ? "" : "e0");
 		num_sum_add(&s, token, strlen(token));
 		num_sum_format(&s, 1, n, &b);
-		result(num_double(b.p, b.len, &got) == 0 &&
+		check(num_double(b.p, b.len, &got) == 0 &&
 			got == (double)sum / (double)n,
-		    "mean", token, buf_cstr(&b));
+		    "mean(%s): %s", token, buf_cstr(&b));
 		/* the same by the limbs: 1e25 and back */
 		num_sum_add(&s, "1e25", 4);
 		num_sum_add(&s, "-10000000000000000000000000", 27);
 		buf_clear(&b);
 		num_sum_format(&s, 1, n, &b);
-		result(num_double(b.p, b.len, &got) == 0 &&
+		check(num_double(b.p, b.len, &got) == 0 &&
 			got == (double)sum / (double)n,
-		    "wide mean", token, buf_cstr(&b));
+		    "wide mean(%s): %s", token, buf_cstr(&b));
 		buf_fini(&b);
 		num_sum_fini(&s);
 	}
@@ -448,13 +436,13 @@ test_sum_laws(void)
 			num_sum_add(&down, u, strlen(u));
 			num_sum_add(i % 2 ? &odd : &even, t, strlen(t));
 		}
-		result(same(&up, &down), "sum", token[0], "order matters");
+		check(same(&up, &down), "sum(%s): order matters", token[0]);
 		num_sum_merge(&odd, &even);
-		result(same(&up, &odd), "sum", token[0], "merge differs");
+		check(same(&up, &odd), "sum(%s): merge differs", token[0]);
 		num_sum_add(&odd, "1e-9", 4);
-		result(num_sum_compare(&up, &odd) < 0 &&
+		check(num_sum_compare(&up, &odd) < 0 &&
 			num_sum_compare(&odd, &up) > 0,
-		    "sum", token[0], "comparison");
+		    "sum(%s): comparison", token[0]);
 		for (int i = 0; i < N; i++) {
 			snprintf(minus, sizeof minus, "%s%s",
 			    token[i][0] == '-' ? "" : "-",
@@ -463,8 +451,10 @@ test_sum_laws(void)
 		}
 		buf_clear(&out);
 		num_sum_format(&odd, 1, 1, &out);
-		result(strcmp(buf_cstr(&out), "1e-9") == 0, "sum", token[0],
-		    "minus itself leaves more than what was put on top");
+		check(strcmp(buf_cstr(&out), "1e-9") == 0,
+		    "sum(%s): minus itself leaves more than what was put on "
+		    "top",
+		    token[0]);
 		num_sum_fini(&up);
 		num_sum_fini(&down);
 		num_sum_fini(&odd);
@@ -485,7 +475,5 @@ main(void)
 	test_sum();
 	test_mean();
 	test_sum_laws();
-	if (failed == 0)
-		printf("test_num: %d passed\n", passed);
-	return failed != 0;
+	return check_done();
 }

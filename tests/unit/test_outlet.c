@@ -9,20 +9,9 @@
 
 #include "base/die.h"
 #include "bus/outlet.h"
+#include "check.h"
 
-static int passed, failed;
 static struct format *format;
-
-static void
-result(int ok, const char *what)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_outlet: %s\n", what);
-}
 
 static int
 holds(const char *path, const char *content)
@@ -84,7 +73,7 @@ run_file(size_t i)
 		    write_values(&o, files[i].runs[k]) == 0;
 		ok = outlet_close(&o) == 0 && ok;
 	}
-	result(ok && holds("file", files[i].want), files[i].why);
+	check(ok && holds("file", files[i].want), "%s", files[i].why);
 }
 
 static const struct {
@@ -104,10 +93,10 @@ run_refusal(size_t i)
 	const char *why = NULL;
 	int status = 0;
 
-	result(outlet_file(&o, format, refusals[i].path, "c", &cursor, &status,
-		   &why) == -1 &&
+	check(outlet_file(&o, format, refusals[i].path, "c", &cursor, &status,
+		  &why) == -1 &&
 		status == refusals[i].status && why != NULL && *why != '\0',
-	    refusals[i].why);
+	    "%s", refusals[i].why);
 	outlet_close(&o);
 }
 
@@ -125,15 +114,15 @@ test_command(void)
 	struct outlet o;
 
 	outlet_command(&o, format, "cat >>batches; echo end >>batches");
-	result(write_values(&o, "1") == 0 && write_values(&o, "2") == 0 &&
+	check(write_values(&o, "1") == 0 && write_values(&o, "2") == 0 &&
 		run(&o) == 0 && holds("batches", "v\n1\n2\nend\n"),
 	    "a batch is all that was written");
-	result(write_values(&o, "3") == 0 && run(&o) == 0 &&
+	check(write_values(&o, "3") == 0 && run(&o) == 0 &&
 		holds("batches", "v\n1\n2\nend\nv\n3\nend\n"),
 	    "each batch has its header row");
-	result(outlet_lines(&o, "x\n", 2) == 0 && o.bytes == 12 && run(&o) == 0,
+	check(outlet_lines(&o, "x\n", 2) == 0 && o.bytes == 12 && run(&o) == 0,
 	    "bytes are counted in all batches together");
-	result(outlet_close(&o) == 0, "closing a command");
+	check(outlet_close(&o) == 0, "closing a command");
 }
 
 static void
@@ -143,8 +132,8 @@ test_full(void)
 	struct outlet o;
 
 	outlet_fd(&o, format, fd, "standard output");
-	result(write_values(&o, "") == 0, "nothing fits on a full disk");
-	result(write_values(&o, "1") == -1 && errno == ENOSPC && o.bytes == 0,
+	check(write_values(&o, "") == 0, "nothing fits on a full disk");
+	check(write_values(&o, "1") == -1 && errno == ENOSPC && o.bytes == 0,
 	    "anything else is an error, and not counted");
 	outlet_close(&o);
 	close(fd);
@@ -173,8 +162,5 @@ main(void)
 	snprintf(clean, sizeof(clean), "rm -rf %s", dir);
 	if (system(clean) != 0)
 		return 1;
-	if (failed > 0)
-		return 1;
-	printf("test_outlet: %d passed\n", passed);
-	return 0;
+	return check_done();
 }

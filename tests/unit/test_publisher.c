@@ -10,20 +10,8 @@
 
 #include "base/date.h"
 #include "bus/publisher.h"
+#include "check.h"
 #include "fake_broker.h"
-
-static int passed, failed;
-
-static void
-result(int ok, const char *what, const char *why)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_publisher: %s: %s\n", what, why);
-}
 
 /*
  * What is done with the pub requests, one letter each, the last for ever:
@@ -231,22 +219,22 @@ run(const char *url, size_t i)
 	p = publisher_new(c, "me", 7, 1);
 	add_lines(p, cases[i].lines, cases[i].frames);
 	error = drain(p, &refused);
-	result(error == cases[i].error, cases[i].why,
+	check(error == cases[i].error, "%s: %s", cases[i].why,
 	    error ? strerror(error) : "no error");
 	if (error == 0)
-		result(publisher_bye(p, date_mono() + DATE_SECOND) == 0 &&
+		check(publisher_bye(p, date_mono() + DATE_SECOND) == 0 &&
 			b.bye == 1,
-		    cases[i].why, "bye");
+		    "%s: bye", cases[i].why);
 	publisher_free(p);
 	client_close(c);
 	fake_stop(&b.fake);
 	for (at = 0; at < b.stored.len; at++)
 		if (b.stored.p[at] == '\n')
 			b.stored.p[at] = ' ';
-	result(strcmp(buf_cstr(&b.stored), cases[i].stored) == 0, cases[i].why,
-	    buf_cstr(&b.stored));
-	result(strcmp(buf_cstr(&refused), cases[i].refused) == 0, cases[i].why,
-	    buf_cstr(&refused));
+	check(strcmp(buf_cstr(&b.stored), cases[i].stored) == 0, "%s: %s",
+	    cases[i].why, buf_cstr(&b.stored));
+	check(strcmp(buf_cstr(&refused), cases[i].refused) == 0, "%s: %s",
+	    cases[i].why, buf_cstr(&refused));
 	buf_fini(&b.stored);
 	buf_fini(&refused);
 }
@@ -269,13 +257,13 @@ test_window(const char *url)
 	p = publisher_new(c, "me", 7, 1);
 	while (publisher_room(p) && n < 100000)
 		publisher_add(p, line, sizeof line, ++n);
-	result(n > PUBLISHER_WINDOW * 250 && n < PUBLISHER_WINDOW * 270,
-	    "window", "size");
+	check(n > PUBLISHER_WINDOW * 250 && n < PUBLISHER_WINDOW * 270,
+	    "window: size");
 	fake_serve(&b.fake, answer, &b);
 	publisher_flush(p);
-	result(drain(p, &refused) == 0, "window", "drained");
-	result(publisher_room(p), "window", "room again");
-	result(b.last == n && b.stored.len == n * 1001, "window", "all came");
+	check(drain(p, &refused) == 0, "window: drained");
+	check(publisher_room(p), "window: room again");
+	check(b.last == n && b.stored.len == n * 1001, "window: all came");
 	publisher_free(p);
 	client_close(c);
 	fake_stop(&b.fake);
@@ -296,7 +284,5 @@ main(void)
 		run(url, i);
 	test_window(url);
 	rmdir(dir);
-	if (failed == 0)
-		printf("test_publisher: %d passed\n", passed);
-	return failed != 0;
+	return check_done();
 }

@@ -15,21 +15,9 @@
 #include "base/die.h"
 #include "broker/front.h"
 #include "bus/reader.h"
+#include "check.h"
 
 enum { SUBS = 4, EVENTS = 1000 };
-
-static int passed, failed;
-
-static void
-result(int ok, const char *what)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_reader: %s\n", what);
-}
 
 /* What goes wrong. */
 struct manner {
@@ -393,10 +381,10 @@ run_case(size_t i, const char *dir)
 		order |= reader_sync(r, date_mono() + 5 * DATE_SECOND) !=
 			READER_END ||
 		    b.durable != cases[i].to;
-	result(status == cases[i].status && order == 0 &&
+	check(status == cases[i].status && order == 0 &&
 		number == (cases[i].to > 0 ? cases[i].to : cases[i].from - 1) &&
 		lost == cases[i].lost && got != READER_NONE,
-	    cases[i].what);
+	    "%s", cases[i].what);
 	reader_close(r);
 	stop(&b);
 }
@@ -421,34 +409,34 @@ test_cut(const char *dir)
 	start(&b, &m, dir, 100);
 	o.urls = b.url;
 	r = reader_open(&o, &status, &why);
-	result(r != NULL && b.has_durable && b.durable == 0,
+	check(r != NULL && b.has_durable && b.durable == 0,
 	    "a new durable cursor is made at the start");
 	if (r == NULL)
 		exit(1);
 	for (int i = 0; i < 3; i++)
 		reader_next(r, &batch, INT64_MAX);
-	result(reader_cut(r, 4) == READER_LINES &&
+	check(reader_cut(r, 4) == READER_LINES &&
 		position(reader_position(r)) == 24,
 	    "a cut stands behind its last line");
 	number = 24;
-	result(reader_next(r, &batch, INT64_MAX) == READER_LINES &&
+	check(reader_next(r, &batch, INT64_MAX) == READER_LINES &&
 		check_batch(&batch, &number) == 0,
 	    "the batch after a cut goes on there");
-	result(reader_cut(r, 0) == READER_LINES &&
+	check(reader_cut(r, 0) == READER_LINES &&
 		position(reader_position(r)) == 24,
 	    "a cut may leave nothing");
 	b.commits = 0;
 	for (int i = 0; i < 100; i++)
 		reader_commit(r,
 		    &(struct wire_cursor){ .at = { { "F", 1, 24 } }, .n = 1 });
-	result(reader_sync(r, date_mono() + 5 * DATE_SECOND) == READER_END &&
+	check(reader_sync(r, date_mono() + 5 * DATE_SECOND) == READER_END &&
 		b.durable == 24 && b.commits == 1,
 	    "commits that follow each other closely are one");
 	reader_close(r);
 	o.start = WIRE_FROM_NOW;
 	r = reader_open(&o, &status, &why);
 	number = 24;
-	result(r != NULL && reader_next(r, &batch, INT64_MAX) == READER_LINES &&
+	check(r != NULL && reader_next(r, &batch, INT64_MAX) == READER_LINES &&
 		check_batch(&batch, &number) == 0,
 	    "a durable cursor goes on where it was committed");
 	reader_close(r);
@@ -475,13 +463,13 @@ test_last(const char *dir)
 	r = reader_open(&o, &status, &why);
 	if (r == NULL)
 		exit(1);
-	result(reader_last(r, &batch) == READER_LINES &&
+	check(reader_last(r, &batch) == READER_LINES &&
 		check_batch(&batch, &number) == 0 &&
 		reader_last(r, &batch) == READER_LINES &&
 		check_batch(&batch, &number) == 0 &&
 		reader_last(r, &batch) == READER_END,
 	    "last values, page by page");
-	result(reader_next(r, &batch, INT64_MAX) == READER_LINES &&
+	check(reader_next(r, &batch, INT64_MAX) == READER_LINES &&
 		check_batch(&batch, &number) == 0 && number == 1000,
 	    "and what came after them, without a gap");
 	reader_close(r);
@@ -500,8 +488,5 @@ main(void)
 	test_cut(dir);
 	test_last(dir);
 	rmdir(dir);
-	if (failed > 0)
-		return 1;
-	printf("test_reader: %d passed\n", passed);
-	return 0;
+	return check_done();
 }

@@ -14,19 +14,7 @@
 
 #include "bus/job.h"
 #include "bus/sink.h"
-
-static int passed, failed;
-
-static void
-result(int ok, const char *what)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_sink: %s\n", what);
-}
+#include "check.h"
 
 /* A .sg-cursor of a file with so many bytes. */
 #define SIDE_0 "{\"name\":\"job\",\"length\":0,\"cursor\":{\"A.1\":7}}\n"
@@ -102,11 +90,11 @@ run_case(size_t i)
 	put("file.sg-cursor", cases[i].side);
 	errno = 0;
 	got = sink_open(&s, "file", "job", &cursor, &why);
-	result(got == cases[i].want &&
+	check(got == cases[i].want &&
 		(got >= 0 || (errno == cases[i].error && why != NULL)) &&
 		(got != 1 || (cursor.n == 1 && cursor.at[0].n == 7)) &&
 		holds("file", cases[i].after),
-	    cases[i].why);
+	    "%s", cases[i].why);
 	sink_close(&s);
 }
 
@@ -119,14 +107,14 @@ test_commit(void)
 
 	put("file", "old\n");
 	put("file.sg-cursor", NULL);
-	result(sink_open(&s, "file", "job", &got, &why) == 0 &&
+	check(sink_open(&s, "file", "job", &got, &why) == 0 &&
 		sink_commit(&s, &cursor) == 0 &&
 		holds("file.sg-cursor", SIDE_4),
 	    "a commit binds what the file holds");
-	result(sink_open(&other, "file", "job2", &got, &why) == -1 &&
+	check(sink_open(&other, "file", "job2", &got, &why) == -1 &&
 		errno == EBUSY,
 	    "one writer at a time");
-	result(sink_write(&s, "new\n", 4) == 0 &&
+	check(sink_write(&s, "new\n", 4) == 0 &&
 		holds("file.sg-cursor", SIDE_4) &&
 		sink_commit(&s, &cursor) == 0 &&
 		holds("file.sg-cursor", SIDE_8) &&
@@ -134,13 +122,12 @@ test_commit(void)
 		access("file.sg-cursor.new", F_OK) != 0,
 	    "a write belongs to the cursor only after its commit");
 	sink_close(&s);
-	result(
-	    sink_open(&s, "pipe", "job", &got, &why) == -1 && errno == EINVAL,
+	check(sink_open(&s, "pipe", "job", &got, &why) == -1 && errno == EINVAL,
 	    "a pipe cannot be cut");
-	result(
+	check(
 	    sink_open(&s, "no/file", NULL, &got, &why) == -1 && errno == ENOENT,
 	    "a folder that does not exist");
-	result(sink_open(&s, "plain", NULL, &got, &why) == 0 &&
+	check(sink_open(&s, "plain", NULL, &got, &why) == 0 &&
 		sink_write(&s, "x\n", 2) == 0 &&
 		sink_commit(&s, &cursor) == 0 && sink_close(&s) == 0 &&
 		holds("plain", "x\n") && access("plain.sg-cursor", F_OK) != 0,
@@ -173,14 +160,14 @@ run_job(size_t i)
 	job_init(&j);
 	if (job_write(&j, "line\n", 5) != 0 ||
 	    job_start(&j, jobs[i].command, &from, &to) != 0) {
-		result(0, jobs[i].command);
+		check(0, "%s", jobs[i].command);
 		return;
 	}
 	fd = (struct pollfd){ .fd = j.pidfd, .events = POLLIN };
 	status = poll(&fd, 1, 20000) == 1 ? job_end(&j) : -2;
-	result(status == jobs[i].status && holds("out", jobs[i].out) &&
+	check(status == jobs[i].status && holds("out", jobs[i].out) &&
 		j.fd == -1 && j.bytes == 0,
-	    jobs[i].command);
+	    "%s", jobs[i].command);
 	job_fini(&j);
 }
 
@@ -195,15 +182,15 @@ test_signal(void)
 	job_init(&j);
 	if (mkfifo("fifo", 0600) != 0)
 		exit(1);
-	result(job_write(&j, "x", 1) == 0 &&
+	check(job_write(&j, "x", 1) == 0 &&
 		job_start(&j, "sh -c 'echo up >fifo; read x <fifo'; true",
 		    &none, &none) == 0,
 	    "a command that waits");
 	fd = open("fifo", O_RDONLY);
-	result(read(fd, &c, 1) == 1, "it runs");
+	check(read(fd, &c, 1) == 1, "it runs");
 	job_signal(&j, SIGKILL);
 	status = job_end(&j);
-	result(status == 128 + SIGKILL, "a signal reaches the whole group");
+	check(status == 128 + SIGKILL, "a signal reaches the whole group");
 	close(fd);
 }
 
@@ -227,8 +214,5 @@ main(void)
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	if (system(command) != 0)
 		return 1;
-	if (failed > 0)
-		return 1;
-	printf("test_sink: %d passed\n", passed);
-	return 0;
+	return check_done();
 }

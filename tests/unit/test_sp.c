@@ -1,22 +1,9 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "broker/sp.h"
+#include "check.h"
 
 enum { LIMIT = 1000 };
-
-static int passed, failed;
-
-static void
-result(int ok, const char *what, const char *why)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_sp: %s: %s\n", what, why);
-}
 
 /* A literal with its NUL bytes, which "in" of a table has to count. */
 struct bytes {
@@ -103,12 +90,13 @@ static const struct {
 };
 
 static void
-check(enum sp_step step, enum sp_step want, const char *reason, const char *got,
-    const char *why)
+check_step(enum sp_step step, enum sp_step want, const char *reason,
+    const char *got, const char *why)
 {
-	result(step == want, "step", why);
+	check(step == want, "step: %s", why);
 	if (want == SP_BAD)
-		result(got != NULL && strcmp(got, reason) == 0, "reason", why);
+		check(
+		    got != NULL && strcmp(got, reason) == 0, "reason: %s", why);
 }
 
 /* The last step of a reader that gets its bytes one by one. */
@@ -124,7 +112,7 @@ read_slowly(struct sp_reader *r, const char *p, size_t n, const char **reason)
 
 		step = sp_read(r, &at, &one, reason);
 		if (step != SP_BAD)
-			result(one == 0, "one byte", "is used up");
+			check(one == 0, "one byte: is used up");
 	}
 	return step;
 }
@@ -140,11 +128,11 @@ test_greeting(size_t i)
 
 	sp_reader_init(&r, SP_TCP, SP_REQ, LIMIT);
 	step = sp_read(&r, &p, &n, &reason);
-	check(step, greetings[i].want, greetings[i].reason, reason,
+	check_step(step, greetings[i].want, greetings[i].reason, reason,
 	    greetings[i].why);
 	sp_reader_init(&r, SP_IPC, SP_REQ, LIMIT);
 	step = read_slowly(&r, in->p, in->n, &reason);
-	check(step, greetings[i].want, greetings[i].reason, reason,
+	check_step(step, greetings[i].want, greetings[i].reason, reason,
 	    greetings[i].why);
 }
 
@@ -154,12 +142,12 @@ message_check(
 {
 	const char *why = messages[i].why;
 
-	check(step, messages[i].want, messages[i].reason, reason, why);
+	check_step(step, messages[i].want, messages[i].reason, reason, why);
 	if (step != SP_MESSAGE)
 		return;
-	result(r->path_len == messages[i].path, "path length", why);
-	result(r->body == messages[i].body, "body length", why);
-	result(memcmp(r->path + r->path_len - 4, ID, 4) == 0, "id", why);
+	check(r->path_len == messages[i].path, "path length: %s", why);
+	check(r->body == messages[i].body, "body length: %s", why);
+	check(memcmp(r->path + r->path_len - 4, ID, 4) == 0, "id: %s", why);
 }
 
 static void
@@ -189,14 +177,14 @@ test_head(void)
 	size_t n;
 
 	n = sp_head(out, SP_TCP, id, sizeof id, 2);
-	result(n == 12 && memcmp(out, "\0\0\0\0\0\0\0\6" ID, n) == 0, "sp_head",
-	    "tcp");
+	check(n == 12 && memcmp(out, "\0\0\0\0\0\0\0\6" ID, n) == 0,
+	    "sp_head: tcp");
 	n = sp_head(out, SP_IPC, id, sizeof id, 0x10000);
-	result(n == 13 && memcmp(out, "\1\0\0\0\0\0\1\0\4" ID, n) == 0,
-	    "sp_head", "ipc");
+	check(n == 13 && memcmp(out, "\1\0\0\0\0\0\1\0\4" ID, n) == 0,
+	    "sp_head: ipc");
 	sp_greeting(out, SP_REP);
-	result(memcmp(out, "\0SP\0\0\x31\0\0", SP_GREETING) == 0, "sp_greeting",
-	    "REP");
+	check(memcmp(out, "\0SP\0\0\x31\0\0", SP_GREETING) == 0,
+	    "sp_greeting: REP");
 }
 
 int
@@ -209,8 +197,5 @@ main(void)
 	for (i = 0; i < sizeof messages / sizeof messages[0]; i++)
 		test_message(i);
 	test_head();
-	if (failed > 0)
-		return 1;
-	printf("test_sp: %d passed\n", passed);
-	return 0;
+	return check_done();
 }

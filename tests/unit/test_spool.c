@@ -9,22 +9,11 @@
 #include "base/buf.h"
 #include "base/crc.h"
 #include "bus/spool.h"
+#include "check.h"
 
 enum { SIZE = 1 << 20 };
 
-static int passed, failed;
 static char base[] = "/tmp/sgt.XXXXXX";
-
-static void
-result(int ok, const char *what)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_spool: %s\n", what);
-}
 
 static const char *
 path(const char *name)
@@ -55,7 +44,7 @@ add(struct spool *s, const char *lines)
 	for (p = lines; *p != '\0'; p++)
 		n += *p == '\n';
 	if (spool_add(s, lines, strlen(lines), n) < 0)
-		result(0, "add failed");
+		check(0, "add failed");
 }
 
 /* All that is left, as one string; released if asked. */
@@ -81,29 +70,29 @@ test_order(void)
 	uint64_t chan = spool_chan(s);
 	struct spool_record r;
 
-	result(chan != 0 && strcmp(spool_from(s), "me@here") == 0, "new");
-	result(spool_next(s, &r) == 0, "nothing there");
+	check(chan != 0 && strcmp(spool_from(s), "me@here") == 0, "new");
+	check(spool_next(s, &r) == 0, "nothing there");
 	add(s, "a\nb\n");
-	result(spool_next(s, &r) == 0, "not given before it is durable");
-	result(spool_sync(s) == 0, "sync");
+	check(spool_next(s, &r) == 0, "not given before it is durable");
+	check(spool_sync(s) == 0, "sync");
 	add(s, "c\n");
-	result(spool_next(s, &r) == 1 && r.first == 1 && r.n == 2 &&
+	check(spool_next(s, &r) == 1 && r.first == 1 && r.n == 2 &&
 		r.len == 4 && memcmp(r.lines, "a\nb\n", 4) == 0,
 	    "first record");
-	result(spool_next(s, &r) == 0, "second is not durable yet");
+	check(spool_next(s, &r) == 0, "second is not durable yet");
 	spool_sync(s);
-	result(spool_next(s, &r) == 1 && r.first == 3 && r.n == 1, "second");
-	result(spool_release(s, 2) == 0 && spool_done(s) == 2, "release");
-	result(spool_close(s) == 0, "close");
+	check(spool_next(s, &r) == 1 && r.first == 3 && r.n == 1, "second");
+	check(spool_release(s, 2) == 0 && spool_done(s) == 2, "release");
+	check(spool_close(s) == 0, "close");
 	s = open_at("order", SIZE);
-	result(spool_chan(s) == chan, "same channel");
-	result(spool_done(s) == 2 && spool_end(s) == 3, "marks");
-	result(strcmp(drain(s, 1), "c\n") == 0, "what was left");
+	check(spool_chan(s) == chan, "same channel");
+	check(spool_done(s) == 2 && spool_end(s) == 3, "marks");
+	check(strcmp(drain(s, 1), "c\n") == 0, "what was left");
 	add(s, "d\n");
 	spool_close(s);
 	s = open_at("order", SIZE);
-	result(spool_done(s) == 3 && spool_end(s) == 4, "numbers go on");
-	result(strcmp(drain(s, 0), "d\n") == 0, "closing syncs");
+	check(spool_done(s) == 3 && spool_end(s) == 4, "numbers go on");
+	check(strcmp(drain(s, 0), "d\n") == 0, "closing syncs");
 	spool_close(s);
 }
 
@@ -114,7 +103,7 @@ test_lock(void)
 	const char *why = NULL;
 
 	errno = 0;
-	result(spool_open(path("lock"), "x", SIZE, &why) == NULL &&
+	check(spool_open(path("lock"), "x", SIZE, &why) == NULL &&
 		errno == EWOULDBLOCK && why != NULL,
 	    "a second one is refused");
 	spool_close(s);
@@ -136,13 +125,13 @@ test_bound(void)
 			break;
 		stored++;
 	}
-	result(errno == ENOSPC && stored > 450 && stored < 524, "bound");
+	check(errno == ENOSPC && stored > 450 && stored < 524, "bound");
 	spool_sync(s);
-	result(strlen(drain(s, 1)) == (size_t)stored * 1000, "all come out");
-	result(spool_add(s, line, 1000, 1) == 0, "room again");
+	check(strlen(drain(s, 1)) == (size_t)stored * 1000, "all come out");
+	check(spool_add(s, line, 1000, 1) == 0, "room again");
 	spool_close(s);
 	s = open_at("bound", 512 << 10);
-	result(spool_done(s) == (uint64_t)stored && strlen(drain(s, 1)) == 1000,
+	check(spool_done(s) == (uint64_t)stored && strlen(drain(s, 1)) == 1000,
 	    "after the segments");
 	spool_close(s);
 }
@@ -172,21 +161,21 @@ test_torn(void)
 	uint64_t end;
 
 	full = three_records("torn", segment, sizeof segment);
-	result(full == 96 + 3 * 24 + 4 + 2 + 4, "layout");
+	check(full == 96 + 3 * 24 + 4 + 2 + 4, "layout");
 	for (cut = 96; cut < full; cut++) {
 		snprintf(name, sizeof name, "torn%zu", cut);
 		three_records(name, segment, sizeof segment);
 		if (truncate(segment, (off_t)cut) < 0)
-			result(0, "truncate");
+			check(0, "truncate");
 		s = open_at(name, SIZE);
 		end = cut < 96 + 28 ? 0 : cut < 96 + 54 ? 2 : 3;
-		result(spool_end(s) == end, "end of a torn file");
+		check(spool_end(s) == end, "end of a torn file");
 		add(s, "z\n");
 		spool_sync(s);
-		result(strcmp(drain(s, 1),
-			   end == 0	  ? "z\n"
-			       : end == 2 ? "a\nb\nz\n"
-					  : "a\nb\nc\nz\n") == 0,
+		check(strcmp(drain(s, 1),
+			  end == 0	 ? "z\n"
+			      : end == 2 ? "a\nb\nz\n"
+					 : "a\nb\nc\nz\n") == 0,
 		    "torn file goes on");
 		spool_close(s);
 	}
@@ -209,19 +198,19 @@ test_flipped(void)
 		three_records(name, segment, sizeof segment);
 		fd = open(segment, O_RDWR);
 		if (pread(fd, &byte, 1, (off_t)at) != 1)
-			result(0, "read");
+			check(0, "read");
 		byte ^= 4;
 		if (pwrite(fd, &byte, 1, (off_t)at) != 1)
-			result(0, "write");
+			check(0, "write");
 		close(fd);
 		s = spool_open(path(name), "x", SIZE, &why);
 		if (at < 96) {
-			result(s == NULL, "damaged header is refused");
+			check(s == NULL, "damaged header is refused");
 			spool_close(s);
 			continue;
 		}
 		got = s ? drain(s, 0) : "?";
-		result(*got == '\0' || strcmp(got, "a\nb\n") == 0 ||
+		check(*got == '\0' || strcmp(got, "a\nb\n") == 0 ||
 			strcmp(got, "a\nb\nc\n") == 0,
 		    "flipped bit");
 		spool_close(s);
@@ -244,7 +233,7 @@ test_lost_state(void)
 	snprintf(state, sizeof state, "%s/state", path("state"));
 	unlink(state);
 	s = open_at("state", SIZE);
-	result(spool_chan(s) == chan && spool_done(s) == 0 &&
+	check(spool_chan(s) == chan && spool_done(s) == 0 &&
 		strcmp(drain(s, 0), "a\nb\nc\nd\ne\n") == 0,
 	    "everything again");
 	spool_close(s);
@@ -257,12 +246,11 @@ test_crc(void)
 	size_t i;
 
 	/* RFC 3720 B.4: 32 bytes of zeros; the usual check value. */
-	result(crc32c(0, text, 9) == 0xe3069283, "check value");
-	result(crc32c_portable(0, text, 9) == 0xe3069283, "portable");
-	result(crc32c(0, (const char[32]){ 0 }, 32) == 0x8a9136aa, "zeros");
+	check(crc32c(0, text, 9) == 0xe3069283, "check value");
+	check(crc32c_portable(0, text, 9) == 0xe3069283, "portable");
+	check(crc32c(0, (const char[32]){ 0 }, 32) == 0x8a9136aa, "zeros");
 	for (i = 0; i <= 9; i++)
-		result(
-		    crc32c(crc32c(0, text, i), text + i, 9 - i) == 0xe3069283,
+		check(crc32c(crc32c(0, text, i), text + i, 9 - i) == 0xe3069283,
 		    "in parts");
 }
 
@@ -283,7 +271,5 @@ main(void)
 	snprintf(command, sizeof command, "rm -r %s", base);
 	if (system(command) != 0)
 		return 1;
-	if (failed == 0)
-		printf("test_spool: %d passed\n", passed);
-	return failed != 0;
+	return check_done();
 }

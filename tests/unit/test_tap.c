@@ -12,21 +12,9 @@
 
 #include "base/date.h"
 #include "broker/tap.h"
+#include "check.h"
 
 enum { LONG = 20000, FLOOD = 200000 };
-
-static int passed, failed;
-
-static void
-result(int ok, const char *what, const char *why)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_tap: %s: %s\n", what, why);
-}
 
 static nng_socket
 subscribe(const char *url, const char *prefix)
@@ -49,7 +37,7 @@ busy_await(const struct tap *t, int want)
 
 	while (tap_busy(t) != want && date_mono() < end)
 		poll(NULL, 0, 5);
-	result(tap_busy(t) == want, "tap_busy", want ? "1" : "0");
+	check(tap_busy(t) == want, "tap_busy: %s", want ? "1" : "0");
 }
 
 static void
@@ -62,21 +50,21 @@ test_message(const char *url)
 	char *got;
 	size_t n;
 
-	result(t != NULL, url, why);
+	check(t != NULL, "%s: %s", url, why);
 	if (t == NULL)
 		return;
 	tap_send(t, "ALARM/nobody", 12, "{}", 2);
-	result(tap_busy(t) == 0, url, "nobody listens");
+	check(tap_busy(t) == 0, "%s: nobody listens", url);
 	s = subscribe(tap_url(t), "ALARM/");
 	busy_await(t, 1);
 	tap_send(t, "STATUS/x", 8, "{}", 2);
 	tap_send(t, "ALARM/x", 7, want + 8, strlen(want) - 8);
 	if (nng_recv(s, &got, &n, NNG_FLAG_ALLOC) == 0) {
-		result(n == strlen(want) && memcmp(got, want, n) == 0, url,
-		    "another message");
+		check(n == strlen(want) && memcmp(got, want, n) == 0,
+		    "%s: another message", url);
 		nng_free(got, n);
 	} else
-		result(0, url, "no message");
+		check(0, "%s: no message", url);
 	nng_close(s);
 	busy_await(t, 0);
 	tap_close(t);
@@ -94,7 +82,7 @@ stalled(const char *url)
 	    sun.sun_path, sizeof sun.sun_path, "%s", url + strlen("ipc://"));
 	if (connect(fd, (struct sockaddr *)&sun, sizeof sun) == -1 ||
 	    send(fd, greeting, sizeof greeting, 0) != sizeof greeting)
-		result(0, url, "stalled subscriber");
+		check(0, "%s: stalled subscriber", url);
 	return fd;
 }
 
@@ -111,7 +99,7 @@ test_slow_subscriber(const char *url)
 	memset(line, 'x', sizeof line);
 	for (i = 0; i < FLOOD; i++)
 		tap_send(t, "A", 1, line, sizeof line);
-	result(date_mono() - start < (int64_t)LONG * 1000, "flood", "blocked");
+	check(date_mono() - start < (int64_t)LONG * 1000, "flood: blocked");
 	close(fd);
 	tap_close(t);
 }
@@ -131,20 +119,16 @@ main(void)
 	test_message("tcp://127.0.0.1:0");
 	test_slow_subscriber(ipc);
 	t = tap_open(ipc, &why);
-	result(t != NULL && stat(ipc + strlen("ipc://"), &st) == 0 &&
+	check(t != NULL && stat(ipc + strlen("ipc://"), &st) == 0 &&
 		(st.st_mode & 0777) == 0600,
-	    ipc, "mode of the socket");
-	result(
-	    tap_open(ipc, &why) == NULL && strcmp(why, "Address in use") == 0,
-	    ipc, "twice");
+	    "%s: mode of the socket", ipc);
+	check(tap_open(ipc, &why) == NULL && strcmp(why, "Address in use") == 0,
+	    "%s: twice", ipc);
 	tap_close(t);
-	result(tap_open("nonsense", &why) == NULL && why != NULL, "nonsense",
-	    "accepted");
+	check(tap_open("nonsense", &why) == NULL && why != NULL,
+	    "nonsense: accepted");
 	tap_close(NULL);
-	result(tap_busy(NULL) == 0, "no tap", "is not busy");
+	check(tap_busy(NULL) == 0, "no tap: is not busy");
 	rmdir(dir);
-	if (failed > 0)
-		return 1;
-	printf("test_tap: %d passed\n", passed);
-	return 0;
+	return check_done();
 }

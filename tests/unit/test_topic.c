@@ -2,20 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "event/topic.h"
-
-static int passed, failed;
-
-static void
-result(int ok, const char *in, const char *other, const char *why)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_topic: %s %s: %s\n", in, other, why);
-}
 
 /* A NULL and a text are equal to nothing else. */
 static int
@@ -103,11 +91,11 @@ test_grammar(void)
 	for (size_t i = 0; i < sizeof(grammar) / sizeof(*grammar); i++) {
 		const char *in = grammar[i].in;
 
-		result(same(topic_check(in, strlen(in)), grammar[i].topic), in,
-		    "", "as a topic");
-		result(
+		check(same(topic_check(in, strlen(in)), grammar[i].topic),
+		    "%s : as a topic", in);
+		check(
 		    same(topic_filter_check(in, strlen(in)), grammar[i].filter),
-		    in, "", "as a filter");
+		    "%s : as a filter", in);
 	}
 }
 
@@ -135,7 +123,7 @@ test_bytes(void)
 				wrong += (topic_check(in, n) == NULL) != want;
 			}
 		in[n] = '\0';
-		result(wrong == 0, in, "", "any byte anywhere");
+		check(wrong == 0, "%s : any byte anywhere", in);
 	}
 }
 
@@ -260,17 +248,17 @@ test_against_enumeration(void)
 	enumerate(&filters, "ab+*#", 3, "");
 	keep_filters(&filters);
 	enumerate(&topics, "ab", 4, "");
-	result(filters.n == 5 + 3 * 5 + 3 * 3 * 5 && topics.n == 30, "all", "",
-	    "number of filters and topics");
+	check(filters.n == 5 + 3 * 5 + 3 * 3 * 5 && topics.n == 30,
+	    "all : number of filters and topics");
 	for (int i = 0; i < filters.n; i++)
 		for (int j = 0; j < topics.n; j++) {
 			const char *f = filters.text[i], *t = topics.text[j];
 			struct words fw = split(f), tw = split(t);
 
 			matches[i][j] = (char)slow_match(&fw, 0, &tw, 0);
-			result(topic_match(f, strlen(f), t, strlen(t)) ==
+			check(topic_match(f, strlen(f), t, strlen(t)) ==
 				matches[i][j],
-			    f, t, "match");
+			    "%s %s: match", f, t);
 		}
 	for (int i = 0; i < filters.n; i++)
 		for (int k = 0; k < filters.n; k++) {
@@ -279,9 +267,9 @@ test_against_enumeration(void)
 			covered = 1;
 			for (int j = 0; j < topics.n; j++)
 				covered &= matches[i][j] || !matches[k][j];
-			result(
+			check(
 			    topic_covers(w, strlen(w), n, strlen(n)) == covered,
-			    w, n, "covers");
+			    "%s %s: covers", w, n);
 		}
 }
 
@@ -291,16 +279,16 @@ test_match(void)
 	for (size_t i = 0; i < sizeof(matching) / sizeof(*matching); i++) {
 		const char *f = matching[i].filter, *t = matching[i].topic;
 
-		result(
+		check(
 		    topic_match(f, strlen(f), t, strlen(t)) == matching[i].want,
-		    f, t, "match");
+		    "%s %s: match", f, t);
 	}
 	for (size_t i = 0; i < sizeof(covering) / sizeof(*covering); i++) {
 		const char *w = covering[i].wide, *n = covering[i].narrow;
 
-		result(topic_covers(w, strlen(w), n, strlen(n)) ==
+		check(topic_covers(w, strlen(w), n, strlen(n)) ==
 			covering[i].want,
-		    w, n, "covers");
+		    "%s %s: covers", w, n);
 	}
 }
 
@@ -333,18 +321,17 @@ test_sets(void)
 		const char *t = sets[i].topic;
 
 		for (int k = 0; k < 4 && f[k]; k++)
-			result(!topic_set_add(&set, f[k], strlen(f[k])), f[k],
-			    "", "added");
-		result(topic_set_match(&set, t, strlen(t)) == sets[i].want, t,
-		    f[0] ? f[0] : "", "set");
-		result(same(topic_set_check(&set), sets[i].check), t,
-		    f[0] ? f[0] : "", "set check");
+			check(!topic_set_add(&set, f[k], strlen(f[k])),
+			    "%s : added", f[k]);
+		check(topic_set_match(&set, t, strlen(t)) == sets[i].want,
+		    "%s %s: set", t, f[0] ? f[0] : "");
+		check(same(topic_set_check(&set), sets[i].check),
+		    "%s %s: set check", t, f[0] ? f[0] : "");
 		topic_set_fini(&set);
 	}
-	result(same(topic_set_add(&set, "!", 1), "empty"), "!", "", "refused");
-	result(same(topic_set_add(&set, "!!A", 3), character), "!!A", "",
-	    "refused");
-	result(set.n == 0, "", "", "a refused filter is not added");
+	check(same(topic_set_add(&set, "!", 1), "empty"), "! : refused");
+	check(same(topic_set_add(&set, "!!A", 3), character), "!!A : refused");
+	check(set.n == 0, " : a refused filter is not added");
 	topic_set_fini(&set);
 }
 
@@ -403,18 +390,18 @@ test_patterns(void)
 		struct topic_pattern *pattern = topic_pattern_new(in, &why);
 		char got[256];
 
-		result(!pattern == !patterns[i].filter, in, why ? why : "",
-		    "refused or not");
+		check(!pattern == !patterns[i].filter, "%s %s: refused or not",
+		    in, why ? why : "");
 		if (!pattern) {
-			result(same(why, patterns[i].why), in, why ? why : "",
-			    patterns[i].why);
+			check(same(why, patterns[i].why), "%s %s: %s", in,
+			    why ? why : "", patterns[i].why);
 			continue;
 		}
-		result(same(topic_pattern_filter(pattern), patterns[i].filter),
-		    in, topic_pattern_filter(pattern), "filter");
+		check(same(topic_pattern_filter(pattern), patterns[i].filter),
+		    "%s %s: filter", in, topic_pattern_filter(pattern));
 		print_captures(pattern, patterns[i].why, got, sizeof(got));
-		result(
-		    same(got, want ? want : "no match"), in, got, "captures");
+		check(same(got, want ? want : "no match"), "%s %s: captures",
+		    in, got);
 		topic_pattern_free(pattern);
 	}
 }
@@ -428,8 +415,5 @@ main(void)
 	test_against_enumeration();
 	test_sets();
 	test_patterns();
-	if (failed)
-		return 1;
-	printf("test_topic: %d passed\n", passed);
-	return 0;
+	return check_done();
 }

@@ -2,22 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "check.h"
 #include "event/csv.h"
 #include "event/topic.h"
 #include "event/unit.h"
-
-static int passed, failed;
-
-static void
-result(int ok, const char *what, const char *in, const char *why)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_unit: %s(%s): %s\n", what, in, why);
-}
 
 static const struct {
 	const char *from, *to;
@@ -65,15 +53,15 @@ test_ratio(void)
 		int64_t mul = 0, div = 0;
 		int r = unit_ratio(f, strlen(f), t, strlen(t), &mul, &div);
 
-		result(ratios[i].mul == 0 ? r < 0
-					  : r == 0 && mul == ratios[i].mul &&
+		check(ratios[i].mul == 0 ? r < 0
+					 : r == 0 && mul == ratios[i].mul &&
 			    div == ratios[i].div,
-		    f, t, "wrong ratio");
+		    "%s(%s): wrong ratio", f, t);
 		if (r == 0)
-			result(unit_ratio(t, strlen(t), f, strlen(f), &mul,
-				   &div) == 0 &&
+			check(unit_ratio(t, strlen(t), f, strlen(f), &mul,
+				  &div) == 0 &&
 				mul == ratios[i].div && div == ratios[i].mul,
-			    t, f, "not the inverse");
+			    "%s(%s): not the inverse", t, f);
 	}
 }
 
@@ -86,19 +74,18 @@ test_known(void)
 		"%RHx", "kW " };
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-		result(unit_known(known[i], strlen(known[i])), "known",
-		    known[i], "is registered");
+		check(unit_known(known[i], strlen(known[i])),
+		    "known(%s): is registered", known[i]);
 	for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
-		result(!unit_known(unknown[i], strlen(unknown[i])), "known",
-		    unknown[i], "is not registered");
-	result(unit_known("kWh", 2), "known", "kW", "length counts");
-	result(!unit_known("W\0x", 3), "known", "W NUL x", "NUL is no end");
-	result(strcmp(unit_energy("kW", 2), "kWh") == 0, "energy", "kW", "kWh");
-	result(strcmp(unit_energy("W", 1), "Wh") == 0, "energy", "W", "Wh");
-	result(strcmp(unit_energy("var", 3), "varh") == 0, "energy", "var",
-	    "varh");
-	result(unit_energy("V", 1) == NULL, "energy", "V", "none");
-	result(unit_energy("", 0) == NULL, "energy", "", "none");
+		check(!unit_known(unknown[i], strlen(unknown[i])),
+		    "known(%s): is not registered", unknown[i]);
+	check(unit_known("kWh", 2), "known(kW): length counts");
+	check(!unit_known("W\0x", 3), "known(W NUL x): NUL is no end");
+	check(strcmp(unit_energy("kW", 2), "kWh") == 0, "energy(kW): kWh");
+	check(strcmp(unit_energy("W", 1), "Wh") == 0, "energy(W): Wh");
+	check(strcmp(unit_energy("var", 3), "varh") == 0, "energy(var): varh");
+	check(unit_energy("V", 1) == NULL, "energy(V): none");
+	check(unit_energy("", 0) == NULL, "energy(): none");
 }
 
 /* Each row: a name fit for a topic, given once, and a registered unit. */
@@ -110,27 +97,27 @@ test_quantities(void)
 	size_t n, rows = 0;
 	struct csv *csv = csv_open("share/quantities.csv", ',');
 
-	result(csv != NULL, "quantities", "share/quantities.csv", "absent");
+	check(csv != NULL, "quantities(share/quantities.csv): absent");
 	if (csv == NULL)
 		return;
-	result(csv_next(csv, &c, &n) == 1 && n == 3 &&
+	check(csv_next(csv, &c, &n) == 1 && n == 3 &&
 		strncmp(c[0].p, "quantity", c[0].n) == 0 &&
 		strncmp(c[1].p, "unit", c[1].n) == 0,
-	    "quantities", "header", "wrong");
+	    "quantities(header): wrong");
 	while (csv_next(csv, &c, &n) == 1 && rows < 256) {
 		char *name = names[rows++];
 
 		snprintf(name, sizeof names[0], "%.*s", (int)c[0].n, c[0].p);
-		result(n == 3 && topic_check(c[0].p, c[0].n) == NULL &&
+		check(n == 3 && topic_check(c[0].p, c[0].n) == NULL &&
 			memchr(c[0].p, '/', c[0].n) == NULL,
-		    "quantities", name, "not three cells or no topic level");
-		result(n == 3 && unit_known(c[1].p, c[1].n), "quantities", name,
-		    "unit not registered");
+		    "quantities(%s): not three cells or no topic level", name);
+		check(n == 3 && unit_known(c[1].p, c[1].n),
+		    "quantities(%s): unit not registered", name);
 		for (size_t i = 0; i + 1 < rows; i++)
-			result(strcmp(names[i], name) != 0, "quantities", name,
-			    "given twice");
+			check(strcmp(names[i], name) != 0,
+			    "quantities(%s): given twice", name);
 	}
-	result(rows > 20, "quantities", "rows", "too few");
+	check(rows > 20, "quantities(rows): too few");
 	csv_close(csv);
 }
 
@@ -140,7 +127,5 @@ main(void)
 	test_ratio();
 	test_known();
 	test_quantities();
-	if (failed == 0)
-		printf("test_unit: %d passed\n", passed);
-	return failed != 0;
+	return check_done();
 }

@@ -2,19 +2,7 @@
 #include <string.h>
 
 #include "bus/wire.h"
-
-static int passed, failed;
-
-static void
-result(int ok, const char *in, const char *why)
-{
-	if (ok) {
-		passed++;
-		return;
-	}
-	failed++;
-	printf("test_wire: %.120s: %s\n", in, why);
-}
+#include "check.h"
 
 /* Requests that are taken; the op alone is compared. */
 static const struct {
@@ -152,23 +140,24 @@ test_tables(void)
 	for (i = 0; i < sizeof good / sizeof *good; i++) {
 		got = wire_request_parse(
 		    &r, good[i].in, strlen(good[i].in), &why);
-		result(
-		    got == 0 && r.op == good[i].want, good[i].in, good[i].why);
+		check(got == 0 && r.op == good[i].want, "%.120s: %s",
+		    good[i].in, good[i].why);
 	}
 	for (i = 0; i < sizeof bad / sizeof *bad; i++) {
 		why = NULL;
 		got =
 		    wire_request_parse(&r, bad[i].in, strlen(bad[i].in), &why);
-		result(got == -1 && why != NULL &&
+		check(got == -1 && why != NULL &&
 			(bad[i].want == NULL || strcmp(why, bad[i].want) == 0),
-		    bad[i].in, why ? why : "no reason");
+		    "%.120s: %s", bad[i].in, why ? why : "no reason");
 	}
 	for (i = 0; i < sizeof replies / sizeof *replies; i++) {
 		got = wire_reply_parse(
 		    &reply, replies[i].in, strlen(replies[i].in), &why);
 		if (got == 0)
 			got = reply.ok;
-		result(got == replies[i].want, replies[i].in, replies[i].why);
+		check(got == replies[i].want, "%.120s: %s", replies[i].in,
+		    replies[i].why);
 	}
 }
 
@@ -216,24 +205,24 @@ test_pub(struct buf *b)
 
 	wire_pub(b, "flat12@host", 0xfedcba9876543210, 981, 2, 980);
 	buf_adds(b, "{}\n{}\n");
-	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+	check(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
 		r.op == WIRE_PUB && is(&r.from, "flat12@host") && r.has_chan &&
 		r.chan == 0xfedcba9876543210 && r.first == 981 && r.n == 2 &&
 		r.safe == 980 && r.lines_len == 6 &&
 		memcmp(r.lines, "{}\n{}\n", 6) == 0,
-	    "pub", "read back");
+	    "%.120s: read back", "pub");
 	buf_clear(b);
 	wire_pub(b, NULL, 0, INT64_MAX, 0, 0);
-	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+	check(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
 		r.from.kind == JSON_NONE && r.has_chan && r.chan == 0 &&
 		r.first == INT64_MAX && r.n == 0 && r.safe == 0 &&
 		r.lines_len == 0,
-	    "pub", "extremes read back");
+	    "%.120s: extremes read back", "pub");
 	buf_clear(b);
 	wire_bye(b, "x", 1);
-	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+	check(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
 		r.op == WIRE_BYE && is(&r.from, "x") && r.chan == 1,
-	    "bye", "read back");
+	    "%.120s: read back", "bye");
 	buf_clear(b);
 }
 
@@ -257,20 +246,20 @@ test_fetch(struct buf *b)
 	const char *why;
 
 	wire_fetch(b, &fetch);
-	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+	check(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
 		r.op == WIRE_FETCH_OP && r.sub == 7 && r.max == 4096 &&
 		r.count == 3 && r.wait == 1500000 && r.meta &&
 		is(&r.name, "job") && r.start == WIRE_FROM_CURSOR &&
 		r.has_cursor && same_cursor(&r.cursor, &cursor) &&
 		r.has_until && same_cursor(&r.until, &cursor) &&
 		r.filters.n == strlen("[\"A/#\",\"!A/+\"]"),
-	    "fetch", "read back");
+	    "%.120s: read back", "fetch");
 	buf_clear(b);
 	fetch = (struct wire_fetch){ .sub = 7 };
 	wire_fetch(b, &fetch);
-	result(wire_request_parse(&r, b->p, b->len, &why) == 0 && r.sub == 7 &&
+	check(wire_request_parse(&r, b->p, b->len, &why) == 0 && r.sub == 7 &&
 		r.filters.kind == JSON_NONE && !r.has_cursor && r.wait == 0,
-	    "fetch", "going on read back");
+	    "%.120s: going on read back", "fetch");
 	buf_clear(b);
 }
 
@@ -283,40 +272,40 @@ test_others(struct buf *b)
 	const char *why;
 
 	wire_commit(b, "job", &cursor);
-	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+	check(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
 		r.op == WIRE_COMMIT && is(&r.name, "job") && r.has_cursor &&
 		same_cursor(&r.cursor, &cursor),
-	    "commit", "read back");
+	    "%.120s: read back", "commit");
 	buf_clear(b);
 	wire_commit(b, "job", NULL);
-	result(wire_request_parse(&r, b->p, b->len, &why) == 0 && !r.has_cursor,
-	    "commit", "null read back");
+	check(wire_request_parse(&r, b->p, b->len, &why) == 0 && !r.has_cursor,
+	    "%.120s: null read back", "commit");
 	buf_clear(b);
 	wire_last(b, filters, 1, 100, 5);
-	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+	check(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
 		r.op == WIRE_LAST && r.max == 100 && r.next == 5,
-	    "last", "read back");
+	    "%.120s: read back", "last");
 	buf_clear(b);
 	wire_seek(b, WIRE_FROM_TIME, 1795388400123456);
-	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+	check(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
 		r.op == WIRE_SEEK && r.start == WIRE_FROM_TIME &&
 		r.time == 1795388400123456,
-	    "seek", "time read back");
+	    "%.120s: time read back", "seek");
 	buf_clear(b);
 	wire_seek(b, WIRE_FROM_BEGIN, 0);
-	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+	check(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
 		r.start == WIRE_FROM_BEGIN,
-	    "seek", "begin read back");
+	    "%.120s: begin read back", "seek");
 	buf_clear(b);
 	wire_hello(b);
-	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+	check(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
 		r.op == WIRE_HELLO && r.version == WIRE_VERSION,
-	    "hello", "read back");
+	    "%.120s: read back", "hello");
 	buf_clear(b);
 	wire_stat(b);
-	result(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+	check(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
 		r.op == WIRE_STAT,
-	    "stat", "read back");
+	    "%.120s: read back", "stat");
 	buf_clear(b);
 }
 
@@ -331,17 +320,17 @@ test_long(struct buf *b)
 	while (b->len < WIRE_HEADER_MAX - 2)
 		buf_addc(b, 'x');
 	buf_adds(b, "\"}\n{}");
-	result(
+	check(
 	    wire_request_parse(&r, b->p, b->len, &why) == 0 && r.lines_len == 2,
-	    "long", "longest header");
+	    "%.120s: longest header", "long");
 	buf_clear(b);
 	buf_adds(b, "{\"op\":\"pub\",\"x\":\"");
 	while (b->len < WIRE_HEADER_MAX - 1)
 		buf_addc(b, 'x');
 	buf_adds(b, "\"}\n{}");
-	result(wire_request_parse(&r, b->p, b->len, &why) == -1 &&
+	check(wire_request_parse(&r, b->p, b->len, &why) == -1 &&
 		strcmp(why, "header line too long") == 0,
-	    "long", "one byte too long");
+	    "%.120s: one byte too long", "long");
 	buf_clear(b);
 }
 
@@ -357,12 +346,13 @@ test_cursor(struct buf *b)
 		buf_addf(b, "%s\"b%zu.1\":1", i ? "," : "{", i);
 	buf_addc(b, '}');
 	v = json_value(b->p, b->len);
-	result(wire_cursor_parse(&cursor, &v) == -1, "cursor", "too many");
+	check(
+	    wire_cursor_parse(&cursor, &v) == -1, "%.120s: too many", "cursor");
 	buf_clear(b);
 	buf_adds(b, "{}");
 	v = json_value(b->p, b->len);
-	result(wire_cursor_parse(&cursor, &v) == 0 && cursor.n == 0, "cursor",
-	    "beginning");
+	check(wire_cursor_parse(&cursor, &v) == 0 && cursor.n == 0,
+	    "%.120s: beginning", "cursor");
 	buf_clear(b);
 }
 
@@ -378,7 +368,5 @@ main(void)
 	test_long(&b);
 	test_cursor(&b);
 	buf_fini(&b);
-	if (failed == 0)
-		printf("test_wire: %d passed\n", passed);
-	return failed != 0;
+	return check_done();
 }
