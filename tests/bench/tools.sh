@@ -179,10 +179,10 @@ line() {
 	}
 	function met(ratio) {
 		if (goal ~ /^>=/)
-			return ratio >= substr(goal, 3)
+			return ratio >= (substr(goal, 3) + 0)
 		if (goal ~ /^<=/)
-			return ratio <= substr(goal, 3)
-		return ratio < substr(goal, 2)
+			return ratio <= (substr(goal, 3) + 0)
+		return ratio < (substr(goal, 2) + 0)
 	}
 	BEGIN {
 		ratio = "-"

@@ -362,7 +362,11 @@ class Storm:
             bad.append(f'sg-pub left with {status}')
         for p in (*self.readers.values(), self.broker_process):
             p.terminate()
-            p.wait()
+            try:
+                p.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                bad.append(f'{" ".join(p.args)}: still there 30 s after TERM')
+                p.kill()
         return bad
 
 
