@@ -175,22 +175,27 @@ class Spool(threading.Thread):
         except BrokenPipeError:
             pass
 
+    def killed(self):
+        """Its last words; said twice if it was killed at the very end."""
+        self.process.wait()
+        self.close_input()
+        if self.ack_in is not None:
+            self.take_acks()
+            os.close(self.ack_in)
+            self.ack_in = None
+
     def run(self):
         while not self.stop:
             self.start_program()
             self.feed()
             if not self.stop:
-                self.process.wait()
-                self.close_input()
-                self.take_acks()
-                os.close(self.ack_in)
+                self.killed()
 
     def finish(self):
         self.stop = True
         self.join()
         if self.process.poll() is not None:
-            self.take_acks()
-            self.close_input()
+            self.killed()
             self.start_program()
         self.close_input()
         end = time.time() + 60
@@ -360,6 +365,10 @@ class Storm:
         bad = self.check()
         if status != 0:
             bad.append(f'sg-pub left with {status}')
+        return bad + self.leave()
+
+    def leave(self):
+        bad = []
         for p in (*self.readers.values(), self.broker_process):
             p.terminate()
             try:
@@ -377,7 +386,11 @@ def main():
     args.add_argument('--bin', default='bin')
     args = args.parse_args()
     storm = Storm(args.bin, args.seed)
-    bad = storm.go(args.rounds)
+    try:
+        bad = storm.go(args.rounds)
+    except BaseException:
+        storm.leave()
+        raise
     print(f'seed {args.seed}: kills {dict(storm.kills)}; stored '
           f'{storm.total}; acknowledged raw {storm.raw.safe}, spool '
           f'{storm.spool.acked}; read again by cursor {storm.again}')
