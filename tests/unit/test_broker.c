@@ -563,7 +563,9 @@ test_meta(const struct server *s, int live)
 	peer_open(&p, s);
 	peer_open(&q, s);
 	peer_send(&p, open_at, strlen(open_at));
-	if (!live)
+	if (live)
+		peer_ask(&p, "{\"op\":\"hello\"}", &text);
+	else
 		peer_next(&p, &text);
 	publish_mixed(&q, N, &text);
 	expect(&q, 1, "{\"ok\":true,\"n\":6000}", "mixed frame");
