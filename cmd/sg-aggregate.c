@@ -12,6 +12,7 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/stats.h"
 #include "event/event.h"
 #include "event/line.h"
 #include "event/unit.h"
@@ -362,24 +363,30 @@ run(void)
 }
 
 static void
-say_stats(void)
+print_stats(int64_t begun)
 {
 	struct window_stats s;
+	struct buf b = { 0 };
 
+	if (!o.stats)
+		return;
 	window_stats(windows, &s);
-	note("%llu lines, %llu taken, %llu other, %llu unused, %llu late, "
-	     "%llu refused; %zu sources, %zu groups, %llu windows, "
-	     "%llu corrections",
-	    (unsigned long long)in.lines, count.taken, count.other,
-	    count.unused, count.late, (unsigned long long)in.bad, s.sources,
-	    s.groups, (unsigned long long)(s.lines - s.corrections),
-	    (unsigned long long)s.corrections);
+	stats_begin(&b, command.name, in.lines, s.lines, in.bad);
+	stats_add(&b, "taken", count.taken);
+	stats_add(&b, "other", count.other);
+	stats_add(&b, "unused", count.unused);
+	stats_add(&b, "late", count.late);
+	stats_add(&b, "sources", s.sources);
+	stats_add(&b, "groups", s.groups);
+	stats_add(&b, "corrections", s.corrections);
+	stats_end(&b, in.lines, date_mono() - begun);
 }
 
 int
 main(int argc, char **argv)
 {
 	int first, status;
+	int64_t begun = date_mono();
 
 	die_name(argv[0]);
 	first = opt_parse(&command, argc, argv);
@@ -393,12 +400,12 @@ main(int argc, char **argv)
 	if (o.dead != NULL && line_dead(&in, o.dead) == -1)
 		die(EXIT_CANTCREATE, "%s: %s", o.dead, strerror(errno));
 	run();
-	if (o.stats)
-		say_stats();
 	status = app_stop() ? 128 + app_stop() : line_status(&in);
+	line_summary(&in);
 	if (line_close(&in) == -1)
 		die(EXIT_IO, "%s: %s", o.dead, strerror(errno));
 	output(line_out_fini(&out));
+	print_stats(begun);
 	route_free(route);
 	window_free(windows);
 	join_close(join);

@@ -10,6 +10,7 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/stats.h"
 #include "event/csv.h"
 #include "event/event.h"
 #include "event/format.h"
@@ -85,7 +86,7 @@ static const struct opt_command command = { "sg-csv",
 
 static struct line_out out;
 static struct line_in in; /* --to-csv's input; the keeper of bad rows */
-static uint64_t rows, events;
+static uint64_t written;  /* events, or rows of --to-csv */
 
 static void
 fail(const char *name)
@@ -146,11 +147,10 @@ take_row(
 	int made;
 
 	buf_clear(&b);
-	rows++;
 	made = row_events(row, cells, n, &b, &why);
 	if (made < 0)
 		return bad_row(csv, why);
-	events += (uint64_t)made;
+	written += (uint64_t)made;
 	put(&b);
 	return 1;
 }
@@ -170,12 +170,14 @@ read_rows(struct csv *csv, struct row *row)
 		if (r < 0 && errno != 0)
 			fail(csv_failed(csv));
 		if (r < 0) {
+			in.lines++;
 			go = bad_row(csv, csv_why(csv));
 		} else if (r > 0 && want_header) {
 			in.number = csv_line(csv);
 			header(row, cells, n);
 			want_header = 0;
 		} else if (r > 0) {
+			in.lines++;
 			go = take_row(csv, row, cells, n);
 		}
 	}
@@ -269,12 +271,11 @@ take_line(const char *line, size_t n, struct format *format,
 	buf_clear(&b);
 	if (event_scan(&e, line, n, &why) < 0)
 		return bad(line, n, why);
-	events++;
 	if (!matches(pattern, &e))
 		return 1;
 	if (format_event(format, &e, NULL, &b, &why) < 0)
 		return bad(line, n, why);
-	rows++;
+	written++;
 	put(&b);
 	return 1;
 }
@@ -311,12 +312,12 @@ to_csv(const struct date_zone *zone, char delimiter)
 static void
 print_stats(int64_t begun)
 {
-	int64_t us = date_mono() - begun;
-	double seconds = (double)(us > 0 ? us : 1) / DATE_SECOND;
+	struct buf b = { 0 };
 
-	note("%llu rows, %llu events, %llu refused, %.3f s, %.0f rows/s",
-	    (unsigned long long)rows, (unsigned long long)events,
-	    (unsigned long long)in.bad, seconds, (double)rows / seconds);
+	if (!o.stats)
+		return;
+	stats_begin(&b, command.name, in.lines, written, in.bad);
+	stats_end(&b, in.lines, date_mono() - begun);
 }
 
 static char
@@ -370,10 +371,10 @@ main(int argc, char **argv)
 		from_csv(argv + first, (size_t)(argc - first), zone, delimiter);
 	if (line_out_fini(&out) < 0)
 		fail("standard output");
+	line_summary(&in);
 	if (line_close(&in) < 0)
 		fail(in.name);
-	if (o.stats)
-		print_stats(begun);
+	print_stats(begun);
 	date_zone_close(zone);
 	status = line_status(&in);
 	return app_stop() ? 128 + app_stop() : status;

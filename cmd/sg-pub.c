@@ -17,6 +17,7 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/stats.h"
 #include "bus/client.h"
 #include "bus/publisher.h"
 #include "bus/spool.h"
@@ -618,19 +619,15 @@ static void
 print_stats(void)
 {
 	const struct publisher_counts *c = publisher_counts(s.publisher);
-	double time = (double)(date_mono() - s.started) / DATE_SECOND;
+	struct buf b = { 0 };
 
-	if (s.progress)
-		fputs("\033[K", stderr);
 	if (!o.stats)
 		return;
-	fprintf(stderr,
-	    "{\"events\":%llu,\"bytes\":%llu,\"frames\":%llu,"
-	    "\"resent\":%llu,\"bad\":%llu,\"seconds\":%.6f,\"rate\":%.0f}\n",
-	    (unsigned long long)c->events, (unsigned long long)c->bytes,
-	    (unsigned long long)c->frames, (unsigned long long)c->resent,
-	    (unsigned long long)s.in.bad, time,
-	    time > 0 ? (double)c->events / time : 0.0);
+	stats_begin(&b, command.name, s.in.lines, c->events, s.in.bad);
+	stats_add(&b, "bytes", c->bytes);
+	stats_add(&b, "frames", c->frames);
+	stats_add(&b, "resent", c->resent);
+	stats_end(&b, c->events, date_mono() - s.started);
 }
 
 /* Store what is in hand; whoever leaves events in the spool says so. */
@@ -666,14 +663,17 @@ finish(int status)
 	/* A spool's channel lives on. */
 	if (status == EXIT_OK && s.spool == NULL)
 		publisher_bye(s.publisher, date_mono() + BYE_TIME);
-	print_stats();
+	if (s.progress)
+		fputs("\033[K", stderr);
 	report_pending();
+	line_summary(&s.in);
 	if (ident_close(&s.ident) < 0)
 		warn("counter of %s: %s", o.src, strerror(errno));
 	client_close(s.client);
+	status = close_spool(status);
+	print_stats();
 	publisher_free(s.publisher);
 	fill_fini(&s.fill);
-	status = close_spool(status);
 	if (line_close(&s.in) < 0)
 		die(EXIT_IO, "%s: %s", o.dead, strerror(errno));
 	if (status == EXIT_OK)

@@ -12,6 +12,7 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "base/opt.h"
+#include "base/stats.h"
 #include "bus/follow.h"
 #include "bus/outlet.h"
 #include "bus/reader.h"
@@ -104,6 +105,7 @@ static struct {
 	struct outlet outlet;
 	struct reader *reader;
 	struct follow *follow;
+	uint64_t bad; /* events left out */
 	int64_t started;
 } s;
 
@@ -299,6 +301,7 @@ report(const struct follow_event *e)
 	case FOLLOW_FAILED: die(e->status, "%s", e->why);
 	case FOLLOW_LOST: report_lost(e->lost); return;
 	case FOLLOW_AGAIN: note("connected again"); return;
+	case FOLLOW_BAD: s.bad++; break;
 	default: break;
 	}
 	if (e->why != NULL)
@@ -310,14 +313,14 @@ report(const struct follow_event *e)
 static void
 print_stats(void)
 {
-	double time = (double)(date_mono() - s.started) / DATE_SECOND;
 	uint64_t events = follow_events(s.follow);
+	struct buf b = { 0 };
 
-	if (o.stats)
-		note("%llu events, %llu bytes, %.3f s, %.0f events/s",
-		    (unsigned long long)events,
-		    (unsigned long long)s.outlet.bytes, time,
-		    time > 0 ? (double)events / time : 0.0);
+	if (!o.stats)
+		return;
+	stats_begin(&b, command.name, events, events - s.bad, s.bad);
+	stats_add(&b, "bytes", s.outlet.bytes);
+	stats_end(&b, events, date_mono() - s.started);
 }
 
 static void

@@ -49,7 +49,8 @@ says() {
 	    '2000-01-01T00:00:00Z,a/b,1' '2000-01-01T00:00:00Z,a,1'
 	expect 65 "${LOAD[@]}" in.csv
 	gives '{"topic":"M/a/Load","t":946684800,"v":1}'
-	sed 's/^sg-csv: error: in.csv://' err >said
+	says 'sg-csv: warning: 9 of 10 lines refused'
+	sed -n 's/^sg-csv: error: in.csv://p' err >said
 	diff said - <<-'END'
 	2: t: no time zone (see --tz): "2000-01-01T00:00:00"
 	3: meter: cannot stand in a topic (see --clean): "a b"
@@ -134,7 +135,8 @@ says() {
 	    1,a,1_000 '1,a,"1,5"' '1,a,1 000' 1,a,1e999 1,a,1.2.3 1,a,12kW
 	expect 65 "${NUMBERED[@]}" in.csv
 	[ ! -s out ]
-	[ "$(wc -l <err)" -eq 13 ]
+	says '13 of 13 lines refused'
+	[ "$(wc -l <err)" -eq 14 ]
 	says 'v: a comma in a number (see --decimal-comma): "1,5"'
 }
 
@@ -313,10 +315,14 @@ b",7' '1,a,"' 1,a,6
 	[ "$(wc -l <err)" -eq 1 ]
 }
 
-@test "--stats counts" {
+@test "--stats is one JSON object, also with -q" {
 	rows t,meter,v 1,a,5 1,a,x 1,a,
-	expect 65 "${NUMBERED[@]}" --stats in.csv
-	says 'note: 3 rows, 1 events, 1 refused'
+	expect 65 "${NUMBERED[@]}" -q --stats in.csv
+	tail -n 1 err | jq -e '.tool == "sg-csv" and .in == 3 and .out == 1 and
+	    .bad == 1 and .seconds > 0 and .rate > 0'
+	echo '{"topic":"A","t":1,"v":1}' >in
+	expect 0 sg-csv --to-csv --stats in
+	jq -e '.in == 1 and .out == 1 and .bad == 0' err
 }
 
 @test "a row comes out before the next one is there" {

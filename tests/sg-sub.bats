@@ -643,9 +643,10 @@ file_has() {
 	grep -q 'A/1: SenML' err
 }
 
-@test "--stats counts on standard error" {
+@test "--stats is one JSON object, also with -q" {
 	start_broker
 	stored A/1 1 5
-	expect 0 sg-sub -e --stats
-	grep -q '5 events' err
+	expect 0 sg-sub -q -e --stats
+	jq -e '.tool == "sg-sub" and .in == 5 and .out == 5 and .bad == 0 and
+	    .bytes > 0 and .seconds > 0 and .rate > 0' err
 }

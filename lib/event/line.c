@@ -344,6 +344,16 @@ line_status(const struct line_in *in)
 							   : EXIT_OK;
 }
 
+void
+line_summary(const struct line_in *in)
+{
+	if (in->bad > 1 && in->bad <= in->lines)
+		warn("%llu of %llu lines refused", (unsigned long long)in->bad,
+		    (unsigned long long)in->lines);
+	else if (in->bad > 1) /* some came from a spool */
+		warn("%llu lines refused", (unsigned long long)in->bad);
+}
+
 int
 line_close(struct line_in *in)
 {

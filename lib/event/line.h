@@ -116,6 +116,12 @@ int line_bad(struct line_in *in, const char *p, size_t n, const char *why);
  */
 int line_status(const struct line_in *in);
 
+/*
+ * line_summary(in) - At the end: warn "N of M lines refused" if more than one
+ * was.
+ */
+void line_summary(const struct line_in *in);
+
 /* line_close(in) - Close and free; 0, or -1 if the dead file failed. */
 int line_close(struct line_in *in);
 
