@@ -106,6 +106,15 @@ option_differences() {
 	done
 }
 
+@test "a fixed clock that is no time is refused by every program" {
+	local name
+	for name in $(programs); do
+		SG_NOW=noon run -64 "$name"
+		[[ "$output" == "$name: error: SG_NOW: bad value 'noon'"* ]]
+		SG_NOW='' run -0 "$name" --help
+	done
+}
+
 @test "manuals describe the options that programs have, and no others" {
 	none option_differences
 }

@@ -164,6 +164,17 @@ read_environment(struct table *t)
 	}
 }
 
+/* A clock that is set, but to nothing, would be the real one unnoticed. */
+static void
+check_clock(void)
+{
+	const char *s = getenv("SG_NOW"), *why;
+	int64_t t;
+
+	if (s != NULL && *s != '\0' && date_parse(s, date_now(), &t, &why) < 0)
+		opt_usage("SG_NOW: bad value '%s' (%s)", s, why);
+}
+
 /* Set row i from the command line, which replaces the environment. */
 static void
 apply(struct table *t, size_t i, const char *value)
@@ -435,6 +446,7 @@ opt_parse(const struct opt_command *command, int argc, char **argv)
 	table_add(&t, command->options);
 	table_add(&t, builtin);
 	table_add(&t, hidden);
+	check_clock();
 	read_environment(&t);
 	first = take_options(&t, argc, argv);
 	answer(command, &t);

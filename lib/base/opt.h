@@ -42,7 +42,7 @@ struct opt {
 struct opt_command {
 	const char *name;	/* "sg-pub" */
 	const char *purpose;	/* one line, as in the manual's NAME */
-	const char *operands;	/* "[FILE]…" or NULL: no operands allowed */
+	const char *operands;	/* "[FILE]..." or NULL: no operands allowed */
 	const struct opt *options;
 	const char *examples[4];	/* two or more, NULL-terminated */
 };
@@ -50,9 +50,10 @@ struct opt_command {
 /*
  * opt_parse(command, argc, argv) - Call die_name(argv[0]), then apply the
  * environment, then argv (a list given there replaces the environment's);
- * a variable that is empty, or "0" for a flag, counts as unset.  Options
- * may stand after operands; "--" ends them; --name=value and --name value
- * both work; an unknown option, a bad value or an operand where none is
+ * a variable that is empty, or "0" for a flag, counts as unset.  SG_NOW has
+ * to be a time (date.h), or this exits with EXIT_USAGE.  Options may stand
+ * after operands; "--" ends them; --name=value and --name value both work; an
+ * unknown option, a bad value or an operand where none is
  * allowed prints one line plus "see --help" and exits with EXIT_USAGE.
  * Handles -h/--help and -V/--version (standard output, exit 0), -q/--quiet
  * and -v/--verbose, and the hidden --print-options, which prints one
