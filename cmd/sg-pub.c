@@ -216,7 +216,7 @@ open_publisher(void)
 	s.client = o.spool ? client_begin(o.broker, o.retry, &why)
 			   : client_open(o.broker, o.retry, &why);
 	if (s.client == NULL)
-		die(status_of(errno), "no broker: %s", why);
+		die(status_of(errno), "%s", why);
 	if (o.spool != NULL)
 		s.publisher = publisher_new(s.client, spool_from(s.spool),
 		    spool_chan(s.spool), spool_done(s.spool) + 1);
@@ -469,8 +469,7 @@ take_answers(int64_t deadline)
 				return EXIT_OK;
 			if (errno == ETIMEDOUT && s.spool != NULL)
 				return s.ended ? EXIT_QUEUED : EXIT_OK;
-			error("%s%s", errno == ETIMEDOUT ? "no broker: " : "",
-			    publisher_why(s.publisher));
+			error("%s", publisher_why(s.publisher));
 			return status_of(errno);
 		}
 		handle(&event);

@@ -46,12 +46,13 @@ numbers() {
 @test "a URL that is none is a usage error" {
 	expect 64 sg-pub -b ws://localhost:1 </dev/null
 	expect 64 sg-pub -b ipc://relative </dev/null
+	grep -q '^sg-pub: error: ipc://relative: neither ' err
 	expect 64 sg-pub --spool spool -b tcp://localhost </dev/null
 }
 
 @test "without a broker the status is 69 and the URL is named" {
 	expect 69 sg-pub --retry 0 </dev/null
-	grep -q "$XDG_RUNTIME_DIR/sg/broker" err
+	grep -q "error: no broker: ipc://$XDG_RUNTIME_DIR/sg/broker: " err
 	[ "$(wc -l <err)" -eq 1 ]
 	expect 69 sg-pub --retry 100ms -b tcp://127.0.0.1:1 </dev/null
 }

@@ -551,7 +551,8 @@ static void
 explain(struct client *c, const char *url, int error)
 {
 	pthread_mutex_lock(&c->lock);
-	snprintf(c->why, sizeof c->why, "%s: %s", url, reason(error));
+	snprintf(c->why, sizeof c->why, "%s%s: %s",
+	    error == EACCES ? "" : "no broker: ", url, reason(error));
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -962,15 +963,21 @@ client_call(struct client *c, struct buf *msg, struct client_event *event,
 static int
 split_urls(struct client *c, const char *urls, const char **why)
 {
+	static char text[URL_MAX + 128];
+	const char *url;
 	size_t n;
 
 	for (;;) {
 		n = strcspn(urls, ",");
 		c->url = xrealloc(c->url, (c->nurl + 1) * sizeof *c->url);
-		c->url[c->nurl] = xstrndup(urls, n);
-		*why = check_url(c->url[c->nurl++]);
-		if (*why != NULL)
+		url = c->url[c->nurl++] = xstrndup(urls, n);
+		*why = check_url(url);
+		if (*why != NULL) {
+			snprintf(
+			    text, sizeof text, "%.*s: %s", URL_MAX, url, *why);
+			*why = text;
 			return -1;
+		}
 		if (urls[n] == '\0')
 			return 0;
 		urls += n + 1;
