@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "grid/reading.h"
@@ -45,11 +46,13 @@ static int
 take_member(struct reading *r, const struct event *e, const char *name,
     const char **why)
 {
+	static char text[256];
 	struct json_value one;
 
 	if (!event_has(e, EVENT_M) || !json_get(&r->m, name, &one) ||
 	    one.kind != JSON_NUMBER) {
-		*why = "m has no number of that name";
+		snprintf(text, sizeof text, "m has no number %s", name);
+		*why = text;
 		return -1;
 	}
 	r->v = one.p;

@@ -28,8 +28,8 @@ struct reading {
 /*
  * reading_take(r, e, value) - Find the parts.  value is "v", or "m.NAME" for
  * a member of m, or NULL for v or a partial aggregate's m.  1; 0 if q says
- * BAD or MISSING or it is an aggregate of nothing; -1 with *why.  Borrows
- * from the event's line.
+ * BAD or MISSING or it is an aggregate of nothing; -1 with *why, valid until
+ * the next call.  Borrows from the event's line.
  */
 int reading_take(struct reading *r, const struct event *e, const char *value,
     const char **why);

@@ -185,7 +185,7 @@ static const struct scenario scenarios[] = {
 	{ "sum", { .slot.width = M, .value = "m.load" },
 	    { "a \"t\":0,\"m\":{\"load\":1,\"flex\":2},\"u\":{\"load\":\"kW\"}",
 		"a \"t\":0,\"m\":{\"flex\":2}" },
-	    "refused: m has no number of that name\n"
+	    "refused: m has no number load\n"
 	    "{\"topic\":\"A\",\"t\":0,\"v\":1000,\"u\":\"W\",\"w\":60,\"n\":1,"
 	    "\"sources\":1,\"missing\":0,\"age\":60}\n",
 	    "one member of m" },
