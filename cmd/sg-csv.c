@@ -78,7 +78,7 @@ static const struct opt options[] = {
 };
 
 static const struct opt_command command = { "sg-csv",
-	"turn CSV into events and back", "[FILE]…", options,
+	"turn CSV into events and back", "[FILE]...", options,
 	{ "sg-csv -t 'MEASUREMENT/METER/{meter}/Load' --time t --value kw "
 	  "a.csv",
 	    "sg-csv --to-csv -t 'A/{region}/#' --columns 't,{region},v' events",
@@ -86,6 +86,7 @@ static const struct opt_command command = { "sg-csv",
 
 static struct line_out out;
 static struct line_in in; /* --to-csv's input; the keeper of bad rows */
+static int unread;	  /* a file could not be opened or read */
 static uint64_t written;  /* events, or rows of --to-csv */
 
 static void
@@ -99,6 +100,24 @@ put(const struct buf *b)
 {
 	if (line_out_add(&out, b->p, b->len) < 0)
 		fail(out.name);
+}
+
+/* Go on with the other files, as cat does. */
+static int
+unreadable(const char *path)
+{
+	error("%s: %s", path, strerror(errno));
+	unread = 1;
+	return 1;
+}
+
+/* An output is the end; of several files the others can still be read. */
+static void
+line_failed(void)
+{
+	if (in.name == out.name || in.name == in.dead_name)
+		fail(in.name);
+	unreadable(in.name);
 }
 
 /* 1 to go on, 0 to stop */
@@ -167,8 +186,10 @@ read_rows(struct csv *csv, struct row *row)
 		r = csv_next(csv, &cells, &n);
 		if (r < 0 && errno == EINTR)
 			continue;
+		if (r < 0 && errno != 0 && csv_failed(csv) == out.name)
+			fail(out.name);
 		if (r < 0 && errno != 0)
-			fail(csv_failed(csv));
+			return unreadable(csv_failed(csv));
 		if (r < 0) {
 			in.lines++;
 			go = bad_row(csv, csv_why(csv));
@@ -193,7 +214,7 @@ read_file(const char *path, struct row *row, char delimiter)
 	if (csv == NULL && errno == EINTR && app_stop())
 		return 0;
 	if (csv == NULL)
-		die(EXIT_NOINPUT, "%s: %s", path, strerror(errno));
+		return unreadable(path);
 	in.name = strcmp(path, "-") == 0 ? "stdin" : path;
 	csv_flush(csv, &out);
 	go = read_rows(csv, row);
@@ -281,6 +302,14 @@ take_line(const char *line, size_t n, struct format *format,
 }
 
 static void
+report_unshown(uint64_t n)
+{
+	if (n > 0)
+		warn("%llu event%s members that no column shows; see --columns",
+		    (unsigned long long)n, n == 1 ? " has" : "s have");
+}
+
+static void
 to_csv(const struct date_zone *zone, char delimiter)
 {
 	struct topic_pattern *pattern;
@@ -303,7 +332,9 @@ to_csv(const struct date_zone *zone, char delimiter)
 		if (r == LINE_GIVEN)
 			take_line(line, n, format, pattern);
 		else if (errno != EINTR)
-			fail(in.name);
+			line_failed();
+	if (o.columns == NULL)
+		report_unshown(format_unshown(format));
 	buf_fini(&b);
 	topic_pattern_free(pattern);
 	format_free(format);
@@ -377,5 +408,7 @@ main(int argc, char **argv)
 	print_stats(begun);
 	date_zone_close(zone);
 	status = line_status(&in);
+	if (status == EXIT_OK && unread)
+		status = EXIT_NOINPUT;
 	return app_stop() ? 128 + app_stop() : status;
 }

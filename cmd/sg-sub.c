@@ -105,7 +105,8 @@ static struct {
 	struct outlet outlet;
 	struct reader *reader;
 	struct follow *follow;
-	uint64_t bad; /* events left out */
+	uint64_t bad;	 /* events left out */
+	int all_members; /* no columns were chosen */
 	int64_t started;
 } s;
 
@@ -202,6 +203,7 @@ choose_format(void)
 	int colour = o.file == NULL && o.command == NULL &&
 	    isatty(STDOUT_FILENO) && (no_color == NULL || *no_color == '\0');
 
+	s.all_members = o.columns == NULL;
 	if (o.columns == NULL && o.run.meta)
 		o.columns = FORMAT_COLUMNS "," FORMAT_META_COLUMNS;
 	o.run.meta = o.run.meta || format_wants_meta(o.columns);
@@ -311,6 +313,16 @@ report(const struct follow_event *e)
 }
 
 static void
+report_unshown(void)
+{
+	uint64_t n = format_unshown(s.format);
+
+	if (s.all_members && n > 0)
+		warn("%llu event%s members that no column shows; see --columns",
+		    (unsigned long long)n, n == 1 ? " has" : "s have");
+}
+
+static void
 print_stats(void)
 {
 	uint64_t events = follow_events(s.follow);
@@ -328,6 +340,7 @@ close_all(void)
 {
 	if (outlet_close(&s.outlet) != 0)
 		die(EXIT_IO, "%s: %s", o.file, strerror(errno));
+	report_unshown();
 	print_stats();
 	follow_free(s.follow);
 	reader_close(s.reader);
@@ -349,7 +362,9 @@ main(int argc, char **argv)
 	choose_span();
 	choose_format();
 	open_reader();
-	app_pipe_size(STDOUT_FILENO);
+	/* What a reader has not read is lost with it, but committed. */
+	if (o.run.cursor == NULL)
+		app_pipe_size(STDOUT_FILENO);
 	app_ready((int)o.ready_fd);
 	s.started = date_mono();
 	s.follow = follow_new(s.reader, &s.outlet, &o.run);

@@ -315,6 +315,35 @@ b",7' '1,a,"' 1,a,6
 	[ "$(wc -l <err)" -eq 1 ]
 }
 
+@test "an absent file does not keep the others from being read" {
+	rows t,meter,v 1,a,5
+	expect 66 "${NUMBERED[@]}" nowhere.csv . in.csv
+	gives '{"topic":"M/a/Load","t":1,"v":5}'
+	says 'sg-csv: error: nowhere.csv: No such file'
+	says 'sg-csv: error: .: Is a directory'
+	echo '{"topic":"A","t":1,"v":5}' >in
+	expect 66 sg-csv --to-csv --columns topic nowhere . in
+	gives topic A
+	[ "$(wc -l <err)" -eq 2 ]
+	echo bad >>in
+	expect 65 sg-csv --to-csv --columns topic nowhere in
+}
+
+@test "--to-csv says once how many events have members of no column" {
+	{
+		echo '{"topic":"A","t":1,"v":5}'
+		echo '{"topic":"A","t":1,"v":5,"id":"x"}'
+	} >in
+	expect 0 sg-csv --to-csv in
+	gives topic,t,v,u,vs,vb,m,q,src,ep,seq \
+	    A,1970-01-01T00:00:01Z,5,,,,,,,, A,1970-01-01T00:00:01Z,5,,,,,,,,
+	diff err - <<-'END'
+	sg-csv: warning: 1 event has members that no column shows; see --columns
+	END
+	expect 0 sg-csv --to-csv --columns t,v in
+	[ ! -s err ]
+}
+
 @test "--stats is one JSON object, also with -q" {
 	rows t,meter,v 1,a,5 1,a,x 1,a,
 	expect 65 "${NUMBERED[@]}" -q --stats in.csv

@@ -66,10 +66,12 @@ same_values() {
 	expect 64 sg-sub -f csv --columns t,t
 	expect 64 sg-sub -c 'a b' -e
 	expect 64 sg-sub -b nowhere
+	grep -q '^sg-sub: error: nowhere: neither ' err
 }
 
 @test "without a broker sg-sub gives up after --retry with status 69" {
 	expect 69 sg-sub --retry 100ms
+	grep -q "error: no broker: ipc://$XDG_RUNTIME_DIR/sg/broker: " err
 	[ "$(wc -l <err)" -eq 1 ]
 	[ ! -s out ]
 }
@@ -649,4 +651,30 @@ file_has() {
 	expect 0 sg-sub -q -e --stats
 	jq -e '.tool == "sg-sub" and .in == 5 and .out == 5 and .bad == 0 and
 	    .bytes > 0 and .seconds > 0 and .rate > 0' err
+}
+
+@test "members without a default column are told once, chosen columns are not" {
+	start_broker
+	{
+		echo '{"topic":"A","t":1700000000,"v":1}'
+		echo '{"topic":"A","t":1700000001,"vd":"AA"}'
+		echo '{"topic":"A","t":1700000002,"v":1,"x":2,"y":3}'
+	} >lines
+	publish lines
+	expect 0 sg-sub -e -f tsv
+	diff err - <<-'END'
+	sg-sub: warning: 2 events have members that no column shows; see --columns
+	END
+	expect 0 sg-sub -e -f csv --meta
+	grep -q ' 2 events have members ' err
+	expect 0 sg-sub -e -f csv --columns t,v
+	[ ! -s err ]
+}
+
+@test "a pipe that a cursor writes to is not made larger" {
+	local size='import fcntl, sys; sys.stdin.read(); print(fcntl.fcntl(0, 1032))'
+	start_broker
+	stored A 1 3
+	sg-sub -c job --from-start -e | python3 -c "$size" >size
+	: | python3 -c "$size" | diff - size
 }

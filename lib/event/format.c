@@ -50,6 +50,7 @@ struct format {
 	const struct topic_pattern *pattern;
 	const struct date_zone *zone;
 	char delimiter;
+	uint64_t unshown; /* events with members of no column */
 };
 
 static const char *
@@ -277,8 +278,8 @@ add_cell(const struct format *f, struct buf *b, const char *p, size_t n)
 		}
 }
 
-/* Is this column the member, or a member of it ("m.load")? */
-static void
+/* 1 if this column is the member, or a member of it ("m.load"). */
+static int
 give(struct column *c, const struct json_value *name,
     const struct json_value *value)
 {
@@ -286,15 +287,16 @@ give(struct column *c, const struct json_value *name,
 
 	if (json_equal(name, c->name)) {
 		c->value = *value;
-		return;
+		return 1;
 	}
 	if (value->kind != JSON_OBJECT || c->value.kind != JSON_NONE ||
 	    (dot = strchr(c->name, '.')) == NULL || name->escaped ||
 	    name->n != (size_t)(dot - c->name) ||
 	    memcmp(name->p, c->name, name->n) != 0)
-		return;
+		return 0;
 	if (json_get(value, dot + 1, &c->value) == 0)
 		c->value.kind = JSON_NONE;
+	return 1;
 }
 
 static int
@@ -314,18 +316,31 @@ fill_columns(struct format *f, const struct event *e)
 {
 	struct json_value object = whole(e), name, v;
 	struct json_walk w;
+	int unshown = 0;
 
 	for (size_t i = 0; i < f->ncolumns; i++)
 		f->column[i].value.kind = JSON_NONE;
-	for (json_walk(&w, &object); json_next(&w, &name, &v) > 0;)
+	for (json_walk(&w, &object); json_next(&w, &name, &v) > 0;) {
+		int shown = 0;
 		for (size_t i = 0; i < f->ncolumns; i++) {
 			struct column *c = &f->column[i];
 			if (c->n == 5 && memcmp(c->name, "value", 5) == 0 &&
-			    is_value(&name))
+			    is_value(&name)) {
 				c->value = v;
-			else
-				give(c, &name, &v);
+				shown = 1;
+			} else {
+				shown |= give(c, &name, &v);
+			}
 		}
+		unshown |= !shown;
+	}
+	f->unshown += (uint64_t)unshown;
+}
+
+uint64_t
+format_unshown(const struct format *f)
+{
+	return f->unshown;
 }
 
 /* A column that does not come from the line as it stands: 1 if done. */

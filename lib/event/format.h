@@ -89,4 +89,10 @@ void format_header(const struct format *f, struct buf *b);
 int format_event(struct format *f, const struct event *e,
     const struct format_meta *meta, struct buf *b, const char **why);
 
+/*
+ * format_unshown(f) - How many of the events given as CSV or TSV had members
+ * that no column shows.
+ */
+uint64_t format_unshown(const struct format *f);
+
 #endif
