@@ -321,9 +321,10 @@ take_frame(struct sub *sub, const struct store_view *v, struct answer *a,
 	if (!sub->all && v->memory == NULL &&
 	    !summary_may_match(h->summary, h->summary_len, &sub->d.set)) {
 		sub->at.n = h->n + h->events - 1;
-		if (sub->has_until && place_reached(sub->at, sub->until))
-			sub->at = sub->until;
-		return 1;
+		if (!sub->has_until || !place_reached(sub->at, sub->until))
+			return 1;
+		sub->at = sub->until;
+		return 0;
 	}
 	return take_whole(sub, v, a, room) || take_lines(sub, v, a, room);
 }
