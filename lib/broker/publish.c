@@ -393,7 +393,7 @@ accept_lines(
 	body = end_last_line(given, r);
 	lines = body->p + (r->lines - body->p);
 	s.now = date_now();
-	s.frame = store_frame_new(count_lines(lines, r->lines_len));
+	s.frame = store_frame_new((uint32_t)(p->lines - skip));
 	b->frame_mark++;
 	summary_begin(&b->summary);
 	if (scan_lines(&s, lines, r->lines_len) != 0) {
@@ -555,6 +555,7 @@ publish_request(struct session *s, const struct front_route *route,
 		    lines != 0 && !b->failing &&
 			channels_count(b->channels) < CHANNELS_MAX);
 	p = publish_new(s, route, c, r);
+	p->lines = lines;
 	p->upto = r->first + lines - 1;
 	if (b->failing)
 		refuse(b, p, "full", strerror(b->failing));
