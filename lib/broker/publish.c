@@ -29,9 +29,8 @@ struct publish {
 	struct blob *body;	 /* while it waits ahead of its turn */
 	struct wire_request request;
 	int64_t since;
-	uint64_t after, upto; /* once the channel is durable up to
-				 after, it is up to upto */
-	uint64_t lines;	      /* in the request */
+	uint64_t upto;	/* number of its last line */
+	uint64_t lines; /* in the request */
 	uint64_t events;
 	struct buf refused; /* elements of the answer's array */
 	size_t nrefused;
