@@ -15,7 +15,7 @@
 #include "broker/segment.h"
 
 enum {
-	TXN_MAX = 16 << 20, /* bytes of frames in one commit */
+	TXN_MAX = 2 << 20,  /* bytes of frames in one commit */
 	ROWS_MAX = 1024,    /* rows of a checkpoint in one commit */
 	KEPT_MAX = 4 << 20, /* bytes of kept lines in one commit */
 	TRIM_MAX = 16 << 20 /* bytes freed between two commits */

@@ -11,7 +11,7 @@
 
 #include "bus/client.h"
 
-enum { PUBLISHER_WINDOW = 8 }; /* frames not yet safe */
+enum { PUBLISHER_WINDOW = 16 }; /* frames not yet safe */
 
 struct publisher;
 
