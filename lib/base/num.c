@@ -437,3 +437,15 @@ num_add_micros(struct buf *b, int64_t us)
 		n--;
 	buf_add(b, p, n);
 }
+
+int64_t
+num_common_divisor(int64_t a, int64_t b)
+{
+	while (b != 0) {
+		int64_t rest = a % b;
+
+		a = b;
+		b = rest;
+	}
+	return a;
+}

@@ -113,4 +113,7 @@ int num_sum_compare(const struct num_sum *a, const struct num_sum *b);
 /* num_sum_fini(s) - Free and make empty again. */
 void num_sum_fini(struct num_sum *s);
 
+/* num_common_divisor(a, b) - The greatest one; a, b >= 0, not both 0. */
+int64_t num_common_divisor(int64_t a, int64_t b);
+
 #endif

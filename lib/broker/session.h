@@ -105,39 +105,77 @@ size_t session_max(const struct wire_request *r);
 const char *
 session_topic(const char *line, size_t n, char *space, size_t *topic_n);
 
-/* publish.c */
+/*
+ * The handlers of requests, publish.c, subscribe.c, cursor.c and query.c: each
+ * sees to it that its request is answered exactly once, now or later.  route
+ * and r are copied where they are needed longer; lines stay in body, which is
+ * referenced then.
+ */
 void publish_request(struct session *s, const struct front_route *route,
     struct blob *body, const struct wire_request *r);
-void publish_done(struct broker *b, struct store_frame *frame, int error);
 void publish_bye(struct session *s, const struct front_route *route,
     const struct wire_request *r);
-void publish_closed(struct session *s);
-void publish_expire(struct broker *b, int64_t now);
-
-/* subscribe.c */
 void subscribe_request(struct session *s, const struct front_route *route,
     const struct wire_request *r);
-void subscribe_frame(struct broker *b, const struct store_frame *frame);
+void cursor_commit(struct session *s, const struct front_route *route,
+    const struct wire_request *r);
+void query_last(struct session *s, const struct front_route *route,
+    const struct wire_request *r);
+void query_seek(struct session *s, const struct front_route *route,
+    const struct wire_request *r);
+void query_stat(struct session *s, const struct front_route *route);
+void query_hello(struct session *s, const struct front_route *route,
+    const struct wire_request *r);
+
+/*
+ * publish_done(b, frame, error) - The log has the frame (error 0) or could
+ * not take it (errno): answer, and hand the events on.  Takes frame.
+ * cursor_committed(b, item) - The same for a cursor; frees item.
+ */
+void publish_done(struct broker *b, struct store_frame *frame, int error);
+void cursor_committed(struct broker *b, struct log_cursor *item);
+
+/*
+ * The connection is gone: forget what it asked for.  What the log has already
+ * goes on without an answer.
+ */
+void publish_closed(struct session *s);
 void subscribe_closed(struct session *s);
+void cursor_closed(struct session *s);
+
+/*
+ * publish_expire(b, now) - Answer "gap" for frames that have waited too long
+ * for an earlier one; now in date_mono() time.
+ */
+void publish_expire(struct broker *b, int64_t now);
+
+/*
+ * subscribe_frame(b, frame) - A frame was just added to the store: answer the
+ * waiting fetches it is for.  frame is borrowed.
+ */
+void subscribe_frame(struct broker *b, const struct store_frame *frame);
+
+/*
+ * subscribe_turn(b, now) - Answer the fetches whose time is over.  When to
+ * call it again, INT64_MAX if none waits; both in date_mono() time.
+ */
 int64_t subscribe_turn(struct broker *b, int64_t now);
 
 /*
- * End the subscription that reads with a durable cursor, if there is one;
- * its fetches are answered with "busy".
+ * subscribe_release(d) - End the subscription that reads with a durable
+ * cursor, if there is one; its fetches are answered with "busy".
  */
 void subscribe_release(struct durable *d);
 
 /*
- * cursor.c.  cursor_take: the named cursor for a new subscription of s; *at
- * is where a new one is made, and where to read from after.  NULL, or an
- * error's name with *why.
+ * cursor_take(s, given, at, taken, why) - The cursor named by given for a new
+ * subscription of s, made at *at if there is none; *at is where to read from
+ * after.  NULL, or an error's name with *why.
  */
 const char *cursor_take(struct session *s, const struct json_value *given,
     struct log_place *at, struct durable **taken, const char **why);
-void cursor_commit(struct session *s, const struct front_route *route,
-    const struct wire_request *r);
-void cursor_committed(struct broker *b, struct log_cursor *item);
-void cursor_closed(struct session *s);
+
+/* cursor_load(b) - Read all from the store.  0, or -1 with errno. */
 int cursor_load(struct broker *b);
 
 /*
@@ -147,16 +185,11 @@ int cursor_load(struct broker *b);
 size_t cursor_stat(const struct broker *b, struct buf *out);
 void cursor_free(struct broker *b);
 
-/* query.c */
-void query_last(struct session *s, const struct front_route *route,
-    const struct wire_request *r);
-void query_seek(struct session *s, const struct front_route *route,
-    const struct wire_request *r);
-void query_stat(struct session *s, const struct front_route *route);
-void query_hello(struct session *s, const struct front_route *route,
-    const struct wire_request *r);
-
-/* Places and cursors of this broker's logs. */
+/*
+ * session_cursor(b, place, cursor) - A place of this broker's logs as clients
+ * see it.  session_place(b, cursor, place) - The other way: 0, or -1 if the
+ * cursor is ahead of the logs.  session_begin(b) - The oldest place.
+ */
 void session_cursor(
     const struct broker *b, struct log_place place, struct wire_cursor *cursor);
 int session_place(const struct broker *b, const struct wire_cursor *cursor,

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/num.h"
+
 enum { REGISTERED = 1, COMMON = 0 };
 
 /*
@@ -163,18 +165,6 @@ unit_known(const char *u, size_t n)
 	return unit != NULL && unit->registered;
 }
 
-static int64_t
-common_divisor(int64_t a, int64_t b)
-{
-	while (b != 0) {
-		int64_t rest = a % b;
-
-		a = b;
-		b = rest;
-	}
-	return a;
-}
-
 int
 unit_ratio(const char *from, size_t fn, const char *to, size_t tn, int64_t *mul,
     int64_t *div)
@@ -187,7 +177,7 @@ unit_ratio(const char *from, size_t fn, const char *to, size_t tn, int64_t *mul,
 	/* no product here exceeds 3.6e12 * 3.6e6 */
 	up = f->mul * t->div;
 	down = f->div * t->mul;
-	common = common_divisor(up, down);
+	common = num_common_divisor(up, down);
 	*mul = up / common;
 	*div = down / common;
 	return 0;

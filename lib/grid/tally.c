@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/die.h"
+#include "base/num.h"
 #include "grid/tally.h"
 
 enum { DIGITS_MAX = 1024, SCALE_MAX = 18 };
@@ -56,22 +57,10 @@ tally_parts(enum tally_stat stat)
 	}
 }
 
-static int64_t
-common_divisor(int64_t a, int64_t b)
-{
-	while (b != 0) {
-		int64_t rest = a % b;
-
-		a = b;
-		b = rest;
-	}
-	return a;
-}
-
 int
 tally_scale_set(struct tally_scale *scale, int64_t mul, int64_t div)
 {
-	int64_t d = common_divisor(mul, div);
+	int64_t d = num_common_divisor(mul, div);
 
 	mul /= d;
 	div /= d;
@@ -278,7 +267,7 @@ static void
 print_energy(const struct num_sum *sum, int64_t every, struct buf *b)
 {
 	static const int64_t hour = INT64_C(3600000000);
-	int64_t d = common_divisor(every, hour);
+	int64_t d = num_common_divisor(every, hour);
 
 	num_sum_format(sum, every / d, hour / d, b);
 }
