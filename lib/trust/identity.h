@@ -1,0 +1,51 @@
+/*
+ * Who this process is: its key, its certificate's chain and the network it
+ * belongs to; with the options by which every program is told.
+ */
+#ifndef SG_TRUST_IDENTITY_H
+#define SG_TRUST_IDENTITY_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/opt.h"
+#include "trust/keyring.h"
+
+struct identity {
+	struct key *key;
+	struct keyring *ring;
+	const struct cert *cert; /* the ring's */
+	struct buf chain;	 /* NDJSON, as sent in handshakes */
+};
+
+/*
+ * The options of a program that has an identity, one OPT_GROUP row:
+ * -k/--key FILE (SG_KEY), --trust DIR (SG_TRUST), --pass-fd N.
+ */
+struct identity_options {
+	const char *key, *trust;
+	int64_t pass_fd; /* -1: ask at the terminal */
+};
+extern struct identity_options identity_given;
+extern struct opt identity_rows[];
+
+/*
+ * identity_open(id, given, status, why) - Load key, network and certificate
+ * (the file FILE.cert beside FILE.key, else the network's newest for that
+ * key), and check that they belong together and the certificate is valid now.
+ * 1; 0 if no key was given; -1 with *why (begins with the file's name) and
+ * *status: EXIT_CONFIG, or EXIT_DENIED for a wrong passphrase, an expired or
+ * revoked certificate.
+ */
+int identity_open(struct identity *id, const struct identity_options *given,
+    int *status, const char **why);
+
+/*
+ * identity_reload(id, given, status, why) - Read all of it again; the old one
+ * stays if that fails.
+ */
+int identity_reload(struct identity *id, const struct identity_options *given,
+    int *status, const char **why);
+void identity_close(struct identity *id);
+
+#endif

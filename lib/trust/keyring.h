@@ -1,0 +1,107 @@
+/*
+ * What a program knows of its network: the folder
+ *
+ *	root.cert	the roots, pinned here and nowhere else (NDJSON)
+ *	certs/SUBJECT.cert	known chains, one file per subject (a/b ->
+ *a/b.cert) crl/KID.crl	the newest list of each issuer keys/SUBJECT.key	0700:
+ *the keys of those issued here, if any psk		0600, optional: 32 bytes
+ *in base64url for all channels
+ *
+ * Every certificate that gets in has been verified up to a root, times and
+ * revocation apart: these are judged for a moment by keyring_judge().
+ */
+#ifndef SG_TRUST_KEYRING_H
+#define SG_TRUST_KEYRING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trust/cert.h"
+#include "trust/crl.h"
+
+struct keyring;
+
+/*
+ * keyring_open(dir, why) - NULL with *why, which begins with FILE: or
+ * FILE:LINE: and is valid until the next call.  The folder and its files must
+ * not be writable by group or others.
+ */
+struct keyring *keyring_open(const char *dir, const char **why);
+void keyring_free(struct keyring *r);
+
+/*
+ * keyring_default(given, out, n) - The network's folder: given, else
+ * $SG_TRUST, else $XDG_CONFIG_HOME/sg, else ~/.config/sg, else /etc/sg; the
+ * first of the last three that has a root.cert.  0, or -1 if there is none.
+ */
+int keyring_default(const char *given, char *out, size_t n);
+
+/* keyring_network(r) - The network's id: the kid of the first root. */
+const char *keyring_network(const struct keyring *r);
+
+/* keyring_psk(r) - 32 bytes, or NULL. */
+const unsigned char *keyring_psk(const struct keyring *r);
+
+/*
+ * keyring_find(r, kid) - The newest known certificate with that signing key
+ * (of roots too), or NULL.  keyring_subject(r, subject) - of that subject.
+ * Valid as long as r is.  Safe to call from several threads as long as no
+ * one adds.
+ */
+const struct cert *keyring_find(const struct keyring *r, const char *kid);
+const struct cert *
+keyring_subject(const struct keyring *r, const char *subject);
+
+/*
+ * keyring_add_chain(r, p, n, leaf, why) - Verify an NDJSON chain up to a root
+ * of r (length, size, signatures, cert_allowed of each link) and remember its
+ * certificates.  0 with *leaf (r's), or -1 with *why.
+ *
+ * keyring_add_crl(r, p, n, why) - Take a list if it is signed by an issuer
+ * or root that is known and its number is higher: 1; 0 if not newer; -1 with
+ * *why.
+ */
+int keyring_add_chain(struct keyring *r, const char *p, size_t n,
+    const struct cert **leaf, const char **why);
+int
+keyring_add_crl(struct keyring *r, const char *p, size_t n, const char **why);
+
+/* keyring_save_crl(r, issuer, why) - Write that issuer's list to crl/. */
+int
+keyring_save_crl(const struct keyring *r, const char *issuer, const char **why);
+
+/*
+ * keyring_chain(r, c, out) - Append c's chain (leaf first, without the root)
+ * as NDJSON.
+ */
+void
+keyring_chain(const struct keyring *r, const struct cert *c, struct buf *out);
+
+enum keyring_verdict { /* zero is no */
+	KEYRING_UNKNOWN = 0,
+	KEYRING_EARLY,	 /* nbf - 120 s is after at */
+	KEYRING_EXPIRED, /* it, or an issuer above it */
+	KEYRING_REVOKED, /* it, or an issuer above it, at or before at */
+	KEYRING_STALE,	 /* its issuer's list is overdue by > a day */
+	KEYRING_VALID
+};
+
+/*
+ * keyring_judge(r, c, at) - Was c (and each issuer above it) valid at that
+ * moment (Unix seconds)?  Revocation counts from its own time on.  STALE only
+ * if everything else is fine: new sessions are refused then, signatures are
+ * not.  keyring_verdict_why(v) - In words: "certificate expired".
+ */
+enum keyring_verdict
+keyring_judge(const struct keyring *r, const struct cert *c, int64_t at);
+const char *keyring_verdict_why(enum keyring_verdict v);
+
+/*
+ * keyring_clock(r, now) - now, or the newest time a verified list or broker
+ * has told, whichever is later (Unix seconds): a clock set back revives no
+ * certificate.  keyring_told(r, time) - Somebody trusted told the time.
+ */
+int64_t keyring_clock(const struct keyring *r, int64_t now);
+void keyring_told(struct keyring *r, int64_t time);
+
+#endif
