@@ -5,12 +5,9 @@
 #include "base/num.h"
 #include "event/scan.h"
 
-/*
- * Length of the UTF-8 sequence at p, 0 if it is overlong, a surrogate, above
- * U+10FFFF or cut short (Unicode table 3-7).
- */
-static size_t
-utf8_length(const char *p, const char *end)
+/* Well-formed sequences are those of Unicode's table 3-7. */
+size_t
+scan_utf8(const char *p, const char *end)
 {
 	const unsigned char *u = (const unsigned char *)p;
 	unsigned char low = 0x80, high = 0xbf;
@@ -51,9 +48,8 @@ hex_digit(char c)
 	return -1;
 }
 
-/* The four hex digits at p, or -1. */
-static int32_t
-hex_unit(const char *p, const char *end)
+int32_t
+scan_unit(const char *p, const char *end)
 {
 	int32_t unit = 0;
 
@@ -67,18 +63,6 @@ hex_unit(const char *p, const char *end)
 		unit = unit << 4 | digit;
 	}
 	return unit;
-}
-
-static int
-is_high(int32_t unit)
-{
-	return unit >= 0xd800 && unit <= 0xdbff;
-}
-
-static int
-is_low(int32_t unit)
-{
-	return unit >= 0xdc00 && unit <= 0xdfff;
 }
 
 /* Length of the escape at p (a backslash), 0 with s->why. */
@@ -95,17 +79,17 @@ escape_length(struct scan *s, const char *p)
 		scan_fault(s, "unknown escape");
 		return 0;
 	}
-	unit = hex_unit(p + 2, s->end);
+	unit = scan_unit(p + 2, s->end);
 	if (unit < 0)
 		scan_fault(s, "\\u without four hexadecimal digits");
 	else if (unit == 0)
 		scan_fault(s, "\\u0000 in a string");
-	else if (is_low(unit))
+	else if (scan_low(unit))
 		scan_fault(s, "lone surrogate");
-	else if (!is_high(unit))
+	else if (!scan_high(unit))
 		return 6;
 	else if (s->end - p >= 12 && p[6] == '\\' && p[7] == 'u' &&
-	    is_low(hex_unit(p + 8, s->end)))
+	    scan_low(scan_unit(p + 8, s->end)))
 		return 12;
 	else
 		scan_fault(s, "lone surrogate");
@@ -133,7 +117,7 @@ scan_string_slow(struct scan *s, const char *p)
 			scan_fault(s, "control character in a string");
 			return NULL;
 		} else {
-			n = utf8_length(p, s->end);
+			n = scan_utf8(p, s->end);
 			if (n == 0)
 				scan_fault(s, "invalid UTF-8");
 		}
@@ -198,14 +182,13 @@ scan_unexpected(struct scan *s, const char *p)
 		return scan_fault(s, "byte order mark");
 	if ((unsigned char)*p < ' ' || *p == 0x7f)
 		return scan_fault(s, "control character");
-	if (utf8_length(p, s->end) == 0)
+	if (scan_utf8(p, s->end) == 0)
 		return scan_fault(s, "invalid UTF-8");
 	return scan_fault(s, "unexpected character");
 }
 
-/* Append code point c as UTF-8 to out; how many bytes. */
-static size_t
-utf8_put(char *out, uint32_t c)
+size_t
+scan_put(char *out, uint32_t c)
 {
 	if (c < 0x80) {
 		out[0] = (char)c;
@@ -251,14 +234,14 @@ text_next(const char **p, const char *end, char *out)
 		*p += 2;
 		return 1;
 	}
-	unit = hex_unit(at + 2, end);
+	unit = scan_unit(at + 2, end);
 	*p += 6;
-	if (!is_high(unit))
-		return utf8_put(out, (uint32_t)unit);
+	if (!scan_high(unit))
+		return scan_put(out, (uint32_t)unit);
 	*p += 6;
-	return utf8_put(out,
+	return scan_put(out,
 	    0x10000 + ((uint32_t)(unit - 0xd800) << 10) +
-		(uint32_t)(hex_unit(at + 8, end) - 0xdc00));
+		(uint32_t)(scan_unit(at + 8, end) - 0xdc00));
 }
 
 size_t

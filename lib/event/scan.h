@@ -1,6 +1,6 @@
 /*
- * The steps of scanning JSON in place that json.c and event.c share, 16
- * bytes at a time.  No step reads outside begin[0..end).
+ * The steps of scanning JSON in place that json.c, event.c and canon.c share,
+ * 16 bytes at a time.  No step reads outside begin[0..end).
  */
 #ifndef SG_EVENT_SCAN_H
 #define SG_EVENT_SCAN_H
@@ -258,6 +258,29 @@ const char *scan_member(struct scan *s, unsigned base, const char *p);
  * depth counts the objects and arrays around it.
  */
 const char *scan_value(struct scan *s, const char *p, unsigned depth);
+
+/*
+ * Characters.  scan_utf8(p, end) - Length of the UTF-8 sequence at p, 0 if it
+ * is overlong, a surrogate, above U+10FFFF or cut short.  scan_put(out, c) -
+ * Write code point c as UTF-8; how many bytes (at most 4).  scan_unit(p, end)
+ * - The UTF-16 unit of the four hexadecimal digits at p, or -1.
+ * scan_high/scan_low(unit) - Whether it is that half of a pair.
+ */
+size_t scan_utf8(const char *p, const char *end);
+size_t scan_put(char *out, uint32_t c);
+int32_t scan_unit(const char *p, const char *end);
+
+static inline int
+scan_high(int32_t unit)
+{
+	return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+static inline int
+scan_low(int32_t unit)
+{
+	return unit >= 0xdc00 && unit <= 0xdfff;
+}
 
 /*
  * scan_text(p, n, out, max) - The text of a checked string with escapes.
