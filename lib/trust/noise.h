@@ -26,7 +26,7 @@ struct noise_cipher {
 
 enum noise_side { NOISE_INITIATOR, NOISE_RESPONDER };
 
-/* The state of a handshake; wiped by noise_fini(). */
+/* The state of a handshake; wiped by noise_free(). */
 struct noise;
 
 struct noise_keys {		 /* NULL where the pattern needs none */
