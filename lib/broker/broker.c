@@ -348,8 +348,7 @@ retire(struct broker *b)
 static void
 forget_old_channel(struct broker *b)
 {
-	struct channel *c =
-	    channels_old(b->channels, date_now() - channel_life);
+	struct chan *c = chans_old(b->channels, date_now() - channel_life);
 	struct log_channel *item;
 
 	if (c == NULL)
@@ -362,7 +361,7 @@ forget_old_channel(struct broker *b)
 		b->queued++;
 		log_put(b->log, &item->item);
 	}
-	channels_forget(b->channels, c);
+	chans_forget(b->channels, c);
 }
 
 static void
@@ -459,8 +458,8 @@ static void
 load_channel(void *ctx, const struct log_channel *row)
 {
 	struct broker *b = ctx;
-	struct channel *c = channels_get(
-	    b->channels, row->from, strlen(row->from), row->chan, 1);
+	struct chan *c =
+	    chans_get(b->channels, row->from, strlen(row->from), row->chan, 1);
 
 	c->accepted = c->durable = row->last;
 	c->rt = row->rt;
@@ -592,7 +591,7 @@ broker_new(const struct broker_options *options, int *status, const char **why)
 	front_log(b->front, cut_off, b);
 	b->last = last_new((size_t)b->o.last_topics);
 	b->dispatch = dispatch_new();
-	b->channels = channels_new();
+	b->channels = chans_new();
 	if (open_parts(b, status, why) != 0) {
 		broker_free(b);
 		return NULL;
@@ -632,7 +631,7 @@ broker_free(struct broker *b)
 	cursor_free(b);
 	store_free(b->store);
 	last_free(b->last);
-	channels_free(b->channels);
+	chans_free(b->channels);
 	dispatch_free(b->dispatch);
 	summary_fini(&b->summary);
 	free(b);

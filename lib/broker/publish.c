@@ -25,8 +25,8 @@ struct publish {
 	struct publish *queue, **queued; /* in the broker's ahead list */
 	struct session *session;	 /* NULL: the connection is gone */
 	struct front_route route;
-	struct channel *channel; /* NULL: not numbered */
-	struct blob *body;	 /* while it waits ahead of its turn */
+	struct chan *channel; /* NULL: not numbered */
+	struct blob *body;    /* while it waits ahead of its turn */
 	struct wire_request request;
 	int64_t since;
 	uint64_t upto;	/* number of its last line */
@@ -49,7 +49,7 @@ enlist(struct publish *p, struct session *s)
 
 static struct publish *
 publish_new(struct session *s, const struct front_route *route,
-    struct channel *channel, const struct wire_request *r)
+    struct chan *channel, const struct wire_request *r)
 {
 	struct publish *p = xcalloc(1, sizeof *p);
 
@@ -327,7 +327,7 @@ fill_head(struct scan *s, const char *lines)
 
 /* Answer repeats whose events have become durable. */
 static void
-settle(struct broker *b, struct channel *c)
+settle(struct broker *b, struct chan *c)
 {
 	struct publish *p;
 
@@ -419,7 +419,7 @@ leave_ahead(struct broker *b, struct publish *p)
 
 /* Frames that waited for the one just taken. */
 static void
-take_ahead(struct broker *b, struct channel *c)
+take_ahead(struct broker *b, struct chan *c)
 {
 	struct publish *p;
 	struct blob *body;
@@ -482,16 +482,16 @@ forget_ahead(struct broker *b, struct publish *p)
 
 /* A channel that nothing was taken from is not worth its memory. */
 static void
-forget_unused(struct broker *b, struct channel *c)
+forget_unused(struct broker *b, struct chan *c)
 {
-	if (c->accepted == 0 && channel_idle(c))
-		channels_forget(b->channels, c);
+	if (c->accepted == 0 && chan_idle(c))
+		chans_forget(b->channels, c);
 }
 
 static void
 publish_in_channel(struct broker *b, struct publish *p, struct blob *body)
 {
-	struct channel *c = p->channel;
+	struct chan *c = p->channel;
 	struct wire_request *r = &p->request;
 
 	c->rt = date_now();
@@ -541,7 +541,7 @@ publish_request(struct session *s, const struct front_route *route,
     struct blob *body, const struct wire_request *r)
 {
 	struct broker *b = s->b;
-	struct channel *c = NULL;
+	struct chan *c = NULL;
 	struct publish *p;
 	uint64_t lines = count_lines(r->lines, r->lines_len);
 	const char *fault = request_fault(r, lines);
@@ -551,9 +551,9 @@ publish_request(struct session *s, const struct front_route *route,
 		return;
 	}
 	if (r->has_chan)
-		c = channels_get(b->channels, r->from.p, r->from.n, r->chan,
+		c = chans_get(b->channels, r->from.p, r->from.n, r->chan,
 		    lines != 0 && !b->failing &&
-			channels_count(b->channels) < CHANNELS_MAX);
+			chans_count(b->channels) < CHANNELS_MAX);
 	p = publish_new(s, route, c, r);
 	p->lines = lines;
 	p->upto = r->first + lines - 1;
@@ -600,7 +600,7 @@ tap_frame(struct broker *b, const struct store_frame *frame)
 static void
 publish_failed(struct broker *b, struct publish *p, int error)
 {
-	struct channel *c = p->channel;
+	struct chan *c = p->channel;
 	struct publish *repeat;
 
 	if (c != NULL) {
@@ -617,7 +617,7 @@ void
 publish_done(struct broker *b, struct store_frame *frame, int error)
 {
 	struct publish *p = frame->owner;
-	struct channel *c = p->channel;
+	struct chan *c = p->channel;
 
 	if (c != NULL)
 		c->pending--;
@@ -649,14 +649,14 @@ publish_bye(struct session *s, const struct front_route *route,
     const struct wire_request *r)
 {
 	struct broker *b = s->b;
-	struct channel *c = NULL;
+	struct chan *c = NULL;
 	struct log_channel *item;
 	struct buf h = { 0 };
 
 	if (r->from.kind == JSON_STRING && r->has_chan &&
 	    wire_name_check(r->from.p, r->from.n))
-		c = channels_get(b->channels, r->from.p, r->from.n, r->chan, 0);
-	if (c != NULL && !channel_idle(c)) {
+		c = chans_get(b->channels, r->from.p, r->from.n, r->chan, 0);
+	if (c != NULL && !chan_idle(c)) {
 		session_error(b, route, "bad", "events are on their way");
 		return;
 	}
@@ -669,7 +669,7 @@ publish_bye(struct session *s, const struct front_route *route,
 		log_put(b->log, &item->item);
 	}
 	if (c != NULL)
-		channels_forget(b->channels, c);
+		chans_forget(b->channels, c);
 	buf_adds(&h, "{\"ok\":true}");
 	session_answer(b, route, &h);
 }
@@ -678,7 +678,7 @@ void
 publish_closed(struct session *s)
 {
 	struct publish *p, *next;
-	struct channel *c;
+	struct chan *c;
 
 	for (p = s->publishes; p != NULL; p = next) {
 		next = p->other;
@@ -697,7 +697,7 @@ void
 publish_expire(struct broker *b, int64_t now)
 {
 	struct publish *p, *next;
-	struct channel *c;
+	struct chan *c;
 
 	for (p = b->ahead; p != NULL; p = next) {
 		next = p->queue;

@@ -238,7 +238,7 @@ add_logs(const struct broker *b, struct buf *h)
 	    "\"topics\":%zu,\"channels\":%zu,\"ahead\":%zu,\"queued\":%zu",
 	    (long long)(b->log != NULL ? log_bytes(b->log) : 0),
 	    store_memory(b->store), last_count(b->last),
-	    channels_count(b->channels), b->nahead, b->queued);
+	    chans_count(b->channels), b->nahead, b->queued);
 }
 
 void

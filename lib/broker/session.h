@@ -8,7 +8,7 @@
 #define SG_BROKER_SESSION_H
 
 #include "broker/broker.h"
-#include "broker/channel.h"
+#include "broker/chan.h"
 #include "broker/dispatch.h"
 #include "broker/front.h"
 #include "broker/last.h"
@@ -41,7 +41,7 @@ struct broker {
 	struct store *store;
 	struct last *last;
 	struct dispatch *dispatch;
-	struct channels *channels;
+	struct chans *channels;
 	struct session *sessions;
 	struct tap *tap;
 	struct durable *durables; /* durable cursors */

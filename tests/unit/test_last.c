@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/channel.h"
+#include "broker/chan.h"
 #include "broker/last.h"
 #include "check.h"
 
@@ -62,34 +62,34 @@ test_topics(void)
 static void
 test_channels(void)
 {
-	struct channels *all = channels_new();
-	struct channel *c;
+	struct chans *all = chans_new();
+	struct chan *c;
 	uint64_t i;
 	int found = 1, gone = 0;
 
 	for (i = 1; i <= 2000; i++) {
-		c = channels_get(all, "flat12", 6, i, 1);
+		c = chans_get(all, "flat12", 6, i, 1);
 		c->durable = c->accepted = i;
 		c->rt = (int64_t)i;
 	}
 	for (i = 1; i <= 2000; i++) {
-		c = channels_get(all, "flat12", 6, i, 0);
+		c = chans_get(all, "flat12", 6, i, 0);
 		found &= c != NULL && c->durable == i;
 	}
 	check(found, "channels are found again");
-	check(channels_get(all, "flat1", 5, 7, 0) == NULL,
+	check(chans_get(all, "flat1", 5, 7, 0) == NULL,
 	    "another publisher's channel of that number");
-	check(channels_get(all, "flat123", 7, 7, 0) == NULL,
+	check(chans_get(all, "flat123", 7, 7, 0) == NULL,
 	    "a publisher whose name begins the same");
-	channels_get(all, "flat12", 6, 9, 0)->pending++;
+	chans_get(all, "flat12", 6, 9, 0)->pending++;
 	for (i = 0; i < 100; i++)
-		while ((c = channels_old(all, 11)) != NULL) {
-			channels_forget(all, c);
+		while ((c = chans_old(all, 11)) != NULL) {
+			chans_forget(all, c);
 			gone++;
 		}
 	check(gone == 9, "old channels go, but not one with events to come");
-	check(channels_count(all) == 1991, "the others stay");
-	channels_free(all);
+	check(chans_count(all) == 1991, "the others stay");
+	chans_free(all);
 }
 
 int

@@ -1,42 +1,42 @@
-#include "broker/channel.h"
+#include "broker/chan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/die.h"
 
-enum { SLICE = 256 }; /* chains channels_old() looks at in one call */
+enum { SLICE = 256 }; /* chains chans_old() looks at in one call */
 
-struct channels {
-	struct channel **chain;
+struct chans {
+	struct chan **chain;
 	size_t mask, count, hand;
 };
 
-struct channels *
-channels_new(void)
+struct chans *
+chans_new(void)
 {
-	struct channels *channels = xcalloc(1, sizeof *channels);
+	struct chans *channels = xcalloc(1, sizeof *channels);
 
 	channels->mask = 255;
-	channels->chain = xcalloc(channels->mask + 1, sizeof(struct channel *));
+	channels->chain = xcalloc(channels->mask + 1, sizeof(struct chan *));
 	return channels;
 }
 
 /* Channel numbers are random bits already. */
 static size_t
-chain_of(const struct channels *channels, uint64_t chan)
+chain_of(const struct chans *channels, uint64_t chan)
 {
 	return (chan ^ chan >> 32) & channels->mask;
 }
 
 static void
-grow(struct channels *channels)
+grow(struct chans *channels)
 {
-	struct channel **old = channels->chain, *c, *next;
+	struct chan **old = channels->chain, *c, *next;
 	size_t n = channels->mask + 1, i, to;
 
 	channels->mask = n * 2 - 1;
-	channels->chain = xcalloc(channels->mask + 1, sizeof(struct channel *));
+	channels->chain = xcalloc(channels->mask + 1, sizeof(struct chan *));
 	for (i = 0; i < n; i++)
 		for (c = old[i]; c != NULL; c = next) {
 			next = c->chain;
@@ -47,12 +47,12 @@ grow(struct channels *channels)
 	free(old);
 }
 
-struct channel *
-channels_get(struct channels *channels, const char *from, size_t n,
-    uint64_t chan, int make)
+struct chan *
+chans_get(
+    struct chans *channels, const char *from, size_t n, uint64_t chan, int make)
 {
 	size_t at = chain_of(channels, chan);
-	struct channel *c;
+	struct chan *c;
 
 	for (c = channels->chain[at]; c != NULL; c = c->chain)
 		if (c->chan == chan && memcmp(c->from, from, n) == 0 &&
@@ -73,10 +73,9 @@ channels_get(struct channels *channels, const char *from, size_t n,
 }
 
 void
-channels_forget(struct channels *channels, struct channel *channel)
+chans_forget(struct chans *channels, struct chan *channel)
 {
-	struct channel **at =
-	    &channels->chain[chain_of(channels, channel->chan)];
+	struct chan **at = &channels->chain[chain_of(channels, channel->chan)];
 
 	while (*at != channel)
 		at = &(*at)->chain;
@@ -86,38 +85,38 @@ channels_forget(struct channels *channels, struct channel *channel)
 }
 
 int
-channel_idle(const struct channel *channel)
+chan_idle(const struct chan *channel)
 {
 	return channel->pending == 0 && channel->ahead == NULL &&
 	    channel->waiting == NULL;
 }
 
-struct channel *
-channels_old(struct channels *channels, int64_t before)
+struct chan *
+chans_old(struct chans *channels, int64_t before)
 {
-	struct channel *c;
+	struct chan *c;
 	int i;
 
 	for (i = 0; i < SLICE; i++) {
 		channels->hand = (channels->hand + 1) & channels->mask;
 		for (c = channels->chain[channels->hand]; c != NULL;
 		     c = c->chain)
-			if (c->rt < before && channel_idle(c))
+			if (c->rt < before && chan_idle(c))
 				return c;
 	}
 	return NULL;
 }
 
 size_t
-channels_count(const struct channels *channels)
+chans_count(const struct chans *channels)
 {
 	return channels->count;
 }
 
 void
-channels_free(struct channels *channels)
+chans_free(struct chans *channels)
 {
-	struct channel *c, *next;
+	struct chan *c, *next;
 	size_t i;
 
 	if (channels == NULL)
