@@ -16,6 +16,8 @@ struct identity {
 	struct keyring *ring;
 	const struct cert *cert; /* the ring's */
 	struct buf chain;	 /* NDJSON, as sent in handshakes */
+	int crl_soft; /* sessions with peers that are KEYRING_STALE, too; the
+			 caller's, identity_open() leaves it alone */
 };
 
 /*
