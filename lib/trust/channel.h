@@ -18,7 +18,8 @@
  * sent; DATA has records of 65,519 bytes of plaintext (+ tag), the last one
  * shorter or equal, associated data = the 20 bytes of header | index u32 |
  * last u8.  A side's key of epoch counter >> 20 is the one before it REKEYed.
- * The receiver takes each counter once, in any order within 2,048.
+ * The receiver takes each counter once, in any order within 2,048.  sg-wire(7)
+ * says it in full.
  */
 #ifndef SG_TRUST_CHANNEL_H
 #define SG_TRUST_CHANNEL_H
@@ -50,7 +51,8 @@ size_t channel_overhead(size_t n);
 /*
  * channel_dial(id, name) - The client's end; the peer has to be a broker
  * whose certificate has that name.  channel_accept(id) - The broker's; the
- * peer may be an actor or a broker.  id is borrowed.
+ * peer may be an actor or a broker.  id is borrowed; once the session is open
+ * only channel_peer()'s certificate hangs on it.
  */
 struct channel *channel_dial(struct identity *id, const char *name);
 struct channel *channel_accept(struct identity *id);
@@ -73,7 +75,8 @@ enum channel_result channel_step(struct channel *c, const void *p, size_t n,
     int64_t now, struct buf *out, const char **why);
 
 /*
- * channel_peer(c) - The peer's certificate once open, of id->ring.
+ * channel_peer(c) - The peer's certificate once open, of id->ring; after a
+ * denial too if it had been verified by then, else NULL.
  * channel_expires(c) - Unix second at which a new handshake is due: an hour,
  * or the end of either certificate if that is earlier.
  */
@@ -88,7 +91,9 @@ struct channel_piece {
 /*
  * channel_sealed(total) - Exact length of the DATA frame for a message of
  * total bytes.  channel_seal(c, request, pieces, n, out) - Write that frame,
- * of the message that the pieces make up, to out[0..channel_sealed()).
+ * of the message that the pieces make up, to out[0..channel_sealed()).  One
+ * thread may seal while another opens.  A session that is not open, or has
+ * sent 2^63 records, gives zeros, which no peer takes.
  */
 size_t channel_sealed(size_t total);
 void channel_seal(struct channel *c, uint64_t request,
@@ -96,9 +101,9 @@ void channel_seal(struct channel *c, uint64_t request,
 
 /*
  * channel_open(c, p, n, request, out) - Verify and decrypt a DATA frame to
- * out (room for n bytes): the message's length and *request, or -1: forged,
- * truncated, repeated, of another session; nothing has changed then and the
- * connection is to be closed.
+ * out (room for n bytes, apart from p): the message's length and *request, or
+ * -1: forged, truncated, repeated, of another session; nothing but out has
+ * changed then and the connection is to be closed.
  */
 int64_t channel_open(
     struct channel *c, const void *p, size_t n, uint64_t *request, void *out);
