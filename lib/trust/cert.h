@@ -78,6 +78,7 @@ struct cert {
 	int64_t gen;
 	struct cert_rights rights;
 	struct cert_limits limits;
+	int has_ca;	      /* as parsed; an issuer's, and only that */
 	struct cert_power ca; /* all-zero unless an issuer */
 	char **name;	      /* hosts and names a broker answers for */
 	size_t names;

@@ -2,10 +2,15 @@
  * A revocation list: numbered, signed by an issuer (typ sg-crl), valid for
  * the certificates of that issuer.
  *
- *  {"typ":"sg-crl","iss":KID,"num":N,"iat":T,"nxt":T,"all_before":{KID:T},
- *   "rev":[{"ser":HEX,"at":T,"why":S}],"sig":J}
+ *  {"typ":"sg-crl","iss":KID,"num":N,"iat":T,"nxt":T,"rev":[[HEX,T,S],...],
+ *   "all_before":[[KID,T],...],"crit":[S],"sig":J}
  *
- * all_before: certificates for that key (kid) with nbf before T are revoked.
+ * rev: the certificate with that serial is revoked from T on, for the reason S
+ * (at most 63 bytes, may be absent); in order of serials, each once.
+ * all_before: certificates for that key with nbf before T are revoked, from T
+ * on; may be absent.  Rows and not objects, since an event has at most 256
+ * members.  num is 1 or more; nxt is when the next list is due.  Members it
+ * does not know are an error only if crit names them.
  * It travels as event $SG/TRUST/CRL/<kid> with the list in "d", and lies in
  * the network's folder as crl/<kid>.crl.
  */
@@ -18,12 +23,16 @@
 #include "base/buf.h"
 #include "trust/cert.h"
 
-enum { CRL_MAX = 1048576, CRL_GRACE = 86400 /* s after nxt */ };
+enum {
+	CRL_MAX = 1048576 - 4096, /* bytes; fits an event */
+	CRL_GRACE = 86400,	  /* s after nxt */
+	CRL_WHY = 64
+};
 
 struct crl_entry {
 	char serial[CERT_SERIAL + 1];
 	int64_t at;
-	char why[64];
+	char why[CRL_WHY];
 };
 
 struct crl_before {
@@ -42,7 +51,11 @@ struct crl {
 	size_t len;
 };
 
-/* crl_parse(text, n, why) - NULL with *why; the signature is not checked. */
+/*
+ * crl_parse(text, n, why) - NULL with *why, valid until the next call of a
+ * function of the trust room in the same thread; the signature is not
+ * checked.
+ */
 struct crl *crl_parse(const char *text, size_t n, const char **why);
 void crl_free(struct crl *c);
 

@@ -1,6 +1,7 @@
 /*
  * Who this process is: its key, its certificate's chain and the network it
- * belongs to; with the options by which every program is told.
+ * belongs to; with the options by which every program is told.  All-zero is
+ * nobody.
  */
 #ifndef SG_TRUST_IDENTITY_H
 #define SG_TRUST_IDENTITY_H
@@ -18,6 +19,9 @@ struct identity {
 	struct buf chain;	 /* NDJSON, as sent in handshakes */
 	int crl_soft; /* sessions with peers that are KEYRING_STALE, too; the
 			 caller's, identity_open() leaves it alone */
+	struct keyring **retired; /* earlier rings, whose certificates others
+				     may still hold */
+	size_t nretired;
 };
 
 /*
@@ -34,17 +38,25 @@ extern struct opt identity_rows[];
 /*
  * identity_open(id, given, status, why) - Load key, network and certificate
  * (the file FILE.cert beside FILE.key, else the network's newest for that
- * key), and check that they belong together and the certificate is valid now.
+ * key), and check that they belong together and the certificate is valid now
+ * (date_now(); an overdue revocation list does not matter here).
  * 1; 0 if no key was given; -1 with *why (begins with the file's name) and
  * *status: EXIT_CONFIG, or EXIT_DENIED for a wrong passphrase, an expired or
  * revoked certificate.
+ *
+ * identity_network(id, given, status, why) - The same without a key, for a
+ * program that only verifies: the network's ring alone.  1 or -1.
  */
 int identity_open(struct identity *id, const struct identity_options *given,
     int *status, const char **why);
+int identity_network(struct identity *id, const struct identity_options *given,
+    int *status, const char **why);
 
 /*
- * identity_reload(id, given, status, why) - Read all of it again; the old one
- * stays if that fails.
+ * identity_reload(id, given, status, why) - Read all of it again; what the
+ * ring had learned since is kept, and so are the old ring's certificates, until
+ * identity_close().  A passphrase is not asked for again: a key file that
+ * needs one is taken to hold the key that it held.  -1: the old one stays.
  */
 int identity_reload(struct identity *id, const struct identity_options *given,
     int *status, const char **why);

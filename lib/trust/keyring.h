@@ -1,11 +1,13 @@
 /*
  * What a program knows of its network: the folder
  *
- *	root.cert	the roots, pinned here and nowhere else (NDJSON)
- *	certs/SUBJECT.cert	known chains, one file per subject (a/b ->
- *a/b.cert) crl/KID.crl	the newest list of each issuer keys/SUBJECT.key	0700:
- *the keys of those issued here, if any psk		0600, optional: 32 bytes
- *in base64url for all channels
+ *	root.cert		the roots, pinned here and nowhere else (NDJSON)
+ *	certs/SUBJECT.cert	known chains, one file for each subject: that
+ *				of a/b is a/b.cert
+ *	crl/KID.crl		the newest list of each issuer
+ *	keys/SUBJECT.key	0700: the keys of those issued here, if any
+ *	psk			0600, optional: 32 bytes in base64url, for
+ *				all channels
  *
  * Every certificate that gets in has been verified up to a root, times and
  * revocation apart: these are judged for a moment by keyring_judge().
@@ -23,8 +25,10 @@ struct keyring;
 
 /*
  * keyring_open(dir, why) - NULL with *why, which begins with FILE: or
- * FILE:LINE: and is valid until the next call.  The folder and its files must
- * not be writable by group or others.
+ * FILE:LINE: and is valid until the next call of a function of the trust room
+ * in the same thread.  The folder and its files have to be ours or root's, not
+ * writable by group or others, and no symbolic links; the leaf of
+ * certs/SUBJECT.cert is that subject's.
  */
 struct keyring *keyring_open(const char *dir, const char **why);
 void keyring_free(struct keyring *r);
@@ -44,13 +48,18 @@ const unsigned char *keyring_psk(const struct keyring *r);
 
 /*
  * keyring_find(r, kid) - The newest known certificate with that signing key
- * (of roots too), or NULL.  keyring_subject(r, subject) - of that subject.
- * Valid as long as r is.  Safe to call from several threads as long as no
- * one adds.
+ * (of roots too), or NULL; newest is the highest gen, then the latest nbf.
+ * keyring_subject(r, subject) - The same of that subject.
+ * keyring_holder(r, kid, subject) - The same of that key and subject: two
+ * issuers may have certified one key, and neither may hide the other's.
+ * All are valid as long as r is, and safe to call from several threads as long
+ * as no one adds.
  */
 const struct cert *keyring_find(const struct keyring *r, const char *kid);
 const struct cert *
 keyring_subject(const struct keyring *r, const char *subject);
+const struct cert *
+keyring_holder(const struct keyring *r, const char *kid, const char *subject);
 
 /*
  * keyring_add_chain(r, p, n, leaf, why) - Verify an NDJSON chain up to a root
@@ -60,15 +69,32 @@ keyring_subject(const struct keyring *r, const char *subject);
  * keyring_add_crl(r, p, n, why) - Take a list if it is signed by an issuer
  * or root that is known and its number is higher: 1; 0 if not newer; -1 with
  * *why.
+ *
+ * keyring_refresh(r, why) - Look at crl/ of the folder again and take what is
+ * newer: how many lists were.  -1 with *why for the first file that is none
+ * or is not what it says; the others have been taken.  A list whose issuer is
+ * not known yet waits until a chain brings it, here and in keyring_open().
+ * Cheap if no file has changed.
  */
 int keyring_add_chain(struct keyring *r, const char *p, size_t n,
     const struct cert **leaf, const char **why);
 int
 keyring_add_crl(struct keyring *r, const char *p, size_t n, const char **why);
+int keyring_refresh(struct keyring *r, const char **why);
 
-/* keyring_save_crl(r, issuer, why) - Write that issuer's list to crl/. */
+/*
+ * keyring_crl(r, issuer) - The list in force of that kid, or NULL; valid until
+ * a newer one is taken.  keyring_save_crl(r, issuer, why) - Write it to crl/.
+ */
+const struct crl *keyring_crl(const struct keyring *r, const char *issuer);
 int
 keyring_save_crl(const struct keyring *r, const char *issuer, const char **why);
+
+/*
+ * keyring_inherit(r, old) - Take what old has learned since it was opened and
+ * a fresh r cannot know: newer lists, and the time.
+ */
+void keyring_inherit(struct keyring *r, const struct keyring *old);
 
 /*
  * keyring_chain(r, c, out) - Append c's chain (leaf first, without the root)
@@ -90,16 +116,19 @@ enum keyring_verdict { /* zero is no */
  * keyring_judge(r, c, at) - Was c (and each issuer above it) valid at that
  * moment (Unix seconds)?  Revocation counts from its own time on.  STALE only
  * if everything else is fine: new sessions are refused then, signatures are
- * not.  keyring_verdict_why(v) - In words: "certificate expired".
+ * not.  c may be another ring's: it is judged by the issuers that r knows.
+ * keyring_verdict_why(v) - In words: "certificate expired".
  */
 enum keyring_verdict
 keyring_judge(const struct keyring *r, const struct cert *c, int64_t at);
 const char *keyring_verdict_why(enum keyring_verdict v);
 
 /*
- * keyring_clock(r, now) - now, or the newest time a verified list or broker
- * has told, whichever is later (Unix seconds): a clock set back revives no
- * certificate.  keyring_told(r, time) - Somebody trusted told the time.
+ * keyring_clock(r, now) - now, or the newest time that somebody trusted has
+ * told, whichever is later (Unix seconds): a clock set back revives no
+ * certificate.  A list of a root tells its iat (one of an issuer below does
+ * not: it could age the whole network); keyring_told(r, time) - so did
+ * somebody else, say the broker.
  */
 int64_t keyring_clock(const struct keyring *r, int64_t now);
 void keyring_told(struct keyring *r, int64_t time);

@@ -1,0 +1,878 @@
+#include "trust/keyring.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/die.h"
+#include "trust/folder.h"
+#include "trust/reason.h"
+#include "trust/secret.h"
+
+enum {
+	ROOT_FILE_MAX = 65536,
+	PSK_BYTES = 32,
+	WAITING_MAX = 1024,
+	BUCKETS_MIN = 64
+};
+
+/* The ways in which a certificate is looked up. */
+enum way { BY_KID, BY_SUBJECT, BY_SERIAL, WAYS };
+
+struct entry {
+	struct cert *cert;
+	int root; /* from root.cert */
+	struct entry *next[WAYS];
+};
+
+/* A file of crl/ as it was when it was last read. */
+struct seen {
+	char kid[KEY_ID + 1];
+	struct timespec mtime;
+	off_t size;
+	ino_t inode;
+};
+
+struct keyring {
+	char *dir;
+	char network[KEY_ID + 1];
+	unsigned char *psk;
+	int64_t told;
+	struct entry **bucket[WAYS];
+	size_t buckets, entries;
+	struct crl **crl; /* in force, one for each issuer */
+	size_t crls;
+	struct crl **waiting; /* for their issuers */
+	size_t nwaiting;
+	struct seen *seen;
+	size_t nseen;
+};
+
+static const char *
+entry_name(const struct entry *e, enum way way)
+{
+	switch (way) {
+	case BY_KID: return e->cert->key.kid;
+	case BY_SUBJECT: return e->cert->subject;
+	default: return e->cert->serial;
+	}
+}
+
+/* FNV-1a; what is hashed has been signed by an issuer. */
+static size_t
+hash(const char *s)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+
+	for (; *s; s++)
+		h = (h ^ (unsigned char)*s) * UINT64_C(1099511628211);
+	return (size_t)(h ^ h >> 32);
+}
+
+static void
+link_entry(struct keyring *r, struct entry *e)
+{
+	for (int way = 0; way < WAYS; way++) {
+		size_t i =
+		    hash(entry_name(e, (enum way)way)) & (r->buckets - 1);
+
+		e->next[way] = r->bucket[way][i];
+		r->bucket[way][i] = e;
+	}
+}
+
+static void
+grow(struct keyring *r)
+{
+	struct entry **old = r->bucket[BY_KID];
+	size_t n = r->buckets;
+
+	for (int way = BY_SUBJECT; way < WAYS; way++)
+		free(r->bucket[way]);
+	r->buckets = n ? 2 * n : BUCKETS_MIN;
+	for (int way = 0; way < WAYS; way++)
+		r->bucket[way] = xcalloc(r->buckets, sizeof(struct entry *));
+	for (size_t i = 0; i < n; i++)
+		for (struct entry *e = old[i], *next; e; e = next) {
+			next = e->next[BY_KID];
+			link_entry(r, e);
+		}
+	free(old);
+}
+
+/* The first, or after one the next entry called name. */
+static struct entry *
+next_entry(const struct keyring *r, enum way way, const char *name,
+    const struct entry *after)
+{
+	struct entry *e = after ? after->next[way]
+	    : r->buckets	? r->bucket[way][hash(name) & (r->buckets - 1)]
+				: NULL;
+
+	while (e && strcmp(entry_name(e, way), name) != 0)
+		e = e->next[way];
+	return e;
+}
+
+/* Take the certificate, or free it if it is known. */
+static const struct cert *
+remember(struct keyring *r, struct cert *c, int root)
+{
+	struct entry *e = NULL;
+
+	while ((e = next_entry(r, BY_SERIAL, c->serial, e)))
+		if (e->cert->len == c->len &&
+		    memcmp(e->cert->text, c->text, c->len) == 0) {
+			cert_free(c);
+			return e->cert;
+		}
+	if (r->entries >= r->buckets)
+		grow(r);
+	e = xcalloc(1, sizeof(*e));
+	e->cert = c;
+	e->root = root;
+	link_entry(r, e);
+	r->entries++;
+	return c;
+}
+
+static int
+newer(const struct cert *a, const struct cert *b)
+{
+	return a->gen != b->gen ? a->gen > b->gen : a->nbf > b->nbf;
+}
+
+static const struct cert *
+newest(const struct keyring *r, enum way way, const char *name,
+    const char *subject)
+{
+	const struct cert *best = NULL;
+	struct entry *e = NULL;
+
+	while ((e = next_entry(r, way, name, e))) {
+		if (subject && strcmp(e->cert->subject, subject) != 0)
+			continue;
+		if (!best || newer(e->cert, best))
+			best = e->cert;
+	}
+	return best;
+}
+
+const struct cert *
+keyring_find(const struct keyring *r, const char *kid)
+{
+	return newest(r, BY_KID, kid, NULL);
+}
+
+const struct cert *
+keyring_subject(const struct keyring *r, const char *subject)
+{
+	return newest(r, BY_SUBJECT, subject, NULL);
+}
+
+const struct cert *
+keyring_holder(const struct keyring *r, const char *kid, const char *subject)
+{
+	return newest(r, BY_KID, kid, subject);
+}
+
+const char *
+keyring_network(const struct keyring *r)
+{
+	return r->network;
+}
+
+const unsigned char *
+keyring_psk(const struct keyring *r)
+{
+	return r->psk;
+}
+
+/* The lists: in force, and waiting for their issuers. */
+
+static struct crl **
+find_crl(const struct keyring *r, const char *issuer)
+{
+	for (size_t i = 0; i < r->crls; i++)
+		if (strcmp(r->crl[i]->issuer, issuer) == 0)
+			return &r->crl[i];
+	return NULL;
+}
+
+const struct crl *
+keyring_crl(const struct keyring *r, const char *issuer)
+{
+	struct crl **list = find_crl(r, issuer);
+
+	return list ? *list : NULL;
+}
+
+/* Somebody whose lists count, of that key. */
+static const struct entry *
+find_issuer(const struct keyring *r, const char *kid)
+{
+	struct entry *e = NULL;
+
+	while ((e = next_entry(r, BY_KID, kid, e)))
+		if (e->cert->role == CERT_ISSUER)
+			return e;
+	return NULL;
+}
+
+/* Takes c.  1, 0 or -1 as keyring_add_crl(). */
+static int
+take_crl(struct keyring *r, struct crl *c, const struct entry *issuer,
+    const char **why)
+{
+	struct crl **old = find_crl(r, c->issuer);
+	int result = !old || c->number > (*old)->number;
+
+	if (!crl_signed(c, issuer->cert)) {
+		*why = "the list's signature is not its issuer's";
+		result = -1;
+	} else if (old && c->number == (*old)->number &&
+	    strcmp(c->text, (*old)->text) != 0) {
+		*why = reason("another list has the number %lld too",
+		    (long long)c->number);
+		result = -1;
+	}
+	if (result < 1) {
+		crl_free(c);
+		return result;
+	}
+	if (issuer->root)
+		keyring_told(r, c->issued);
+	if (!old) {
+		r->crl = xrealloc(r->crl, (r->crls + 1) * sizeof(*r->crl));
+		r->crl[r->crls++] = c;
+		return 1;
+	}
+	crl_free(*old);
+	*old = c;
+	return 1;
+}
+
+int
+keyring_add_crl(struct keyring *r, const char *p, size_t n, const char **why)
+{
+	struct crl *c = crl_parse(p, n, why);
+	const struct entry *issuer;
+
+	if (!c)
+		return -1;
+	issuer = find_issuer(r, c->issuer);
+	if (issuer)
+		return take_crl(r, c, issuer, why);
+	*why = reason("the list's issuer %s is not known", c->issuer);
+	crl_free(c);
+	return -1;
+}
+
+static void
+wait_for_issuer(struct keyring *r, struct crl *c)
+{
+	if (r->nwaiting == WAITING_MAX) {
+		crl_free(c);
+		return;
+	}
+	r->waiting =
+	    xrealloc(r->waiting, (r->nwaiting + 1) * sizeof(*r->waiting));
+	r->waiting[r->nwaiting++] = c;
+}
+
+/* Take those that waited for somebody who is known now. */
+static void
+end_waiting(struct keyring *r)
+{
+	size_t kept = 0;
+	const char *why;
+
+	for (size_t i = 0; i < r->nwaiting; i++) {
+		struct crl *c = r->waiting[i];
+		const struct entry *issuer = find_issuer(r, c->issuer);
+
+		if (issuer)
+			take_crl(r, c, issuer, &why);
+		else
+			r->waiting[kept++] = c;
+	}
+	r->nwaiting = kept;
+}
+
+/* Chains. */
+
+struct chain {
+	struct cert *cert[CERT_CHAIN_MAX - 1]; /* the leaf first */
+	size_t n;
+};
+
+static void
+chain_fini(struct chain *chain)
+{
+	for (size_t i = 0; i < chain->n; i++)
+		cert_free(chain->cert[i]);
+	chain->n = 0;
+}
+
+static const char *
+parse_chain(struct chain *chain, const char *p, size_t n)
+{
+	const char *end = p + n, *why;
+
+	if (n == 0)
+		return "no certificate";
+	if (n > CERT_MAX)
+		return "chain longer than 4096 bytes";
+	while (p < end) {
+		const char *lf = memchr(p, '\n', (size_t)(end - p));
+		size_t len = (size_t)((lf ? lf : end) - p);
+		struct cert *c;
+
+		if (chain->n == CERT_CHAIN_MAX - 1)
+			return "more than 3 certificates, with the root";
+		c = cert_parse(p, len, &why);
+		if (!c)
+			return why;
+		chain->cert[chain->n++] = c;
+		if (cert_is_root(c))
+			return "a root: these stand in root.cert only";
+		p = lf ? lf + 1 : end;
+	}
+	return NULL;
+}
+
+/* NULL if issuer has issued c and might. */
+static const char *
+check_link(const struct cert *c, const struct cert *issuer)
+{
+	const char *why;
+
+	if (!cert_signed(c, issuer))
+		return "the certificate's signature is not its issuer's";
+	return cert_allowed(c, issuer, &why) ? NULL : why;
+}
+
+/* One of the roots has to have issued it. */
+static const char *
+check_top(const struct keyring *r, const struct cert *c)
+{
+	const char *why = NULL;
+	struct entry *e = NULL;
+	int known = 0;
+
+	while ((e = next_entry(r, BY_KID, c->issuer, e))) {
+		if (!e->root)
+			continue;
+		known = 1;
+		why = check_link(c, e->cert);
+		if (!why)
+			return NULL;
+	}
+	return known
+	    ? why
+	    : reason("the issuer %s is no root of this network", c->issuer);
+}
+
+/* Root first: what is above is sound before it speaks for what is below. */
+static const char *
+check_chain(const struct keyring *r, const struct chain *chain, size_t *line)
+{
+	const char *why;
+
+	*line = chain->n;
+	why = check_top(r, chain->cert[chain->n - 1]);
+	for (size_t i = chain->n - 1; !why && i > 0; i--) {
+		*line = i;
+		if (strcmp(chain->cert[i - 1]->issuer,
+			chain->cert[i]->key.kid) != 0)
+			return "the next certificate is not its issuer's";
+		why = check_link(chain->cert[i - 1], chain->cert[i]);
+	}
+	return why;
+}
+
+/* NULL with *leaf, or what is wrong with line *line of the chain. */
+static const char *
+add_chain(struct keyring *r, const char *p, size_t n, const struct cert **leaf,
+    size_t *line)
+{
+	struct chain chain = { .n = 0 };
+	const char *why = parse_chain(&chain, p, n);
+	int issuers = 0;
+
+	*line = chain.n ? chain.n : 1;
+	if (!why)
+		why = check_chain(r, &chain, line);
+	if (why) {
+		chain_fini(&chain);
+		return why;
+	}
+	for (size_t i = chain.n; i-- > 0;) {
+		issuers |= chain.cert[i]->role == CERT_ISSUER;
+		*leaf = remember(r, chain.cert[i], 0);
+	}
+	if (issuers)
+		end_waiting(r);
+	return NULL;
+}
+
+int
+keyring_add_chain(struct keyring *r, const char *p, size_t n,
+    const struct cert **leaf, const char **why)
+{
+	size_t line;
+
+	*why = add_chain(r, p, n, leaf, &line);
+	if (*why && line > 1)
+		*why = reason("certificate %zu of the chain: %s", line, *why);
+	return *why ? -1 : 0;
+}
+
+/* A known issuer that might have issued c; roots are their own. */
+static struct entry *
+next_issuer(const struct keyring *r, const struct cert *c, struct entry *e)
+{
+	const char *why;
+
+	while ((e = next_entry(r, BY_KID, c->issuer, e)))
+		if (cert_allowed(c, e->cert, &why))
+			return e;
+	return NULL;
+}
+
+void
+keyring_chain(const struct keyring *r, const struct cert *c, struct buf *out)
+{
+	for (int i = 1; c && !cert_is_root(c) && i < CERT_CHAIN_MAX; i++) {
+		const struct cert *best = NULL;
+		struct entry *e = NULL;
+
+		buf_add(out, c->text, c->len);
+		buf_addc(out, '\n');
+		while ((e = next_issuer(r, c, e)))
+			if (!best || newer(e->cert, best))
+				best = e->cert;
+		c = best;
+	}
+}
+
+/* Judgement. */
+
+static enum keyring_verdict
+judge_alone(const struct keyring *r, const struct cert *c, int64_t at)
+{
+	const struct crl *list = keyring_crl(r, c->issuer);
+	int64_t revoked = list ? crl_revoked(list, c) : 0;
+
+	if (c->nbf - CERT_EARLY > at)
+		return KEYRING_EARLY;
+	if (c->exp < at)
+		return KEYRING_EXPIRED;
+	if (revoked && revoked <= at)
+		return KEYRING_REVOKED;
+	if (list && list->next + CRL_GRACE < at)
+		return KEYRING_STALE;
+	return KEYRING_VALID;
+}
+
+static int
+is_pinned(const struct keyring *r, const struct cert *c)
+{
+	struct entry *e = NULL;
+
+	while ((e = next_entry(r, BY_KID, c->key.kid, e)))
+		if (e->root && e->cert->len == c->len &&
+		    memcmp(e->cert->text, c->text, c->len) == 0)
+			return 1;
+	return 0;
+}
+
+/* The best that any of the issuers above can do for it. */
+static enum keyring_verdict
+judge(const struct keyring *r, const struct cert *c, int64_t at, int above)
+{
+	enum keyring_verdict own = judge_alone(r, c, at);
+	enum keyring_verdict best = KEYRING_UNKNOWN, one;
+	struct entry *e = NULL;
+
+	if (cert_is_root(c))
+		return is_pinned(r, c) ? own : KEYRING_UNKNOWN;
+	while (above > 0 && best < own && (e = next_issuer(r, c, e))) {
+		one = judge(r, e->cert, at, above - 1);
+		if (one > best)
+			best = one;
+	}
+	return best < own ? best : own;
+}
+
+enum keyring_verdict
+keyring_judge(const struct keyring *r, const struct cert *c, int64_t at)
+{
+	return judge(r, c, at, CERT_CHAIN_MAX - 1);
+}
+
+const char *
+keyring_verdict_why(enum keyring_verdict v)
+{
+	switch (v) {
+	case KEYRING_UNKNOWN: return "certificate of an unknown issuer";
+	case KEYRING_EARLY: return "certificate not valid yet";
+	case KEYRING_EXPIRED: return "certificate expired";
+	case KEYRING_REVOKED: return "certificate revoked";
+	case KEYRING_STALE: return "its issuer's revocation list is overdue";
+	case KEYRING_VALID: return "valid";
+	}
+	return "no verdict";
+}
+
+int64_t
+keyring_clock(const struct keyring *r, int64_t now)
+{
+	return now > r->told ? now : r->told;
+}
+
+void
+keyring_told(struct keyring *r, int64_t time)
+{
+	if (time > r->told)
+		r->told = time;
+}
+
+void
+keyring_inherit(struct keyring *r, const struct keyring *old)
+{
+	const char *why;
+
+	for (size_t i = 0; i < old->crls; i++)
+		keyring_add_crl(r, old->crl[i]->text, old->crl[i]->len, &why);
+	keyring_told(r, old->told);
+}
+
+/* The folder. */
+
+static void
+path_in(char out[PATH_MAX], const char *dir, const char *sub, const char *name,
+    const char *suffix)
+{
+	snprintf(out, PATH_MAX, "%s/%s%s%s", dir, sub, name, suffix);
+}
+
+static const char *
+add_root(struct keyring *r, const char *p, size_t n)
+{
+	const char *why;
+	struct cert *c = cert_parse(p, n, &why);
+
+	if (!c)
+		return why;
+	if (!cert_is_root(c))
+		why = "not a root (an issuer that names itself as issuer)";
+	else if (!cert_signed(c, c))
+		why = "the certificate's signature is not its own";
+	else
+		why = NULL;
+	if (why) {
+		cert_free(c);
+		return why;
+	}
+	if (!*r->network)
+		memcpy(r->network, c->key.kid, sizeof(r->network));
+	remember(r, c, 1);
+	return NULL;
+}
+
+static int
+load_roots(struct keyring *r, const char **why)
+{
+	struct buf text = { 0 };
+	char path[PATH_MAX];
+	size_t line = 1;
+
+	path_in(path, r->dir, "", "root", ".cert");
+	if (folder_read(path, ROOT_FILE_MAX, &text, why) < 0) {
+		buf_fini(&text);
+		return -1;
+	}
+	*why = text.len ? NULL : "empty";
+	for (size_t at = 0; at < text.len && !*why; line++) {
+		const char *p = text.p + at;
+		const char *lf = memchr(p, '\n', text.len - at);
+		size_t n = lf ? (size_t)(lf - p) : text.len - at;
+
+		*why = add_root(r, p, n);
+		if (*why)
+			break;
+		at += n + 1;
+	}
+	if (*why)
+		*why = reason("%s:%zu: %s", path, line, *why);
+	buf_fini(&text);
+	return *why ? -1 : 0;
+}
+
+static int
+load_chain(struct keyring *r, const char *subject, const char **why)
+{
+	const struct cert *leaf;
+	struct buf text = { 0 };
+	char path[PATH_MAX];
+	size_t line;
+
+	path_in(path, r->dir, "certs/", subject, ".cert");
+	if (folder_read(path, CERT_MAX, &text, why) < 0) {
+		buf_fini(&text);
+		return -1;
+	}
+	*why = add_chain(r, text.p, text.len, &leaf, &line);
+	buf_fini(&text);
+	if (!*why && strcmp(leaf->subject, subject) != 0) {
+		line = 1;
+		*why = reason("the certificate is of %s", leaf->subject);
+	}
+	if (*why)
+		*why = reason("%s:%zu: %s", path, line, *why);
+	return *why ? -1 : 0;
+}
+
+static int
+load_chains(struct keyring *r, const char **why)
+{
+	struct folder_names names = { 0 };
+	char path[PATH_MAX];
+	int result;
+
+	path_in(path, r->dir, "certs", "", "");
+	result = folder_list(path, ".cert", &names, why);
+	for (size_t i = 0; i < names.n && result == 0; i++)
+		result = load_chain(r, names.v[i], why);
+	folder_names_fini(&names);
+	return result;
+}
+
+/* 1 if the file is as it was when it was last read; else that is noted. */
+static int
+seen_before(struct keyring *r, const char *kid, const char *path)
+{
+	struct seen now = { .size = -1 }, *old = NULL;
+	struct stat st;
+
+	if (strlen(kid) != KEY_ID || stat(path, &st) < 0)
+		return 0;
+	memcpy(now.kid, kid, sizeof(now.kid));
+	now.mtime = st.st_mtim;
+	now.size = st.st_size;
+	now.inode = st.st_ino;
+	for (size_t i = 0; i < r->nseen && !old; i++)
+		if (strcmp(r->seen[i].kid, kid) == 0)
+			old = &r->seen[i];
+	if (old && old->size == now.size && old->inode == now.inode &&
+	    old->mtime.tv_sec == now.mtime.tv_sec &&
+	    old->mtime.tv_nsec == now.mtime.tv_nsec)
+		return 1;
+	if (!old) {
+		r->seen = xrealloc(r->seen, (r->nseen + 1) * sizeof(*r->seen));
+		old = &r->seen[r->nseen++];
+	}
+	*old = now;
+	return 0;
+}
+
+static int
+take_crl_file(
+    struct keyring *r, struct crl *c, const char *kid, const char **why)
+{
+	const struct entry *issuer;
+
+	if (strcmp(c->issuer, kid) != 0) {
+		*why = reason("the list is of %s", c->issuer);
+		crl_free(c);
+		return -1;
+	}
+	issuer = find_issuer(r, kid);
+	if (issuer)
+		return take_crl(r, c, issuer, why);
+	wait_for_issuer(r, c);
+	return 0;
+}
+
+static int
+load_crl(struct keyring *r, const char *kid, const char **why)
+{
+	struct buf text = { 0 };
+	char path[PATH_MAX];
+	struct crl *c;
+	int result = -1;
+
+	path_in(path, r->dir, "crl/", kid, ".crl");
+	if (seen_before(r, kid, path))
+		return 0;
+	if (folder_read(path, CRL_MAX + 1, &text, why) < 0) {
+		buf_fini(&text);
+		return -1;
+	}
+	if (text.len > 0 && text.p[text.len - 1] == '\n')
+		text.len--;
+	c = crl_parse(text.p, text.len, why);
+	buf_fini(&text);
+	if (c)
+		result = take_crl_file(r, c, kid, why);
+	if (result < 0)
+		*why = reason("%s:1: %s", path, *why);
+	return result;
+}
+
+int
+keyring_refresh(struct keyring *r, const char **why)
+{
+	struct folder_names names = { 0 };
+	char *first = NULL, path[PATH_MAX];
+	int taken = 0, one;
+
+	path_in(path, r->dir, "crl", "", "");
+	if (folder_list(path, ".crl", &names, why) < 0) {
+		folder_names_fini(&names);
+		return -1;
+	}
+	for (size_t i = 0; i < names.n; i++) {
+		one = load_crl(r, names.v[i], why);
+		if (one < 0 && !first)
+			first = xstrdup(*why);
+		taken += one > 0;
+	}
+	folder_names_fini(&names);
+	if (!first)
+		return taken;
+	*why = reason("%s", first);
+	free(first);
+	return -1;
+}
+
+int
+keyring_save_crl(const struct keyring *r, const char *issuer, const char **why)
+{
+	const struct crl *list = keyring_crl(r, issuer);
+	struct buf text = { 0 };
+	char path[PATH_MAX];
+	int result;
+
+	if (!list) {
+		*why = reason("there is no list of %s", issuer);
+		errno = ENOENT;
+		return -1;
+	}
+	path_in(path, r->dir, "crl/", issuer, ".crl");
+	buf_add(&text, list->text, list->len);
+	buf_addc(&text, '\n');
+	result = folder_write(path, text.p, text.len, why);
+	buf_fini(&text);
+	return result;
+}
+
+static int
+load_psk(struct keyring *r, const char **why)
+{
+	char path[PATH_MAX], *text;
+	const char *wrong;
+	int result = -1;
+	size_t n;
+
+	path_in(path, r->dir, "psk", "", "");
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	text = secret_new(SECRET_FILE_MAX + 1);
+	if (secret_read(path, text, &n, &wrong) == 0) {
+		wrong = "not 32 bytes in base64url";
+		n -= n > 0 && text[n - 1] == '\n';
+		r->psk = secret_new(PSK_BYTES);
+		if (key_b64_parse(r->psk, PSK_BYTES, text, n) == PSK_BYTES)
+			result = 0;
+	}
+	if (result < 0)
+		*why = reason("%s: %s", path, wrong);
+	secret_free(text);
+	return result;
+}
+
+struct keyring *
+keyring_open(const char *dir, const char **why)
+{
+	struct keyring *r = xcalloc(1, sizeof(*r));
+
+	secret_start();
+	r->dir = xstrdup(dir);
+	if (strlen(dir) > PATH_MAX / 2)
+		*why = reason("%.64s...: %s", dir, strerror(ENAMETOOLONG));
+	else if (folder_check(dir, why) == 0 && load_roots(r, why) == 0 &&
+	    load_psk(r, why) == 0 && load_chains(r, why) == 0 &&
+	    keyring_refresh(r, why) >= 0)
+		return r;
+	keyring_free(r);
+	return NULL;
+}
+
+void
+keyring_free(struct keyring *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->buckets; i++)
+		for (struct entry *e = r->bucket[BY_KID][i], *next; e;
+		     e = next) {
+			next = e->next[BY_KID];
+			cert_free(e->cert);
+			free(e);
+		}
+	for (int way = 0; way < WAYS; way++)
+		free(r->bucket[way]);
+	for (size_t i = 0; i < r->crls; i++)
+		crl_free(r->crl[i]);
+	for (size_t i = 0; i < r->nwaiting; i++)
+		crl_free(r->waiting[i]);
+	free(r->crl);
+	free(r->waiting);
+	free(r->seen);
+	secret_free(r->psk);
+	free(r->dir);
+	free(r);
+}
+
+/* 1 if it fits and has a root.cert. */
+static int
+is_network(const char *dir)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/root.cert", dir) <
+	    (int)sizeof(path) &&
+	    access(path, F_OK) == 0;
+}
+
+int
+keyring_default(const char *given, char *out, size_t n)
+{
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	int len;
+
+	if (!given || !*given)
+		given = getenv("SG_TRUST");
+	if (given && *given) {
+		len = snprintf(out, n, "%s", given);
+		return len < (int)n ? 0 : -1;
+	}
+	if (config && *config) {
+		len = snprintf(out, n, "%s/sg", config);
+		if (len < (int)n && is_network(out))
+			return 0;
+	}
+	if (home && *home) {
+		len = snprintf(out, n, "%s/.config/sg", home);
+		if (len < (int)n && is_network(out))
+			return 0;
+	}
+	len = snprintf(out, n, "/etc/sg");
+	return len < (int)n && is_network(out) ? 0 : -1;
+}
