@@ -108,6 +108,10 @@ key_b64_parse(void *out, size_t max, const char *p, size_t n)
 {
 	size_t got;
 
+	/* libsodium 1.0.18 takes any byte above 127 for some digit. */
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)p[i] > 127)
+			return -1;
 	if (sodium_base642bin(out, max, p, n, NULL, &got, NULL,
 		sodium_base64_VARIANT_URLSAFE_NO_PADDING) < 0)
 		return -1;

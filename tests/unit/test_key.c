@@ -71,6 +71,7 @@ static const struct {
 	{ "+/8", -1, "the other alphabet" },
 	{ "AA A", -1, "a space" },
 	{ "AA\nA", -1, "a line feed" },
+	{ "AA\xc3\xa9", -1, "letters beyond ASCII" },
 	{ "AAAAAA", -1, "longer than there is room" },
 };
 
