@@ -527,7 +527,7 @@ peer_judge(struct channel *c, int64_t now, int64_t told)
 	}
 	v = keyring_judge(
 	    c->id->ring, c->peer, keyring_clock(c->id->ring, now));
-	if (v != KEYRING_VALID) {
+	if (v != KEYRING_VALID && !(v == KEYRING_STALE && c->id->crl_soft)) {
 		snprintf(c->why, sizeof c->why, "%s%s",
 		    dialled ? "the broker: " : "", keyring_verdict_why(v));
 		return -1;
