@@ -15,11 +15,20 @@
 
 struct command_guard;
 
+/*
+ * What is remembered at most; an id is forgotten COMMAND_KEEP seconds after
+ * its command's end.  The last number of a source (of each of its epochs) is
+ * kept beyond that, as long as sources are fewer than half their limit, so
+ * that a command that was held back is refused however long it would live.
+ */
+enum { COMMAND_KEEP = 60, COMMAND_IDS_MAX = 65536, COMMAND_SOURCES_MAX = 4096 };
+
 enum command_verdict {	       /* zero refuses */
 	COMMAND_MALFORMED = 0, /* no id, no ttl, no src or seq, ... */
 	COMMAND_LATE,	       /* t + ttl has passed: "expired" */
 	COMMAND_EARLY,	       /* t is more than 30 s ahead */
-	COMMAND_REPEATED,      /* id or (src, ep, seq) seen before */
+	COMMAND_REPEATED,      /* id seen before, or a seq of this src and ep
+				  that is not below this one */
 	COMMAND_FULL,	       /* cannot be remembered: not executed */
 	COMMAND_FRESH,	       /* act on it */
 	COMMAND_OTHER	       /* not a command or request */
@@ -27,8 +36,10 @@ enum command_verdict {	       /* zero refuses */
 
 /*
  * command_open(path, why) - The guard whose memory is the file at path
- * (created 0600; NULL: this process only).  NULL with *why if it cannot be
- * read or locked (one process has it), or is damaged.
+ * (created 0600; NULL: this process only).  NULL with *why (valid until the
+ * next call) if it cannot be read or locked (one process has it), or is
+ * damaged.  The last command's line may be incomplete, after a crash: that
+ * one was not executed.
  */
 struct command_guard *command_open(const char *path, const char **why);
 
