@@ -3,6 +3,7 @@
  * those who ask, until TERM.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,17 +16,20 @@
 #include "broker/broker.h"
 #include "bus/wire.h"
 #include "event/event.h"
+#include "trust/channel.h"
+#include "trust/identity.h"
 
 static struct {
 	struct opt_list listen;
 	const char *dir, *name, *tap;
-	int memory, insecure;
+	int memory, insecure, crl_soft;
 	int64_t ready_fd;
 	int64_t retain_age, retain_size, segment;
 	int64_t max_line, last_topics, memory_size;
 	int64_t connections, address, requests, write_time;
+	int64_t strangers, handshakes, handshakes_all, admission;
+	struct actor_limits actor;
 } o = {
-	.name = "broker",
 	.ready_fd = -1,
 	.retain_age = (int64_t)7 * 86400 * DATE_SECOND,
 	.retain_size = -1,
@@ -36,17 +40,29 @@ static struct {
 	.connections = 16384,
 	.requests = 64,
 	.write_time = 10 * DATE_SECOND,
+	.strangers = 256,
+	.admission = 5 * DATE_SECOND,
+	.handshakes = 20,
+	.handshakes_all = 500,
+	.actor = { .connections = 32,
+	    .topics = 10000,
+	    .cursors = 256,
+	    .channels = 65536 },
 };
+
+static struct identity identity;
 
 static const struct opt options[] = {
 	{ 'l', "listen", OPT_LIST, "URL",
 	    "ipc:///path or tcp://host:port; repeatable", &o.listen, NULL,
 	    NULL },
 	{ 'd', "dir", OPT_STRING, "DIR", "the store", &o.dir, NULL, NULL },
+	{ 0, "identity", OPT_GROUP, NULL, NULL, identity_rows, NULL, NULL },
 	{ 0, "memory", OPT_FLAG, NULL, "keep nothing on disk", &o.memory, NULL,
 	    NULL },
-	{ 0, "name", OPT_STRING, "NAME", "name of this broker (broker)",
-	    &o.name, NULL, NULL },
+	{ 0, "name", OPT_STRING, "NAME",
+	    "name of this broker (the certificate's subject)", &o.name, NULL,
+	    NULL },
 	{ 0, "retain-age", OPT_DURATION, "DUR",
 	    "drop events older than this (7d)", &o.retain_age, NULL, NULL },
 	{ 0, "retain-size", OPT_SIZE, "SIZE",
@@ -71,11 +87,37 @@ static const struct opt options[] = {
 	{ 0, "write-timeout", OPT_DURATION, "DUR",
 	    "cut off who does not read for so long (10s)", &o.write_time, NULL,
 	    NULL },
+	{ 0, "max-strangers", OPT_INT, "N",
+	    "unauthenticated connections over tcp (256)", &o.strangers, NULL,
+	    NULL },
+	{ 0, "auth-timeout", OPT_DURATION, "DUR",
+	    "cut off who has not authenticated by then (5s)", &o.admission,
+	    NULL, NULL },
+	{ 0, "max-handshakes", OPT_INT, "N",
+	    "handshakes a second of an address or an actor (20)", &o.handshakes,
+	    NULL, NULL },
+	{ 0, "max-handshakes-all", OPT_INT, "N",
+	    "handshakes a second in all (500)", &o.handshakes_all, NULL, NULL },
+	{ 0, "actor-connections", OPT_INT, "N", "connections of an actor (32)",
+	    &o.actor.connections, NULL, NULL },
+	{ 0, "actor-topics", OPT_INT, "N",
+	    "topics an actor publishes to (10000)", &o.actor.topics, NULL,
+	    NULL },
+	{ 0, "actor-cursors", OPT_INT, "N", "durable cursors of an actor (256)",
+	    &o.actor.cursors, NULL, NULL },
+	{ 0, "actor-events", OPT_INT, "N",
+	    "events a second an actor publishes (0: no limit)", &o.actor.events,
+	    NULL, NULL },
+	{ 0, "actor-bytes", OPT_SIZE, "SIZE",
+	    "bytes a second an actor publishes (0: no limit)", &o.actor.bytes,
+	    NULL, NULL },
+	{ 0, "crl-soft", OPT_FLAG, NULL,
+	    "only warn of overdue revocation lists", &o.crl_soft, NULL, NULL },
 	{ 0, "tap", OPT_STRING, "URL", "lossy copy of all events, nng PUB",
 	    &o.tap, NULL, NULL },
 	{ 0, "insecure", OPT_FLAG, NULL,
-	    "listen on more than ipc without authentication", &o.insecure, NULL,
-	    NULL },
+	    "take plain text over tcp, without authentication", &o.insecure,
+	    NULL, NULL },
 	{ 0, "ready-fd", OPT_INT, "N", "write a line there once listening",
 	    &o.ready_fd, NULL, NULL },
 	{ 0 }
@@ -84,8 +126,7 @@ static const struct opt options[] = {
 static const struct opt_command command = { "sg-broker",
 	"keep events and hand them to subscribers", NULL, options,
 	{ "sg-broker &",
-	    "sg-broker -l tcp://0.0.0.0:7788 -d /var/lib/sg/a --insecure",
-	    NULL } };
+	    "sg-broker -k /etc/sg/keys/a.key -l tcp://0.0.0.0:7788", NULL } };
 
 static int64_t
 tenth_of_disk(const char *dir)
@@ -109,14 +150,14 @@ check_url(const char *url)
 }
 
 static void
-need_security(const char *url)
+need_security(const char *url, int sessions)
 {
-	if (front_local(url))
+	if (front_local(url) || (sessions && !o.insecure))
 		return;
 	if (!o.insecure)
 		die(EXIT_CONFIG,
-		    "%s: anybody could publish there: give --insecure to "
-		    "listen without authentication",
+		    "%s: anybody could publish there: give a key (-k), or "
+		    "--insecure to listen without authentication",
 		    url);
 	warn("%s: no authentication (--insecure): who reaches it may "
 	     "publish and read everything",
@@ -129,8 +170,9 @@ check_options(void)
 	static const char *standard[1];
 	size_t i;
 
-	if (!wire_name_check(o.name, strlen(o.name)) ||
-	    strchr(o.name, '/') != NULL)
+	if (o.name != NULL &&
+	    (!wire_name_check(o.name, strlen(o.name)) ||
+		strchr(o.name, '/') != NULL))
 		opt_usage("--name: \"%s\" is no valid name", o.name);
 	if (o.memory && o.dir != NULL)
 		opt_usage("--memory and --dir exclude each other");
@@ -144,20 +186,56 @@ check_options(void)
 	}
 	for (i = 0; i < o.listen.n; i++) {
 		check_url(o.listen.v[i]);
-		need_security(o.listen.v[i]);
+		need_security(o.listen.v[i], identity.key != NULL);
 	}
 	if (o.tap != NULL)
-		need_security(o.tap);
+		need_security(o.tap, 0);
+}
+
+/* Who this broker is, if there is a key: its certificate says the name. */
+static void
+open_identity(void)
+{
+	const char *why = NULL, *subject;
+	int status = EXIT_CONFIG;
+
+	switch (identity_open(&identity, &identity_given, &status, &why)) {
+	case -1: die(status, "%s", why);
+	case 0:
+		if (o.name == NULL)
+			o.name = "broker";
+		return;
+	}
+	identity.crl_soft = o.crl_soft;
+	subject = identity.cert->subject;
+	if (identity.cert->role != CERT_BROKER)
+		die(EXIT_CONFIG,
+		    "%s: the certificate of %s is for an %s, not"
+		    " for a broker",
+		    identity_given.key, subject,
+		    cert_role_name(identity.cert->role));
+	if (strchr(subject, '/') != NULL)
+		die(EXIT_CONFIG,
+		    "%s: a broker's subject has no slash, unlike \"%s\"",
+		    identity_given.key, subject);
+	if (o.name != NULL && strcmp(o.name, subject) != 0)
+		die(EXIT_CONFIG,
+		    "--name: \"%s\" is not the certificate's subject, \"%s\"",
+		    o.name, subject);
+	o.name = subject;
 }
 
 static struct broker *
 start(void)
 {
 	static char dir[4096];
+	static char name[KEY_SUBJECT_MAX + 1];
 	const char *why = NULL;
 	struct broker *b;
 	int status;
 
+	/* The certificate may be read again. */
+	snprintf(name, sizeof name, "%s", o.name);
 	if (o.memory)
 		warn("--memory: events are lost when the broker ends");
 	else if (o.dir == NULL && app_state_dir(dir, sizeof dir, "broker") != 0)
@@ -166,7 +244,7 @@ start(void)
 		o.dir = dir;
 	if (o.retain_size < 0)
 		o.retain_size = o.memory ? 0 : tenth_of_disk(o.dir);
-	const struct broker_options b_options = { .name = o.name,
+	const struct broker_options b_options = { .name = name,
 		.dir = o.dir,
 		.tap = o.tap,
 		.segment = o.segment,
@@ -175,15 +253,24 @@ start(void)
 		.max_line = o.max_line,
 		.last_topics = o.last_topics,
 		.memory = o.memory_size,
-		.limits = { .message = WIRE_MESSAGE_MAX,
+		.limits = { .message = channel_sealed(WIRE_MESSAGE_MAX),
 		    .connections = (int)o.connections,
 		    .address = (int)o.address,
+		    .strangers = identity.key ? (int)o.strangers : 0,
+		    .address_strangers = (int)(o.strangers + 3) / 4,
+		    .admission = o.admission,
 		    .requests = (int)o.requests,
 		    .memory = 16 * 1024 * 1024,
 		    .greeting = 5 * DATE_SECOND,
 		    .message_time = 10 * DATE_SECOND,
 		    .write_time = o.write_time,
-		    .gather = 5000 } };
+		    .gather = 5000 },
+		.gate = { .identity = identity.key ? &identity : NULL,
+		    .given = &identity_given,
+		    .insecure = o.insecure,
+		    .handshakes = o.handshakes,
+		    .handshakes_all = o.handshakes_all,
+		    .actor = o.actor } };
 	b = broker_new(&b_options, &status, &why);
 	if (b == NULL)
 		die(status, "%s: %s", o.memory ? "start" : o.dir, why);
@@ -199,6 +286,7 @@ main(int argc, char **argv)
 	int status;
 
 	opt_parse(&command, argc, argv);
+	open_identity();
 	check_options();
 	app_signals();
 	b = start();
@@ -212,5 +300,6 @@ main(int argc, char **argv)
 	app_ready((int)o.ready_fd);
 	status = broker_run(b);
 	broker_free(b);
+	identity_close(&identity);
 	return status;
 }

@@ -106,7 +106,7 @@ answer_meta(struct answer *a, const struct frame_head *head,
 }
 
 void
-answer_send(struct answer *a, struct front *front,
+answer_send(struct answer *a, struct gate *gate,
     const struct front_route *route, struct buf *header)
 {
 	struct blob *blob = blob_new(header->len);
@@ -117,7 +117,7 @@ answer_send(struct answer *a, struct front *front,
 	v[0] = (struct front_piece){ blob, blob->p, blob->len };
 	if (a->n != 0)
 		memcpy(v + 1, a->v, a->n * sizeof *v);
-	front_reply(front, route, v, a->n + 1);
+	gate_reply(gate, route, v, a->n + 1);
 	free(v);
 	a->n = 0;
 	answer_fini(a);

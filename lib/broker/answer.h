@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
-#include "broker/front.h"
+#include "broker/gate.h"
 #include "broker/store.h"
 
 struct answer {
@@ -49,8 +49,8 @@ void answer_meta(struct answer *a, const struct frame_head *head,
 
 void answer_meta_end(struct answer *a);
 
-/* answer_send(a, front, route, header) - Send both and free both. */
-void answer_send(struct answer *a, struct front *front,
+/* answer_send(a, gate, route, header) - Send both and free both. */
+void answer_send(struct answer *a, struct gate *gate,
     const struct front_route *route, struct buf *header);
 
 void answer_fini(struct answer *a);

@@ -24,7 +24,7 @@ session_answer(
 
 	memcpy(blob->p, header->p, header->len);
 	blob->len = header->len;
-	front_reply(b->front, route, &piece, 1);
+	gate_reply(b->gate, route, &piece, 1);
 	buf_fini(header);
 }
 
@@ -84,6 +84,17 @@ session_place(const struct broker *b, const struct wire_cursor *cursor,
 	return -1;
 }
 
+/*
+ * A broker's certificate lets it listen, and look how another one is; it is
+ * nobody's who publishes or reads.
+ */
+static int
+may_ask(const struct session *s, enum wire_op op)
+{
+	return s->grant == NULL || s->grant->cert->role == CERT_ACTOR ||
+	    op == WIRE_HELLO || op == WIRE_STAT;
+}
+
 static void
 request(struct session *s, const struct front_route *route, struct blob *body)
 {
@@ -92,6 +103,12 @@ request(struct session *s, const struct front_route *route, struct blob *body)
 
 	if (wire_request_parse(&r, body->p, body->len, &why) != 0) {
 		session_error(s->b, route, "bad", why);
+		return;
+	}
+	if (!may_ask(s, r.op)) {
+		s->b->counts.denied++;
+		session_error(s->b, route, "denied",
+		    "a broker's certificate may not act as an actor");
 		return;
 	}
 	switch (r.op) {
@@ -112,18 +129,19 @@ request(struct session *s, const struct front_route *route, struct blob *body)
 static struct session *
 session_of(struct broker *b, struct front_conn *conn)
 {
-	struct session *s = front_conn_get(conn);
+	struct session *s = gate_get(conn);
 
 	if (s == NULL) {
 		s = xcalloc(1, sizeof *s);
 		s->b = b;
 		s->conn = conn;
+		s->grant = gate_grant(conn);
 		s->next = b->sessions;
 		s->self = &b->sessions;
 		if (s->next != NULL)
 			s->next->self = &s->next;
 		b->sessions = s;
-		front_conn_set(conn, s);
+		gate_set(conn, s);
 	}
 	return s;
 }
@@ -372,11 +390,25 @@ each_second(struct broker *b, int64_t now)
 	b->rate_out = b->counts.events_out - b->second.events_out;
 	b->second = b->counts;
 	publish_expire(b, now);
+	gate_turn(b->gate, now);
 	forget_old_channel(b);
 	if (b->log == NULL)
 		return;
 	checkpoint(b);
 	retire(b);
+}
+
+/* HUP: what cannot be read leaves all as it was. */
+static void
+reload(struct broker *b)
+{
+	const char *why = NULL;
+
+	if (gate_reload(b->gate, &why) != 0)
+		error("not read again, the old keys and certificates stay: %s",
+		    why);
+	else
+		note("keys and certificates were read again");
 }
 
 static void
@@ -388,7 +420,7 @@ handle(struct broker *b, struct front_event *event)
 		    event->body);
 		blob_unref(event->body);
 		break;
-	case FRONT_CLOSED: closed(front_conn_get(event->route.conn)); break;
+	case FRONT_CLOSED: closed(gate_get(event->route.conn)); break;
 	case FRONT_READABLE:
 		if (b->log != NULL && event->fd == log_done_fd(b->log))
 			take_done(b);
@@ -423,13 +455,13 @@ drain(struct broker *b)
 		take_done(b);
 		if (b->queued == 0)
 			break;
-		if (front_next(b->front, &event, date_mono() + 1000) == 0 &&
+		if (gate_next(b->gate, &event, date_mono() + 1000) == 0 &&
 		    event.kind == FRONT_REQUEST) {
 			session_error(
 			    b, &event.route, "limit", "the broker is leaving");
 			blob_unref(event.body);
 		} else if (event.kind == FRONT_CLOSED) {
-			closed(front_conn_get(event.route.conn));
+			closed(gate_get(event.route.conn));
 		}
 	}
 	front_drain(b->front, end);
@@ -443,7 +475,10 @@ broker_run(struct broker *b)
 	while (!app_stop() && !b->fatal) {
 		int64_t deadline = timers(b);
 
-		if (front_next(b->front, &event, deadline) == 0)
+		if (app_hup())
+			reload(b);
+
+		if (gate_next(b->gate, &event, deadline) == 0)
 			handle(b, &event);
 		else if (errno != EINTR)
 			die(EXIT_BUG, "epoll: %s", strerror(errno));
@@ -589,6 +624,7 @@ broker_new(const struct broker_options *options, int *status, const char **why)
 	b->second_at = b->started + DATE_SECOND;
 	b->front = front_new(&b->o.limits);
 	front_log(b->front, cut_off, b);
+	b->gate = gate_new(b->front, &b->o.gate);
 	b->last = last_new((size_t)b->o.last_topics);
 	b->dispatch = dispatch_new();
 	b->channels = chans_new();
@@ -624,6 +660,7 @@ broker_free(struct broker *b)
 		return;
 	while (b->sessions != NULL)
 		closed(b->sessions);
+	gate_free(b->gate);
 	front_free(b->front);
 	if (b->log != NULL)
 		log_close(b->log);

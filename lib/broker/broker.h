@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/opt.h"
-#include "broker/front.h"
+#include "broker/gate.h"
 
 struct broker;
 
@@ -25,6 +25,7 @@ struct broker_options {
 	int64_t last_topics;
 	int64_t memory; /* bytes of frames held for readers */
 	struct front_limits limits;
+	struct gate_options gate;
 };
 
 /*

@@ -80,6 +80,8 @@ chans_forget(struct chans *channels, struct chan *channel)
 	while (*at != channel)
 		at = &(*at)->chain;
 	*at = channel->chain;
+	if (channel->count != NULL)
+		--*channel->count;
 	channels->count--;
 	free(channel);
 }

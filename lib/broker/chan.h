@@ -24,6 +24,8 @@ struct chan {
 	size_t ahead_count;
 	struct publish *waiting; /* repeats of what is not durable yet */
 	size_t pending;		 /* frames the log has not given back */
+	int64_t *count;		 /* of its owner's channels: one less when it is
+				    forgotten; NULL: not counted */
 };
 
 struct chans;

@@ -2,6 +2,7 @@
  * Durable cursors: positions kept by name, moved by commit only, and the
  * lease of the one subscription that may read with each.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,16 +51,54 @@ durable_forget(struct broker *b, struct durable *d)
 	free(d);
 }
 
-/* The name of a durable cursor, terminated, in space.  NULL if invalid. */
+/*
+ * The full name of the session's durable cursor, terminated, in space.  NULL
+ * if invalid.
+ */
 static const char *
-cursor_name(const struct json_value *name, char space[WIRE_NAME_MAX + 1])
+cursor_name(const struct session *s, const struct json_value *name,
+    char space[LOG_CURSOR_MAX + 1])
 {
 	if (name->kind != JSON_STRING || name->escaped ||
 	    !wire_name_check(name->p, name->n))
 		return NULL;
-	memcpy(space, name->p, name->n);
-	space[name->n] = '\0';
+	snprintf(space, LOG_CURSOR_MAX + 1, "%s%s%.*s",
+	    s->grant != NULL ? s->grant->actor->subject : "",
+	    s->grant != NULL ? " " : "", (int)name->n, name->p);
 	return space;
+}
+
+/* The cursor's name as its session calls it; NULL if it is another's. */
+static const char *
+own_name(const struct session *s, const struct durable *d)
+{
+	const char *subject;
+	size_t n;
+
+	if (s->grant == NULL)
+		return d->name;
+	subject = s->grant->actor->subject;
+	n = strlen(subject);
+	return strncmp(d->name, subject, n) == 0 && d->name[n] == ' '
+	    ? d->name + n + 1
+	    : NULL;
+}
+
+/* 1 if no further cursor may be made. */
+static int
+too_many(const struct session *s)
+{
+	const struct durable *d;
+	int64_t most, own = 0;
+
+	if (s->b->ndurables >= DURABLES_MAX)
+		return 1;
+	if (s->grant == NULL)
+		return 0;
+	most = actors_limits(gate_actors(s->b->gate))->cursors;
+	for (d = s->b->durables; d != NULL; d = d->next)
+		own += own_name(s, d) != NULL;
+	return most != 0 && own >= most;
 }
 
 /* A commit that waits for the log. */
@@ -168,18 +207,18 @@ cursor_take(struct session *s, const struct json_value *given,
     struct log_place *at, struct durable **taken, const char **why)
 {
 	struct broker *b = s->b;
-	char name[WIRE_NAME_MAX + 1];
+	char name[LOG_CURSOR_MAX + 1];
 	struct durable *d;
 
 	*why = "name: no valid name";
-	if (cursor_name(given, name) == NULL)
+	if (cursor_name(s, given, name) == NULL)
 		return "bad";
 	d = durable_find(b, name);
 	*why = "the cursor is in use";
 	if (d != NULL && held_by_other(d, s))
 		return "busy";
 	*why = "too many cursors";
-	if (d == NULL && b->ndurables >= DURABLES_MAX)
+	if (d == NULL && too_many(s))
 		return "limit";
 	*why = "the stored cursor is ahead of this broker's log";
 	if (d == NULL) {
@@ -215,7 +254,7 @@ commit_fault(struct session *s, const struct wire_request *r, const char *name,
 	if (session_place(b, &r->cursor, &place) != 0)
 		return "bad";
 	*why = "too many cursors";
-	return d == NULL && b->ndurables >= DURABLES_MAX ? "limit" : NULL;
+	return d == NULL && too_many(s) ? "limit" : NULL;
 }
 
 void
@@ -223,10 +262,10 @@ cursor_commit(struct session *s, const struct front_route *route,
     const struct wire_request *r)
 {
 	const char *error = "bad", *why = "name: no valid name";
-	char name[WIRE_NAME_MAX + 1];
+	char name[LOG_CURSOR_MAX + 1];
 	struct durable *d;
 
-	if (cursor_name(&r->name, name) != NULL)
+	if (cursor_name(s, &r->name, name) != NULL)
 		error = commit_fault(s, r, name, &why);
 	if (error != NULL) {
 		session_error(s->b, route, error, why);
@@ -255,7 +294,7 @@ load_row(void *ctx, const char *name, const char *json)
 	struct json_value value = json_value(json, strlen(json));
 	struct wire_cursor cursor;
 
-	if (strlen(name) <= WIRE_NAME_MAX &&
+	if (strlen(name) <= LOG_CURSOR_MAX &&
 	    wire_cursor_parse(&cursor, &value) == 0)
 		durable_add(b, name)->cursor = cursor;
 }
@@ -290,11 +329,12 @@ is_at_risk(const struct broker *b, uint64_t behind)
 }
 
 static void
-add_stat(const struct broker *b, const struct durable *d, struct buf *out)
+add_stat(const struct broker *b, const struct durable *d, const char *name,
+    struct buf *out)
 {
 	struct log_place at;
 
-	buf_addf(out, "\"%s\":{\"cursor\":", d->name);
+	buf_addf(out, "\"%s\":{\"cursor\":", name);
 	wire_cursor_add(out, &d->cursor);
 	if (session_place(b, &d->cursor, &at) == 0) {
 		buf_adds(out, ",\"lag\":");
@@ -306,19 +346,26 @@ add_stat(const struct broker *b, const struct durable *d, struct buf *out)
 }
 
 size_t
-cursor_stat(const struct broker *b, struct buf *out)
+cursor_stat(const struct session *s, struct buf *out)
 {
-	size_t start = out->len, n = 0;
+	const int all = s->grant == NULL || grant_sees(s->grant, "$SG/STAT");
+	size_t start = out->len, more = 0;
 	const struct durable *d;
+	const char *name;
 
-	for (d = b->durables; d != NULL; d = d->next, n++) {
-		if (out->len - start > STAT_MAX)
-			break;
-		if (n != 0)
+	for (d = s->b->durables; d != NULL; d = d->next) {
+		name = all ? d->name : own_name(s, d);
+		if (name == NULL)
+			continue;
+		if (out->len - start > STAT_MAX) {
+			more++;
+			continue;
+		}
+		if (out->len != start)
 			buf_addc(out, ',');
-		add_stat(b, d, out);
+		add_stat(s->b, d, name, out);
 	}
-	return b->ndurables - n;
+	return more;
 }
 
 void

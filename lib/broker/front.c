@@ -62,7 +62,7 @@ struct watch {
 
 struct address { /* connections of one tcp peer address */
 	struct in6_addr ip;
-	int n;
+	int n, strangers;
 	struct address *next;
 };
 
@@ -81,8 +81,8 @@ struct front_conn {
 	struct front *front;
 	void *data;
 	LIST_ENTRY(front_conn) all, waiting;
-	TAILQ_ENTRY(front_conn) due;
-	int is_waiting, is_due;
+	TAILQ_ENTRY(front_conn) due, stranger;
+	int is_waiting, is_due, is_stranger;
 	uint32_t armed; /* epoll events asked for */
 	int blocked;	/* the socket took no more */
 	int unanswered;
@@ -94,9 +94,10 @@ struct front_conn {
 	struct blob *later; /* read, but more than may be open */
 	size_t later_at;    /* bytes of it given out */
 	struct reply *first, **last;
-	size_t sent;   /* of the first reply */
-	size_t unsent; /* of all */
-	struct address *address;
+	size_t sent;		 /* of the first reply */
+	size_t unsent;		 /* of all */
+	struct address *address; /* NULL: ipc */
+	struct in6_addr ip;
 	char name[NAME];
 };
 
@@ -120,8 +121,9 @@ struct front {
 	struct pollfd *polls; /* watched descriptors */
 	nfds_t npolls;
 	struct conn_list all;
-	struct conn_list waiting; /* have a deadline */
-	struct conn_queue due;	  /* to be written or read on this turn */
+	struct conn_list waiting;    /* have a deadline */
+	struct conn_queue due;	     /* to be written or read on this turn */
+	struct conn_queue strangers; /* oldest first */
 	int64_t sweep_every, sweep_at;
 	int portion; /* requests of a connection on one turn */
 	struct front_event *queue;
@@ -155,6 +157,10 @@ limits_open(struct front_limits *l)
 		l->requests = INT_MAX;
 	if (l->memory == 0)
 		l->memory = SIZE_MAX;
+	if (l->strangers > 0 && l->address_strangers == 0)
+		l->address_strangers = INT_MAX;
+	if (l->admission == 0)
+		l->admission = INT64_MAX;
 	if (l->greeting == 0)
 		l->greeting = INT64_MAX;
 	if (l->message_time == 0)
@@ -176,7 +182,7 @@ front_new(const struct front_limits *limits)
 	if (f->portion < 1)
 		f->portion = 1;
 	every = smaller(smaller(f->limits.greeting, f->limits.message_time),
-		    f->limits.write_time) /
+		    smaller(f->limits.write_time, f->limits.admission)) /
 	    8;
 	f->sweep_every =
 	    smaller(every < SWEEP_MIN ? SWEEP_MIN : every, SWEEP_MAX);
@@ -186,6 +192,7 @@ front_new(const struct front_limits *limits)
 	LIST_INIT(&f->all);
 	LIST_INIT(&f->waiting);
 	TAILQ_INIT(&f->due);
+	TAILQ_INIT(&f->strangers);
 	return f;
 }
 
@@ -270,8 +277,8 @@ front_log(struct front *f,
 }
 
 /* An attacker must not fill the disk with our log. */
-static void
-report(struct front *f, const char *name, const char *why)
+void
+front_report(struct front *f, const char *name, const char *why)
 {
 	char more[NAME];
 
@@ -383,6 +390,30 @@ waiting_remove(struct front_conn *c)
 }
 
 static void
+stranger_add(struct front_conn *c)
+{
+	struct front *f = c->front;
+
+	TAILQ_INSERT_TAIL(&f->strangers, c, stranger);
+	c->is_stranger = 1;
+	c->address->strangers++;
+	f->counts.strangers++;
+}
+
+static void
+stranger_remove(struct front_conn *c)
+{
+	struct front *f = c->front;
+
+	if (!c->is_stranger)
+		return;
+	TAILQ_REMOVE(&f->strangers, c, stranger);
+	c->is_stranger = 0;
+	c->address->strangers--;
+	f->counts.strangers--;
+}
+
+static void
 reply_pop(struct front_conn *c)
 {
 	struct reply *r = c->first;
@@ -410,13 +441,14 @@ conn_close(struct front_conn *c, const char *why)
 		return;
 	if (why != NULL) {
 		f->counts.cut++;
-		report(f, c->name, why);
+		front_report(f, c->name, why);
 	}
 	/* A child of fork() may hold a copy, which epoll would go by. */
 	epoll_ctl(f->epoll, EPOLL_CTL_DEL, c->source.fd, NULL);
 	close(c->source.fd);
 	c->source.fd = -1;
 	f->counts.connections--;
+	stranger_remove(c);
 	if (c->address != NULL) {
 		c->address->n--;
 		address_put(f, c->address);
@@ -545,6 +577,7 @@ request_give(struct front_conn *c)
 	c->in = NULL;
 	e->route.conn = c;
 	e->route.hops_len = (uint8_t)c->reader.path_len;
+	e->route.number = 0;
 	memcpy(e->route.hops, c->reader.path, c->reader.path_len);
 	c->unanswered++;
 	c->front->counts.requests++;
@@ -724,15 +757,17 @@ name_tcp(char name[NAME], const struct in6_addr *ip, in_port_t port)
 	    (unsigned)ntohs(port));
 }
 
-static void
+/* Fill name in; 1 if the peer is our user's process or root's. */
+static int
 name_ipc(char name[NAME], int fd)
 {
-	struct ucred peer = { 0 };
+	struct ucred peer = { .uid = (uid_t)-1 };
 	socklen_t len = sizeof peer;
+	int known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0;
 
-	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
 	snprintf(
 	    name, NAME, "ipc:uid=%u:pid=%d", (unsigned)peer.uid, (int)peer.pid);
+	return known && (peer.uid == geteuid() || peer.uid == 0);
 }
 
 /* Any internet address in IPv6 form. */
@@ -803,7 +838,41 @@ refuse(struct front *f, int fd, const char *name, const char *why)
 {
 	close(fd);
 	f->counts.refused++;
-	report(f, name, why);
+	front_report(f, name, why);
+}
+
+/* What forbids a further connection of the address (NULL: ipc), or NULL. */
+static const char *
+conn_fault(const struct front *f, const struct address *address)
+{
+	const struct front_limits *l = &f->limits;
+
+	if (f->counts.connections >= l->connections)
+		return "too many connections";
+	if (address == NULL)
+		return NULL;
+	if (address->n >= l->address)
+		return "too many connections of this address";
+	if (l->strangers > 0 && address->strangers >= l->address_strangers)
+		return "too many unauthenticated connections of this address";
+	return NULL;
+}
+
+/* The address's reference to itself is dropped by the caller. */
+static void
+conn_enter(struct front *f, struct front_conn *c, struct address *address)
+{
+	if (address == NULL)
+		return;
+	c->address = address;
+	c->ip = address->ip;
+	address->n++;
+	if (f->limits.strangers == 0)
+		return;
+	if (f->counts.strangers >= f->limits.strangers)
+		conn_close(TAILQ_FIRST(&f->strangers),
+		    "makes room: too many unauthenticated connections");
+	stranger_add(c);
 }
 
 static void
@@ -811,12 +880,14 @@ conn_accept(
     struct front *f, int fd, int local, const struct sockaddr_storage *ss)
 {
 	struct address *address = NULL;
+	const char *why = NULL;
 	struct in6_addr ip;
 	struct front_conn *c;
 	char name[NAME];
 
 	if (local) {
-		name_ipc(name, fd);
+		if (!name_ipc(name, fd))
+			why = "is another user's process";
 		tune_ipc(fd);
 	} else {
 		in_port_t port = internet(ss, &ip);
@@ -825,15 +896,15 @@ conn_accept(
 		tune_tcp(fd);
 		address = address_get(f, &ip);
 	}
-	if (f->counts.connections >= f->limits.connections) {
-		refuse(f, fd, name, "too many connections");
-	} else if (address != NULL && address->n >= f->limits.address) {
-		refuse(f, fd, name, "too many connections of this address");
+	if (why == NULL)
+		why = conn_fault(f, address);
+	if (why != NULL) {
+		refuse(f, fd, name, why);
 	} else {
 		c = conn_new(f, fd, local);
 		memcpy(c->name, name, sizeof name);
-		if (c->source.fd != -1 && (c->address = address) != NULL)
-			address->n++;
+		if (c->source.fd != -1)
+			conn_enter(f, c, address);
 	}
 	if (address != NULL)
 		address_put(f, address);
@@ -907,6 +978,8 @@ conn_late(const struct front_conn *c, int64_t now)
 
 	if (!c->reader.greeted && now - c->since > l->greeting)
 		return "no greeting in time";
+	if (c->is_stranger && now - c->since > l->admission)
+		return "did not authenticate in time";
 	if ((c->in != NULL || c->reader.have > 0) && c->armed & EPOLLIN &&
 	    now - c->progress > l->message_time)
 		return "stopped inside a message";
@@ -918,8 +991,8 @@ conn_late(const struct front_conn *c, int64_t now)
 static int
 conn_waits(const struct front_conn *c)
 {
-	return !c->reader.greeted || c->in != NULL || c->reader.have > 0 ||
-	    c->first != NULL;
+	return !c->reader.greeted || c->is_stranger || c->in != NULL ||
+	    c->reader.have > 0 || c->first != NULL;
 }
 
 static void
@@ -1151,6 +1224,25 @@ front_cut(struct front *f, struct front_conn *conn, const char *why)
 	if (conn->source.fd != -1 && !conn->blocked)
 		conn_write(conn);
 	conn_close(conn, why);
+}
+
+void
+front_admit(struct front *f, struct front_conn *conn)
+{
+	(void)f;
+	stranger_remove(conn);
+}
+
+int
+front_conn_local(const struct front_conn *conn)
+{
+	return conn->reader.transport == SP_IPC;
+}
+
+const unsigned char *
+front_conn_address(const struct front_conn *conn)
+{
+	return conn->ip.s6_addr;
 }
 
 void

@@ -24,6 +24,9 @@ struct front_limits {
 	size_t message;		/* bytes of a request's body */
 	int connections;	/* in all */
 	int address;		/* per source address (tcp) */
+	int strangers;		/* not admitted yet, in all; 0: see below */
+	int address_strangers;	/* not admitted yet, per source address */
+	int64_t admission;	/* us until a connection must be admitted */
 	int requests;		/* unanswered, per connection */
 	size_t memory;		/* bytes of unsent replies, per connection */
 	int64_t greeting;	/* us until the peer's greeting must be in */
@@ -32,12 +35,19 @@ struct front_limits {
 	int64_t gather;		/* us to let requests of many gather, or 0 */
 };
 
-/* front_new(limits) - No listeners yet; limits are copied. */
+/*
+ * With a limit of strangers every connection over tcp is one until
+ * front_admit(), and is cut off if that does not come in time; if there are
+ * too many, the oldest makes room.  Without one nobody is a stranger.
+ *
+ * front_new(limits) - No listeners yet; limits are copied.
+ */
 struct front *front_new(const struct front_limits *limits);
 
 /*
  * front_listen(f, url, why) - ipc:///path (socket 0600, its folder created
- * 0700 if absent; a stale socket file is replaced, a live one refused),
+ * 0700 if absent; a stale socket file is replaced, a live one refused; peers
+ * of another user than ours and root are turned away),
  * tcp://host:port (port 0: any).  0, or -1 with *why.  front_url(f, i) is
  * listener i's URL with the real port, NULL past the last.
  */
@@ -62,6 +72,7 @@ struct front_route {
 	struct front_conn *conn;
 	uint8_t hops[64];	/* request id and the hops before it */
 	uint8_t hops_len;
+	uint64_t number;	/* the caller's, carried along */
 };
 
 struct front_event {
@@ -102,6 +113,16 @@ void front_reply(struct front *f, const struct front_route *route,
  */
 void front_cut(struct front *f, struct front_conn *conn, const char *why);
 
+/*
+ * front_admit(f, conn) - It has shown who it is: no stranger any more.
+ * front_conn_local(conn) - 1 if it came over ipc.  front_conn_address(conn) -
+ * Where from: 16 bytes, an IPv6 address (IPv4 as ::ffff:a.b.c.d), zero for
+ * ipc.
+ */
+void front_admit(struct front *f, struct front_conn *conn);
+int front_conn_local(const struct front_conn *conn);
+const unsigned char *front_conn_address(const struct front_conn *conn);
+
 /* The caller's own pointer of a connection; NULL at first. */
 void front_conn_set(struct front_conn *conn, void *data);
 void *front_conn_get(const struct front_conn *conn);
@@ -111,7 +132,7 @@ const char *front_conn_name(const struct front_conn *conn);
 
 struct front_counts {
 	uint64_t accepted, refused, cut, requests, replies, in, out;
-	int connections;
+	int connections, strangers;
 };
 
 /* front_counts(f) - Totals since front_new(); valid as long as f is. */
@@ -125,6 +146,9 @@ const struct front_counts *front_counts(const struct front *f);
  */
 void front_log(struct front *f,
     void (*fn)(void *ctx, const char *conn, const char *why), void *ctx);
+
+/* front_report(f, name, why) - A line of the caller's, counted with them. */
+void front_report(struct front *f, const char *name, const char *why);
 
 /* front_drain(f, deadline) - Stop accepting, send what is queued. */
 void front_drain(struct front *f, int64_t deadline);

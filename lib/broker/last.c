@@ -161,23 +161,40 @@ add(struct last *last, const char *p, size_t n, uint64_t h, size_t at)
 	return t;
 }
 
+/* The entry of a topic with that hash, or NULL with *at its slot. */
+static struct last_topic *
+find(const struct last *last, const char *p, size_t n, uint64_t h, size_t *at)
+{
+	uint32_t tag = (uint32_t)(h >> 32);
+	struct last_topic *t;
+
+	for (*at = h & last->mask; last->slots[*at].entry != 0;
+	     *at = (*at + 1) & last->mask) {
+		if (last->slots[*at].tag != tag)
+			continue;
+		t = last_at(last, last->slots[*at].entry - 1);
+		if (t->len == n && memcmp(t->text, p, n) == 0)
+			return t;
+	}
+	return NULL;
+}
+
+struct last_topic *
+last_find(const struct last *last, const char *p, size_t n)
+{
+	size_t at;
+
+	return find(last, p, n, last_hash(p, n), &at);
+}
+
 struct last_topic *
 last_topic(struct last *last, const char *p, size_t n)
 {
 	uint64_t h = last_hash(p, n);
-	uint32_t tag = (uint32_t)(h >> 32);
 	size_t at;
-	struct last_topic *t;
+	struct last_topic *t = find(last, p, n, h, &at);
 
-	for (at = h & last->mask; last->slots[at].entry != 0;
-	     at = (at + 1) & last->mask) {
-		if (last->slots[at].tag != tag)
-			continue;
-		t = last_at(last, last->slots[at].entry - 1);
-		if (t->len == n && memcmp(t->text, p, n) == 0)
-			return t;
-	}
-	return add(last, p, n, h, at);
+	return t != NULL ? t : add(last, p, n, h, at);
 }
 
 static struct last_kept **

@@ -50,6 +50,9 @@ void last_free(struct last *last);
  */
 struct last_topic *last_topic(struct last *last, const char *p, size_t n);
 
+/* last_find(last, p, n) - The same, but NULL if it is absent. */
+struct last_topic *last_find(const struct last *last, const char *p, size_t n);
+
 /* last_count(last) - Entries; last_at(last, i) is the i-th, i < count. */
 size_t last_count(const struct last *last);
 struct last_topic *last_at(const struct last *last, size_t i);

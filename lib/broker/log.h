@@ -83,9 +83,11 @@ struct log_frame {
 	struct blob *body;	/* one reference, holds head.lines */
 };
 
+enum { LOG_CURSOR_MAX = 129 }; /* an actor, a space, a name */
+
 struct log_cursor {
 	struct log_item item;
-	char name[65];
+	char name[LOG_CURSOR_MAX + 1];
 	char *json; /* cursor object, or NULL: delete */
 };
 

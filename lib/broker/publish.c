@@ -14,6 +14,7 @@
 enum {
 	AHEAD_FRAMES = 64, /* waiting for an earlier one, a channel */
 	AHEAD_BYTES = 32 * 1024 * 1024, /* all channels together */
+	AHEAD_SHARE = AHEAD_BYTES / 4,	/* of an actor */
 	AHEAD_TIME = 5 * DATE_SECOND,	/* then the answer is "gap" */
 	CHANNELS_MAX = 1 << 20
 };
@@ -24,6 +25,7 @@ struct publish {
 	struct publish *other, **self;	 /* in its session's list */
 	struct publish *queue, **queued; /* in the broker's ahead list */
 	struct session *session;	 /* NULL: the connection is gone */
+	struct actor *actor;		 /* NULL: plain */
 	struct front_route route;
 	struct chan *channel; /* NULL: not numbered */
 	struct blob *body;    /* while it waits ahead of its turn */
@@ -54,6 +56,7 @@ publish_new(struct session *s, const struct front_route *route,
 	struct publish *p = xcalloc(1, sizeof *p);
 
 	p->route = *route;
+	p->actor = s->grant != NULL ? s->grant->actor : NULL;
 	p->channel = channel;
 	p->request = *r;
 	enlist(p, s);
@@ -214,13 +217,29 @@ struct scan {
 	uint64_t line; /* index in the request, from 1 */
 };
 
+/* Of the broker's own topics only revocation lists may be published. */
 static const char *
-class_fault(const struct event *e, const char *topic, size_t n, int64_t now)
+list_fault(struct broker *b, const struct event *e, const char *topic, size_t n)
+{
+	static const char first[] = "$SG/TRUST/CRL/";
+	const size_t head = sizeof first - 1;
+
+	if (n <= head || memcmp(topic, first, head) != 0)
+		return "topic is the broker's own";
+	if (!event_has(e, EVENT_D))
+		return "a revocation list without d";
+	return gate_list(b->gate, topic + head, n - head,
+	    e->line + e->at[EVENT_D], e->len[EVENT_D]);
+}
+
+static const char *
+class_fault(struct broker *b, const struct event *e, const char *topic,
+    size_t n, int64_t now)
 {
 	const char *why;
 
 	if (topic[0] == '$')
-		return "topic is the broker's own";
+		return list_fault(b, e, topic, n);
 	if (n < sizeof "COMMAND" - 1 || (topic[0] != 'C' && topic[0] != 'D'))
 		return NULL;
 	return event_command(e, now, &why) == 1 ? NULL : why;
@@ -239,6 +258,13 @@ add_to_summary(
 		t->frame = b->frame_mark;
 }
 
+static int
+refuse_event(struct scan *s, const char *why)
+{
+	note_refused(s->b, s->p, s->line, why);
+	return 0;
+}
+
 /* 1 kept, 0 refused (noted), -1 malformed with *why. */
 static int
 scan_line(struct scan *s, const char *line, size_t n, const char **why)
@@ -247,6 +273,7 @@ scan_line(struct scan *s, const char *line, size_t n, const char **why)
 	struct event e;
 	const char *topic, *fault;
 	size_t topic_n;
+	struct grant *grant = s->p->session->grant;
 	struct last_topic *t;
 
 	if (n > (size_t)s->b->o.max_line) {
@@ -256,12 +283,18 @@ scan_line(struct scan *s, const char *line, size_t n, const char **why)
 	if (event_scan(&e, line, n, why) != 0 || event_complete(&e, why) != 0)
 		return -1;
 	topic = event_topic(&e, space, &topic_n);
-	fault = class_fault(&e, topic, topic_n, s->now);
+	fault = grant == NULL
+	    ? NULL
+	    : grant_publish(gate_actors(s->b->gate), grant, s->b->last, &e, &t);
 	if (fault != NULL) {
-		note_refused(s->b, s->p, s->line, fault);
-		return 0;
+		s->b->counts.denied++;
+		return refuse_event(s, fault);
 	}
-	t = last_topic(s->b->last, topic, topic_n);
+	fault = class_fault(s->b, &e, topic, topic_n, s->now);
+	if (fault != NULL)
+		return refuse_event(s, fault);
+	if (grant == NULL)
+		t = last_topic(s->b->last, topic, topic_n);
 	s->frame->topic[s->kept] = t;
 	if (t == NULL || t->frame != s->b->frame_mark)
 		add_to_summary(s->b, t, topic, topic_n);
@@ -413,6 +446,8 @@ leave_ahead(struct broker *b, struct publish *p)
 	if (p->queue != NULL)
 		p->queue->queued = p->queued;
 	b->ahead_bytes -= p->body->len;
+	if (p->actor != NULL)
+		p->actor->ahead -= p->body->len;
 	b->nahead--;
 	p->channel->ahead_count--;
 }
@@ -445,7 +480,8 @@ wait_ahead(struct broker *b, struct publish *p, struct blob *body)
 	struct publish **at = &p->channel->ahead;
 
 	if (p->channel->ahead_count >= AHEAD_FRAMES ||
-	    b->ahead_bytes + body->len > AHEAD_BYTES) {
+	    b->ahead_bytes + body->len > AHEAD_BYTES ||
+	    (p->actor != NULL && p->actor->ahead + body->len > AHEAD_SHARE)) {
 		b->counts.gaps++;
 		refuse(b, p, "gap", "earlier events are missing");
 		return;
@@ -458,6 +494,8 @@ wait_ahead(struct broker *b, struct publish *p, struct blob *body)
 	p->body = blob_ref(body);
 	p->since = date_mono();
 	b->ahead_bytes += body->len;
+	if (p->actor != NULL)
+		p->actor->ahead += body->len;
 	b->nahead++;
 	p->queue = b->ahead;
 	p->queued = &b->ahead;
@@ -536,24 +574,107 @@ request_fault(const struct wire_request *r, uint64_t lines)
 	return NULL;
 }
 
+/*
+ * The publisher is the session's actor, whether the request says so or not.
+ * NULL, or why it may not say what it does.
+ */
+static const char *
+own_from(const struct session *s, struct json_value *from)
+{
+	const char *subject;
+
+	if (s->grant == NULL)
+		return NULL;
+	subject = s->grant->actor->subject;
+	if (from->kind != JSON_STRING) {
+		*from = (struct json_value){
+			.kind = JSON_STRING, .p = subject, .n = strlen(subject)
+		};
+		return NULL;
+	}
+	return from->n == strlen(subject) &&
+		memcmp(from->p, subject, from->n) == 0
+	    ? NULL
+	    : "from is not the subject of the certificate";
+}
+
+/* A channel of a session is counted as its actor's, when first seen. */
+static struct chan *
+own_channel(struct session *s, struct chan *c)
+{
+	if (c != NULL && s->grant != NULL && c->count == NULL) {
+		c->count = &s->grant->actor->channels;
+		++*c->count;
+	}
+	return c;
+}
+
+/* 1 if the session may have a channel more. */
+static int
+may_open(const struct session *s)
+{
+	const int64_t most = actors_limits(gate_actors(s->b->gate))->channels;
+
+	return chans_count(s->b->channels) < CHANNELS_MAX &&
+	    (s->grant == NULL || most == 0 || s->grant->actor->channels < most);
+}
+
+static void
+busy(struct broker *b, const struct front_route *route, int64_t wait)
+{
+	struct buf h = { 0 };
+
+	b->counts.busy++;
+	buf_addf(&h,
+	    "{\"ok\":false,\"error\":\"busy\",\"after\":%lld.%06lld,"
+	    "\"why\":\"more than the actor's quota of events or bytes a "
+	    "second\"}",
+	    (long long)(wait / DATE_SECOND), (long long)(wait % DATE_SECOND));
+	session_answer(b, route, &h);
+}
+
+/* 1 if the request has been answered: it is not to be taken. */
+static int
+turned_away(struct session *s, const struct front_route *route,
+    struct wire_request *r, uint64_t lines)
+{
+	struct broker *b = s->b;
+	const char *fault = own_from(s, &r->from);
+	int64_t wait;
+
+	if (fault != NULL) {
+		b->counts.denied++;
+		session_error(b, route, "denied", fault);
+		return 1;
+	}
+	if ((fault = request_fault(r, lines)) != NULL) {
+		session_error(b, route, "bad", fault);
+		return 1;
+	}
+	if (s->grant == NULL)
+		return 0;
+	wait = grant_pay(
+	    gate_actors(b->gate), s->grant, lines, r->lines_len, date_mono());
+	if (wait != 0)
+		busy(b, route, wait);
+	return wait != 0;
+}
+
 void
 publish_request(struct session *s, const struct front_route *route,
-    struct blob *body, const struct wire_request *r)
+    struct blob *body, struct wire_request *r)
 {
 	struct broker *b = s->b;
 	struct chan *c = NULL;
 	struct publish *p;
 	uint64_t lines = count_lines(r->lines, r->lines_len);
-	const char *fault = request_fault(r, lines);
 
-	if (fault != NULL) {
-		session_error(b, route, "bad", fault);
+	if (turned_away(s, route, r, lines))
 		return;
-	}
 	if (r->has_chan)
-		c = chans_get(b->channels, r->from.p, r->from.n, r->chan,
-		    lines != 0 && !b->failing &&
-			chans_count(b->channels) < CHANNELS_MAX);
+		c = own_channel(s,
+		    chans_get(b->channels, r->from.p, r->from.n, r->chan,
+			lines != 0 && !b->failing && may_open(s)));
 	p = publish_new(s, route, c, r);
 	p->lines = lines;
 	p->upto = r->first + lines - 1;
@@ -645,13 +766,19 @@ publish_done(struct broker *b, struct store_frame *frame, int error)
 }
 
 void
-publish_bye(struct session *s, const struct front_route *route,
-    const struct wire_request *r)
+publish_bye(
+    struct session *s, const struct front_route *route, struct wire_request *r)
 {
 	struct broker *b = s->b;
 	struct chan *c = NULL;
 	struct log_channel *item;
+	const char *fault = own_from(s, &r->from);
 	struct buf h = { 0 };
+
+	if (fault != NULL) {
+		session_error(b, route, "denied", fault);
+		return;
+	}
 
 	if (r->from.kind == JSON_STRING && r->has_chan &&
 	    wire_name_check(r->from.p, r->from.n))

@@ -159,7 +159,7 @@ answer_page(struct session *s, const struct front_route *route,
 		buf_addu(&h, next);
 		buf_adds(&h, "}\n");
 	}
-	answer_send(&a, b->front, route, &h);
+	answer_send(&a, b->gate, route, &h);
 }
 
 void
@@ -167,10 +167,11 @@ query_last(struct session *s, const struct front_route *route,
     const struct wire_request *r)
 {
 	struct topic_set set = { 0 };
-	const char *why = session_filters(&set, &r->filters);
+	const char *why;
+	const char *error_name = session_filters(s, &set, &r->filters, &why);
 
-	if (why != NULL)
-		session_error(s->b, route, "bad", why);
+	if (error_name != NULL)
+		session_error(s->b, route, error_name, why);
 	else
 		answer_page(s, route, r, &set);
 	topic_set_fini(&set);
@@ -192,6 +193,8 @@ add_counts(const struct broker *b, struct buf *h)
 		{ "frames", c->frames },
 		{ "repeated", c->repeated },
 		{ "refused", c->refused },
+		{ "denied", c->denied },
+		{ "busy", c->busy },
 		{ "gaps", c->gaps },
 		{ "behind", c->behind },
 		{ "damaged", c->damaged },
@@ -216,6 +219,20 @@ add_front(const struct broker *b, struct buf *h)
 	    c->connections, (unsigned long long)c->accepted,
 	    (unsigned long long)c->refused, (unsigned long long)c->cut,
 	    (unsigned long long)c->requests, b->parked);
+}
+
+static void
+add_gate(const struct broker *b, struct buf *h)
+{
+	const struct gate_counts *c = gate_counts(b->gate);
+
+	buf_addf(h,
+	    ",\"strangers\":%d,\"sessions\":%zu,\"handshakes\":%llu,"
+	    "\"handshakes_failed\":%llu,\"sessions_denied\":%llu,"
+	    "\"sessions_ended\":%llu",
+	    front_counts(b->front)->strangers, c->sessions,
+	    (unsigned long long)c->handshakes, (unsigned long long)c->failed,
+	    (unsigned long long)c->denied, (unsigned long long)c->ended);
 }
 
 static void
@@ -257,9 +274,10 @@ query_stat(struct session *s, const struct front_route *route)
 	num_add_micros(&h, date_mono() - b->started);
 	add_counts(b, &h);
 	add_front(b, &h);
+	add_gate(b, &h);
 	add_logs(b, &h);
 	buf_adds(&h, ",\"cursors\":{");
-	more = cursor_stat(b, &h);
+	more = cursor_stat(s, &h);
 	buf_adds(&h, "}");
 	if (more != 0) {
 		buf_adds(&h, ",\"cursors_more\":");

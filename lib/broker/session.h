@@ -10,7 +10,7 @@
 #include "broker/broker.h"
 #include "broker/chan.h"
 #include "broker/dispatch.h"
-#include "broker/front.h"
+#include "broker/gate.h"
 #include "broker/last.h"
 #include "broker/log.h"
 #include "broker/store.h"
@@ -31,12 +31,13 @@ struct commit;
 
 struct counts {
 	uint64_t events_in, events_out, frames, bytes_in, bytes_out;
-	uint64_t repeated, refused, gaps, behind, damaged;
+	uint64_t repeated, refused, denied, busy, gaps, behind, damaged;
 };
 
 struct broker {
 	struct broker_options o;
 	struct front *front;
+	struct gate *gate;
 	struct log *log; /* NULL: --memory */
 	struct store *store;
 	struct last *last;
@@ -70,16 +71,20 @@ struct session {
 	struct session *next, **self; /* in the broker's list */
 	struct broker *b;
 	struct front_conn *conn;
+	struct grant *grant; /* NULL: plain, may do everything */
 	struct sub *subs;
 	size_t nsubs, nfilters;
 	struct publish *publishes; /* of this connection, unanswered */
 	struct commit *commits;
 };
 
-/* A durable cursor. */
+/*
+ * A durable cursor.  One of a session is its subject's own: the name is the
+ * subject, a space, and what the client calls it.
+ */
 struct durable {
 	struct durable *next;
-	char name[WIRE_NAME_MAX + 1];
+	char name[LOG_CURSOR_MAX + 1];
 	struct wire_cursor cursor;
 	struct session *holder; /* has the lease; NULL: nobody */
 	int64_t leased;		/* holder's last sign of life */
@@ -91,9 +96,12 @@ void session_answer(
 void session_error(struct broker *b, const struct front_route *route,
     const char *error, const char *why);
 
-/* The filters of a request.  NULL, or what is wrong with them. */
-const char *
-session_filters(struct topic_set *set, const struct json_value *filters);
+/*
+ * The filters of a request, with what the session may not see as exclusions.
+ * NULL, or the name of an error with *why: "bad", "denied".
+ */
+const char *session_filters(const struct session *s, struct topic_set *set,
+    const struct json_value *filters, const char **why);
 
 /* Bytes of lines the answer to a request may have. */
 size_t session_max(const struct wire_request *r);
@@ -112,9 +120,9 @@ session_topic(const char *line, size_t n, char *space, size_t *topic_n);
  * referenced then.
  */
 void publish_request(struct session *s, const struct front_route *route,
-    struct blob *body, const struct wire_request *r);
-void publish_bye(struct session *s, const struct front_route *route,
-    const struct wire_request *r);
+    struct blob *body, struct wire_request *r);
+void publish_bye(
+    struct session *s, const struct front_route *route, struct wire_request *r);
 void subscribe_request(struct session *s, const struct front_route *route,
     const struct wire_request *r);
 void cursor_commit(struct session *s, const struct front_route *route,
@@ -179,10 +187,10 @@ const char *cursor_take(struct session *s, const struct json_value *given,
 int cursor_load(struct broker *b);
 
 /*
- * cursor_stat(b, out) - Append the members of an object of all cursors.
- * Returns how many have found no place in an answer.
+ * cursor_stat(s, out) - Append the members of an object of all cursors the
+ * session may know of.  Returns how many have found no place in an answer.
  */
-size_t cursor_stat(const struct broker *b, struct buf *out);
+size_t cursor_stat(const struct session *s, struct buf *out);
 void cursor_free(struct broker *b);
 
 /*

@@ -177,7 +177,7 @@ send_answer(struct sub *sub, struct answer *a)
 	buf_adds(&h, "}\n");
 	b->counts.events_out += a->events;
 	b->counts.bytes_out += a->bytes;
-	answer_send(a, b->front, &sub->first->route, &h);
+	answer_send(a, b->gate, &sub->first->route, &h);
 	fetch_done(sub);
 }
 
@@ -597,8 +597,8 @@ filters_match_all(const struct topic_set *set)
 	    strcmp(set->filter[0], "#") == 0;
 }
 
-const char *
-session_filters(struct topic_set *set, const struct json_value *filters)
+static const char *
+read_filters(struct topic_set *set, const struct json_value *filters)
 {
 	struct json_walk walk;
 	struct json_value none, value;
@@ -620,6 +620,19 @@ session_filters(struct topic_set *set, const struct json_value *filters)
 	}
 	buf_fini(&text);
 	return why != NULL ? why : topic_set_check(set);
+}
+
+const char *
+session_filters(const struct session *s, struct topic_set *set,
+    const struct json_value *filters, const char **why)
+{
+	if ((*why = read_filters(set, filters)) != NULL)
+		return "bad";
+	if (s->grant == NULL)
+		return NULL;
+	*why = grant_subscribe(gate_actors(s->b->gate), s->grant, set);
+	s->b->counts.denied += *why != NULL;
+	return *why != NULL ? "denied" : NULL;
 }
 
 static void
@@ -712,9 +725,8 @@ sub_open(struct session *s, const struct wire_request *r, const char **error,
 	sub->count = r->count > 0 ? (uint64_t)r->count : UINT64_MAX;
 	sub->wait = r->wait;
 	sub->last = &sub->first;
-	*error = "bad";
-	*why = session_filters(&sub->d.set, &r->filters);
-	if (*why == NULL)
+	*error = session_filters(s, &sub->d.set, &r->filters, why);
+	if (*error == NULL)
 		*error = check_limits(s, sub->d.set.n, why);
 	if (*error == NULL)
 		*error = find_start(sub, r, why);

@@ -58,6 +58,13 @@
  *  {"op":"bye","from":S,"chan":H}  -> {"ok":true}: the channel is forgotten.
  *  {"op":"stat"}  -> {"ok":true,…}, sg-broker(8).
  *
+ * In a session from is the subject of the certificate and may be left out;
+ * names of durable cursors are each subject's own.  A publisher that has used
+ * up its rate is answered {"ok":false,"error":"busy","after":SECONDS}: the
+ * same again after that.  Filters wider than the certificate's rights: error
+ * "denied"; lines that may not be published are refused one by one, their why
+ * begins with "denied: ".
+ *
  * Errors: {"ok":false,"error":E,"why":S} with E one of denied gap gone busy
  * full limit bad.
  *

@@ -26,8 +26,7 @@
 #include "bus/wire.h"
 #include "check.h"
 #include "event/topic.h"
-
-enum { LONG = 20000 }; /* ms after which a test has failed */
+#include "peer.h"
 
 static char dir[] = "/tmp/test_broker.XXXXXX";
 
@@ -107,96 +106,12 @@ server_end(struct server *s, int sig)
 
 /* --- a client --- */
 
-struct peer {
-	int fd;
-	uint32_t id; /* of the last request */
-};
-
-static void
-peer_read(struct peer *p, void *out, size_t n)
-{
-	struct pollfd poll_fd = { .fd = p->fd, .events = POLLIN };
-	char *to = out;
-	ssize_t got;
-
-	for (; n > 0; n -= (size_t)got, to += got) {
-		if (poll(&poll_fd, 1, LONG) <= 0)
-			die(EXIT_IO, "no answer to request %u", p->id);
-		got = recv(p->fd, to, n, 0);
-		if (got <= 0)
-			die(EXIT_IO, "cut off after request %u", p->id);
-	}
-}
-
-static void
-peer_write(struct peer *p, const void *data, size_t n)
-{
-	const char *from = data;
-	ssize_t did;
-
-	for (; n > 0; n -= (size_t)did, from += did) {
-		did = send(p->fd, from, n, MSG_NOSIGNAL);
-		if (did <= 0)
-			die(EXIT_IO, "send: %s", strerror(errno));
-	}
-}
-
 static void
 peer_open(struct peer *p, const struct server *s)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	uint8_t greeting[SP_GREETING];
-
-	memcpy(sun.sun_path, s->path, strlen(s->path) + 1);
-	p->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (connect(p->fd, (struct sockaddr *)&sun, sizeof sun) != 0)
-		die(EXIT_IO, "connect: %s", strerror(errno));
-	sp_greeting(greeting, SP_REQ);
-	peer_write(p, greeting, sizeof greeting);
-	peer_read(p, greeting, sizeof greeting);
-}
-
-static uint32_t
-peer_send(struct peer *p, const char *text, size_t n)
-{
-	uint8_t head[SP_HEAD_MAX], path[4];
-	size_t len;
-
-	p->id++;
-	path[0] = 0x80;
-	path[1] = (uint8_t)(p->id >> 16);
-	path[2] = (uint8_t)(p->id >> 8);
-	path[3] = (uint8_t)p->id;
-	len = sp_head(head, SP_IPC, path, sizeof path, n);
-	peer_write(p, head, len);
-	peer_write(p, text, n);
-	return p->id;
-}
-
-/* The next answer, whichever request's it is; its text ends with a NUL. */
-static uint32_t
-peer_next(struct peer *p, struct buf *text)
-{
-	uint8_t head[13];
-	size_t n = 0, i;
-
-	peer_read(p, head, sizeof head);
-	for (i = 1; i < 9; i++)
-		n = n << 8 | head[i];
-	buf_clear(text);
-	buf_room(text, n + 1);
-	peer_read(p, text->p, n - 4);
-	text->len = n - 4;
-	buf_cstr(text);
-	return (uint32_t)head[10] << 16 | (uint32_t)head[11] << 8 | head[12];
-}
-
-static void
-peer_ask(struct peer *p, const char *text, struct buf *answer)
-{
-	uint32_t id = peer_send(p, text, strlen(text));
-
-	check(peer_next(p, answer) == id, "another request is answered");
+	peer_local(p, s->path);
+	if (!peer_greet(p))
+		die(EXIT_IO, "no greeting");
 }
 
 static void
