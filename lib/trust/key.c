@@ -209,6 +209,13 @@ associated(struct buf *b, const struct key *k)
 	add_line(b, k, 0);
 }
 
+void
+key_public_line(struct buf *b, const struct key *k)
+{
+	associated(b, k);
+	buf_addc(b, '\n');
+}
+
 static int
 box_seal(struct box *box, const struct key *k, const char *pass, size_t n)
 {
@@ -415,6 +422,27 @@ unlock(const struct json_value *v, struct key *k, const char *pass,
 		return NULL;
 	*error = EACCES;
 	return "wrong passphrase";
+}
+
+int
+key_public_parse(const char *p, size_t n, char subject[KEY_SUBJECT_MAX + 1],
+    struct key_public *out, const char **why)
+{
+	struct json_value line;
+	struct key *k;
+
+	if (json_check(p, n, why) != JSON_OBJECT) {
+		*why = "not a key";
+		return -1;
+	}
+	secret_start();
+	line = json_value(p, n);
+	k = secret_new(sizeof *k);
+	*why = parse_public(&line, k);
+	*out = k->public;
+	memcpy(subject, k->subject, sizeof k->subject);
+	key_free(k);
+	return *why == NULL ? 0 : -1;
 }
 
 struct key *

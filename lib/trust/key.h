@@ -67,6 +67,16 @@ struct key *key_parse(
     const char *p, size_t n, const char *pass, size_t pass_n, const char **why);
 
 /*
+ * key_public_line(b, k) - Append the public half of a key file, one line with
+ * LF: what its holder gives to an issuer.  key_public_parse(p, n, subject,
+ * out, why) - The public half of such a line or of a key file (no passphrase
+ * needed): 0, or -1 with *why.
+ */
+void key_public_line(struct buf *b, const struct key *k);
+int key_public_parse(const char *p, size_t n, char subject[KEY_SUBJECT_MAX + 1],
+    struct key_public *out, const char **why);
+
+/*
  * key_save(k, path, pass, pass_n, mode, why) - Write the file, as
  * secret_write(); pass NULL: no passphrase.
  */

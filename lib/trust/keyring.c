@@ -629,7 +629,9 @@ load_chain(struct keyring *r, const char *subject, const char **why)
 	}
 	*why = add_chain(r, text.p, text.len, &leaf, &line);
 	buf_fini(&text);
-	if (!*why && strcmp(leaf->subject, subject) != 0) {
+	if (!*why &&
+	    (strlen(leaf->subject) != strcspn(subject, "~") ||
+		strncmp(leaf->subject, subject, strlen(leaf->subject)) != 0)) {
 		line = 1;
 		*why = reason("the certificate is of %s", leaf->subject);
 	}

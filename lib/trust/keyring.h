@@ -3,7 +3,8 @@
  *
  *	root.cert		the roots, pinned here and nowhere else (NDJSON)
  *	certs/SUBJECT.cert	known chains, one file for each subject: that
- *				of a/b is a/b.cert
+ *				of a/b is a/b.cert; an earlier one, of
+ *				another key, SUBJECT~GEN.cert
  *	crl/KID.crl		the newest list of each issuer
  *	keys/SUBJECT.key	0700: the keys of those issued here, if any
  *	psk			0600, optional: 32 bytes in base64url, for

@@ -56,6 +56,12 @@ secret_wipe(void *p, size_t n)
 	sodium_memzero(p, n);
 }
 
+void
+secret_random(void *p, size_t n)
+{
+	randombytes_buf(p, n);
+}
+
 static int
 refuse(int error, const char **why, const char *text)
 {

@@ -20,8 +20,12 @@ void secret_start(void);
 void *secret_new(size_t n);
 void secret_free(void *p);
 
-/* secret_wipe(p, n) - Overwrite, not optimised away. */
+/*
+ * secret_wipe(p, n) - Overwrite, not optimised away.  secret_random(p, n) -
+ * Fill with random bytes.
+ */
 void secret_wipe(void *p, size_t n);
+void secret_random(void *p, size_t n);
 
 enum { SECRET_FILE_MAX = 16384 };
 

@@ -1,0 +1,1018 @@
+/*
+ * sg-trust keeps a network's keys, certificates and revocation lists in one
+ * folder: the first operand is what to do.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/app.h"
+#include "base/date.h"
+#include "base/die.h"
+#include "base/opt.h"
+#include "event/line.h"
+#include "trust/explain.h"
+#include "trust/folder.h"
+#include "trust/network.h"
+#include "trust/network_demo.h"
+#include "trust/secret.h"
+
+enum { PASSPHRASE = 1024 };
+
+/* What was given where there is no other sign of it. */
+#define UNSET INT64_MIN
+
+static struct {
+	const char *trust, *issuer, *jwk, *serial, *reason;
+	int64_t ttl, gen, pass_fd, before, eps, bps, conn, topics, depth,
+	    maxttl;
+	int role, format, passphrase, psk, rekey, event, secret, minisign, age,
+	    pkcs8, nkey;
+	struct opt_list pub, subs, call, serve, deny, via, names, scope,
+	    subjects, brokers;
+} o = {
+	.ttl = UNSET,
+	.gen = UNSET,
+	.pass_fd = UNSET,
+	.before = UNSET,
+	.eps = UNSET,
+	.bps = UNSET,
+	.conn = UNSET,
+	.topics = UNSET,
+	.depth = UNSET,
+	.maxttl = UNSET,
+	.role = -1,
+	.format = -1,
+};
+
+static const char *const roles[] = { "actor", "broker", "issuer", NULL };
+static const char *const formats[] = { "text", "json", NULL };
+enum { FORMAT_TEXT, FORMAT_JSON };
+
+static const struct opt options[] = {
+	{ 0, "trust", OPT_STRING, "DIR", "the network's folder (~/.config/sg)",
+	    &o.trust, "SG_TRUST" },
+	{ 0, "issuer", OPT_STRING, "NAME", "whose key signs (the root's)",
+	    &o.issuer },
+	{ 0, "pass-fd", OPT_INT, "N", "read passphrases from descriptor N",
+	    &o.pass_fd },
+	{ 0, "passphrase", OPT_FLAG, NULL, "protect the new key by one",
+	    &o.passphrase },
+	{ 0, "psk", OPT_FLAG, NULL, "init: a shared key for all channels",
+	    &o.psk },
+	{ 0, "role", OPT_CHOICE, "ROLE", "of the holder (actor)", &o.role, NULL,
+	    roles },
+	{ 0, "pub", OPT_LIST, "FILTER", "topics it may publish", &o.pub },
+	{ 0, "subs", OPT_LIST, "FILTER", "topics it may subscribe to",
+	    &o.subs },
+	{ 0, "call", OPT_LIST, "FILTER", "services it may call", &o.call },
+	{ 0, "serve", OPT_LIST, "FILTER", "services it may offer", &o.serve },
+	{ 0, "deny", OPT_LIST, "FILTER", "never these, whatever the others say",
+	    &o.deny },
+	{ 0, "via", OPT_LIST, "NAME", "whose events it may pass on", &o.via },
+	{ 0, "names", OPT_LIST, "NAME", "hosts a broker answers for",
+	    &o.names },
+	{ 0, "eps", OPT_INT, "N", "events a second", &o.eps },
+	{ 0, "bps", OPT_SIZE, "SIZE", "bytes a second", &o.bps },
+	{ 0, "conn", OPT_INT, "N", "connections at a time", &o.conn },
+	{ 0, "topics", OPT_INT, "N", "topics it may create", &o.topics },
+	{ 0, "depth", OPT_INT, "N", "issuers below this one (0)", &o.depth },
+	{ 0, "scope", OPT_LIST, "FILTER", "topics an issuer may give rights to",
+	    &o.scope },
+	{ 0, "subjects", OPT_LIST, "NAME", "names an issuer may give away (#)",
+	    &o.subjects },
+	{ 0, "brokers", OPT_LIST, "NAME", "hosts an issuer may make brokers of",
+	    &o.brokers },
+	{ 0, "maxttl", OPT_DURATION, "DURATION",
+	    "longest life of what an issuer issues (30d)", &o.maxttl },
+	{ 0, "ttl", OPT_DURATION, "DURATION",
+	    "life (actor 30d, broker 90d, issuer 1y, root 10y)", &o.ttl },
+	{ 0, "gen", OPT_INT, "N", "generation (1, or one more)", &o.gen },
+	{ 0, "jwk", OPT_STRING, "FILE", "a public key made elsewhere, - stdin",
+	    &o.jwk },
+	{ 0, "rekey", OPT_FLAG, NULL, "renew: with a new key", &o.rekey },
+	{ 0, "serial", OPT_STRING, "HEX", "revoke one certificate", &o.serial },
+	{ 0, "all-before", OPT_TIME, "TIME",
+	    "revoke NAME's certificates from before", &o.before },
+	{ 0, "reason", OPT_STRING, "TEXT", "why it is revoked", &o.reason },
+	{ 0, "event", OPT_FLAG, NULL, "crl: as event lines, for sg-pub",
+	    &o.event },
+	{ 'f', "format", OPT_CHOICE, "FORMAT", "of the output", &o.format, NULL,
+	    formats },
+	{ 0, "minisign", OPT_FLAG, NULL, "export: minisign's key file",
+	    &o.minisign },
+	{ 0, "age", OPT_FLAG, NULL, "export: age's recipient or identity",
+	    &o.age },
+	{ 0, "pkcs8", OPT_FLAG, NULL, "export: PEM, as openssl has it",
+	    &o.pkcs8 },
+	{ 0, "nkey", OPT_FLAG, NULL, "export: NATS' nkey", &o.nkey },
+	{ 0, "secret", OPT_FLAG, NULL, "export: the secret half", &o.secret },
+	{ 0 },
+};
+
+static const struct opt_command command = {
+	.name = "sg-trust",
+	.purpose = "make and keep the keys and certificates of a network",
+	.operands = "init|key|issue|renew|revoke|crl|show|check|acl|export|"
+		    "demo\n      [OPERAND]...",
+	.options = options,
+	.examples = {
+		"sg-trust init grid",
+		"sg-trust issue --trust grid broker-a --role broker --names "
+		"localhost",
+		"sg-trust issue --trust grid flat12 \\\n"
+		"      --pub 'MEASUREMENT/SENSOR/flat12/#' --subs "
+		"'COMMAND/flat12/#'",
+	},
+};
+
+static struct network net;
+
+static void
+finish(int status)
+{
+	if (status < 0)
+		die(net.status, "%s", net.why.p);
+}
+
+static int64_t
+seconds(int64_t us, int64_t otherwise)
+{
+	return us == UNSET ? otherwise : us / DATE_SECOND;
+}
+
+static int
+pass_fd(void)
+{
+	return o.pass_fd == UNSET ? -1 : (int)o.pass_fd;
+}
+
+static void
+say_until(const char *what, int64_t until)
+{
+	struct buf b = { 0 };
+
+	date_add(&b, until * DATE_SECOND, NULL);
+	note("%s until %s", what, buf_cstr(&b));
+	buf_fini(&b);
+}
+
+/* Patterns and names have no comma: one option may give several. */
+static void
+each(const struct opt_list *list, const char *option,
+    void (*take)(void *to, const char *p, size_t n, const char *option),
+    void *to)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		const char *p = list->v[i];
+
+		for (;;) {
+			size_t n = strcspn(p, ",");
+
+			take(to, p, n, option);
+			if (p[n] == '\0')
+				break;
+			p += n + 1;
+		}
+	}
+}
+
+static void
+take_filter(void *to, const char *p, size_t n, const char *option)
+{
+	const char *why = n > 0 && p[0] == '!'
+	    ? "use --deny for what is forbidden"
+	    : topic_set_add(to, p, n);
+
+	if (why != NULL)
+		opt_usage("--%s %.*s: %s", option, (int)n, p, why);
+}
+
+static void
+take_name(void *to, const char *p, size_t n, const char *option)
+{
+	(void)option;
+	network_cert_name(to, p, n);
+}
+
+/* What was given replaces what was there. */
+static void
+set_filters(
+    struct topic_set *set, const struct opt_list *list, const char *option)
+{
+	if (list->n == 0)
+		return;
+	topic_set_fini(set);
+	*set = (struct topic_set){ 0 };
+	each(list, option, take_filter, set);
+}
+
+static void
+set_number(int64_t *to, int64_t given)
+{
+	if (given != UNSET)
+		*to = given;
+}
+
+static void
+set_names(struct cert *c)
+{
+	if (o.names.n > 0) {
+		for (size_t i = 0; i < c->names; i++)
+			free(c->name[i]);
+		c->names = 0;
+	}
+	if (c->names == 0 && strchr(c->subject, '/') == NULL)
+		network_cert_name(c, c->subject, strlen(c->subject));
+	each(&o.names, "names", take_name, c);
+}
+
+static void
+check_role(const struct cert *c)
+{
+	int actor = o.pub.n + o.subs.n + o.call.n + o.serve.n + o.via.n > 0;
+	int issuer = o.scope.n + o.subjects.n + o.brokers.n > 0 ||
+	    o.depth != UNSET || o.maxttl != UNSET;
+
+	if (actor && c->role != CERT_ACTOR)
+		opt_usage("only an actor has --pub --subs --call --serve "
+			  "--via");
+	if (o.names.n > 0 && c->role != CERT_BROKER)
+		opt_usage("only a broker has --names (--role broker)");
+	if (issuer && c->role != CERT_ISSUER)
+		opt_usage("only an issuer has --scope --subjects --brokers "
+			  "--depth --maxttl (--role issuer)");
+	if (c->role == CERT_ISSUER && c->ca.scope.n + o.scope.n == 0 &&
+	    o.brokers.n == 0)
+		opt_usage("an issuer needs --scope, what it may give rights "
+			  "to, or --brokers");
+}
+
+/* The fields of a certificate that the options name. */
+static void
+fill(struct cert *c)
+{
+	check_role(c);
+	set_filters(&c->rights.pub, &o.pub, "pub");
+	set_filters(&c->rights.subs, &o.subs, "subs");
+	set_filters(&c->rights.call, &o.call, "call");
+	set_filters(&c->rights.serve, &o.serve, "serve");
+	set_filters(&c->rights.deny, &o.deny, "deny");
+	set_filters(&c->rights.via, &o.via, "via");
+	set_number(&c->limits.events, o.eps);
+	set_number(&c->limits.bytes, o.bps);
+	set_number(&c->limits.connections, o.conn);
+	set_number(&c->limits.topics, o.topics);
+	set_number(&c->gen, o.gen);
+	if (c->role == CERT_BROKER)
+		set_names(c);
+	if (c->role != CERT_ISSUER)
+		return;
+	set_filters(&c->ca.scope, &o.scope, "scope");
+	set_filters(&c->ca.subjects, &o.subjects, "subjects");
+	set_filters(&c->ca.brokers, &o.brokers, "brokers");
+	if (c->ca.subjects.n == 0)
+		topic_set_add(&c->ca.subjects, "#", 1);
+	set_number(&c->ca.depth, o.depth);
+	if (c->ca.max_life == 0)
+		c->ca.max_life = NETWORK_LIFE_ACTOR;
+	c->ca.max_life = seconds(o.maxttl, c->ca.max_life);
+}
+
+/* For a new key, if it is to have one; in memory that is never given back. */
+static struct network_pass
+new_passphrase(const char *name)
+{
+	struct network_pass pass = { 0 };
+	struct buf prompt = { 0 };
+	char *text;
+	int n;
+
+	if (!o.passphrase)
+		return pass;
+	text = secret_new(PASSPHRASE);
+	buf_addf(&prompt, "New passphrase of %s: ", name);
+	n = secret_passphrase(pass_fd(), buf_cstr(&prompt), text, PASSPHRASE);
+	buf_fini(&prompt);
+	if (n < 0 && errno == EINVAL)
+		die(EXIT_DENIED, "the two passphrases differ");
+	if (n < 0)
+		die(EXIT_NOINPUT, "no passphrase: %s", strerror(errno));
+	if (n == 0)
+		die(EXIT_DENIED, "an empty passphrase protects nothing");
+	pass.p = text;
+	pass.n = (size_t)n;
+	return pass;
+}
+
+static void
+read_public(const char *name, struct key_public *out)
+{
+	int fd = strcmp(o.jwk, "-") == 0 ? STDIN_FILENO
+					 : open(o.jwk, O_RDONLY | O_CLOEXEC);
+	char text[SECRET_FILE_MAX], subject[KEY_SUBJECT_MAX + 1];
+	const char *why;
+	size_t n = 0;
+	ssize_t got = 1;
+
+	while (fd >= 0 && got > 0 && n < sizeof text) {
+		got = read(fd, text + n, sizeof text - n);
+		n += got > 0 ? (size_t)got : 0;
+	}
+	if (fd < 0 || got < 0)
+		die(EXIT_NOINPUT, "%s: %s", o.jwk, strerror(errno));
+	if (fd != STDIN_FILENO)
+		close(fd);
+	if (key_public_parse(text, n, subject, out, &why) < 0)
+		die(EXIT_DATA, "%s: %s", o.jwk, why);
+	if (strcmp(subject, name) != 0)
+		die(EXIT_DATA, "%s: the key of %s, not of %s", o.jwk, subject,
+		    name);
+}
+
+/* The network's folder, given or where it is by default. */
+static void
+find_folder(void)
+{
+	static char dir[4096];
+
+	if (keyring_default(o.trust, dir, sizeof dir) < 0)
+		die(EXIT_NOINPUT,
+		    "no network: give --trust DIR, or make one with "
+		    "sg-trust init DIR");
+	net.dir = dir;
+}
+
+static void
+open_network(void)
+{
+	find_folder();
+	finish(network_open(&net));
+}
+
+static void
+open_signer(const char *name)
+{
+	open_network();
+	finish(network_signer(&net, name, pass_fd()));
+}
+
+static const struct cert *
+find_cert(const char *name)
+{
+	const struct cert *c = keyring_subject(net.ring, name);
+
+	if (c == NULL)
+		die(EXIT_NOINPUT, "%s: no certificate of %s", net.dir, name);
+	return c;
+}
+
+/* Where a new network goes. */
+static void
+new_folder(char **v, size_t n)
+{
+	static char dir[4096];
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+
+	net.dir = n > 0 ? v[0] : o.trust;
+	if (net.dir != NULL)
+		return;
+	if (config != NULL && config[0] == '/')
+		snprintf(dir, sizeof dir, "%s/sg", config);
+	else if (home != NULL && home[0] == '/')
+		snprintf(dir, sizeof dir, "%s/.config/sg", home);
+	else
+		opt_usage("a folder is needed");
+	net.dir = dir;
+}
+
+static int
+run_init(char **v, size_t n)
+{
+	struct network_pass pass;
+
+	new_folder(v, n);
+	pass = new_passphrase("the root's key");
+	finish(network_create(
+	    &net, "root", seconds(o.ttl, NETWORK_LIFE_ROOT), o.psk, &pass));
+	note("%s is a network now; %s/keys/root.key signs everything: keep it "
+	     "apart, with a copy",
+	    net.dir, net.dir);
+	say_until("its root is valid", net.issuer->exp);
+	return EXIT_OK;
+}
+
+static int
+run_demo(char **v, size_t n)
+{
+	new_folder(v, n);
+	finish(network_demo(&net));
+	debug("sg-broker -k %s/keys/broker-a.key --trust %s", net.dir, net.dir);
+	debug(
+	    "sg-sub -k %s/keys/operator.key --trust %s '#'", net.dir, net.dir);
+	return EXIT_OK;
+}
+
+static void
+print(struct buf *b)
+{
+	if (app_write(STDOUT_FILENO, b->p, b->len) < 0)
+		die(EXIT_IO, "standard output: %s", strerror(errno));
+	buf_fini(b);
+}
+
+/* A key alone: for a device, whose secret never leaves it. */
+static int
+run_key(char **v, size_t n)
+{
+	const char *why = key_subject_check(v[0], strlen(v[0]));
+	struct buf path = { 0 }, line = { 0 };
+	struct network_pass pass;
+	struct key *k;
+
+	if (why != NULL)
+		opt_usage("%s: %s", v[0], why);
+	if (n > 1) {
+		buf_adds(&path, v[1]);
+	} else {
+		find_folder();
+		network_file(&net, "keys", v[0], ".key", &path);
+	}
+	pass = new_passphrase(v[0]);
+	k = key_new(v[0]);
+	if (key_save(k, buf_cstr(&path), pass.p, pass.n, SECRET_CREATE, &why) <
+	    0)
+		die(EXIT_CANTCREATE, "%s: %s", path.p, why);
+	key_public_line(&line, k);
+	print(&line);
+	key_free(k);
+	buf_fini(&path);
+	return EXIT_OK;
+}
+
+/* Made elsewhere, here before, or made now. */
+static void
+choose_key(const char *name, struct key_public *out)
+{
+	struct network_pass pass;
+	int known;
+
+	if (o.jwk != NULL) {
+		read_public(name, out);
+		return;
+	}
+	known = network_known_key(&net, name, out);
+	finish(known);
+	if (known)
+		return;
+	pass = new_passphrase(name);
+	finish(network_key(&net, name, &pass, out));
+}
+
+static void
+say_issued(const struct cert *c)
+{
+	struct buf what = { 0 };
+
+	buf_addf(&what, "%s/certs/%s.cert is valid", net.dir, c->subject);
+	say_until(buf_cstr(&what), c->exp);
+	buf_fini(&what);
+}
+
+static int
+run_issue(char **v, size_t n)
+{
+	struct cert *c = network_cert(
+	    (enum cert_role)(CERT_ACTOR + (o.role < 0 ? 0 : o.role)));
+	const char *why = key_subject_check(v[0], strlen(v[0]));
+
+	(void)n;
+	if (why != NULL)
+		opt_usage("%s: %s", v[0], why);
+	snprintf(c->subject, sizeof c->subject, "%s", v[0]);
+	fill(c);
+	open_signer(o.issuer);
+	if (keyring_subject(net.ring, c->subject) != NULL)
+		die(EXIT_CANTCREATE,
+		    "%s has a certificate: sg-trust renew changes it",
+		    c->subject);
+	choose_key(c->subject, &c->key);
+	c->nbf = net.now;
+	c->exp = net.now + seconds(o.ttl, network_life(&net, c->role));
+	finish(network_issue(&net, c));
+	say_issued(c);
+	cert_free(c);
+	return EXIT_OK;
+}
+
+static const char *
+issuer_of(const struct cert *c)
+{
+	const struct cert *issuer = keyring_find(net.ring, c->issuer);
+
+	return o.issuer != NULL ? o.issuer
+	    : issuer != NULL	? issuer->subject
+				: NULL;
+}
+
+static int
+run_renew(char **v, size_t n)
+{
+	const struct cert *old;
+	struct network_pass pass;
+	struct cert *c;
+	const char *why;
+
+	(void)n;
+	open_network();
+	old = find_cert(v[0]);
+	c = cert_parse(old->text, old->len, &why);
+	if (c == NULL)
+		die(EXIT_CONFIG, "%s: %s", v[0], why);
+	fill(c);
+	finish(network_signer(&net, issuer_of(old), pass_fd()));
+	if (o.jwk != NULL) {
+		read_public(v[0], &c->key);
+	} else if (o.rekey) {
+		pass = new_passphrase(v[0]);
+		finish(network_rekey(&net, old, &pass, &c->key));
+	}
+	finish(network_renew(&net, old, c, seconds(o.ttl, 0),
+	    strcmp(old->key.kid, c->key.kid) != 0));
+	say_issued(c);
+	cert_free(c);
+	return EXIT_OK;
+}
+
+static void
+publish(struct crl *list)
+{
+	struct buf what = { 0 };
+
+	finish(network_publish(&net, list, seconds(o.ttl, NETWORK_LIFE_LIST)));
+	buf_addf(&what, "revocation list %" PRId64 " of %s holds", list->number,
+	    net.issuer->subject);
+	say_until(buf_cstr(&what), list->next);
+	buf_fini(&what);
+	crl_free(list);
+}
+
+static int
+run_revoke(char **v, size_t n)
+{
+	const char *reason = o.reason == NULL ? "" : o.reason;
+	const struct cert *c = NULL;
+	struct crl *list;
+
+	if ((n == 1) == (o.serial != NULL))
+		opt_usage("revoke: NAME or --serial");
+	if (strlen(reason) >= sizeof list->entry->why)
+		opt_usage("--reason: longer than 63 bytes");
+	open_network();
+	if (n == 1)
+		c = find_cert(v[0]);
+	if (c != NULL && cert_is_root(c))
+		die(EXIT_DENIED, "%s is a root: take it out of %s/root.cert",
+		    v[0], net.dir);
+	finish(network_signer(
+	    &net, c == NULL ? o.issuer : issuer_of(c), pass_fd()));
+	list = network_list(&net);
+	if (c == NULL)
+		network_revoke_serial(&net, list, o.serial, reason);
+	else if (o.before != UNSET)
+		network_revoke_before(list, c->key.kid, o.before / DATE_SECOND);
+	else
+		finish(network_revoke(&net, list, v[0], reason));
+	publish(list);
+	return EXIT_OK;
+}
+
+static enum explain_form
+form(void)
+{
+	return o.format == FORMAT_JSON ? EXPLAIN_JSON : EXPLAIN_TEXT;
+}
+
+/* A list on its way as an event. */
+static void
+add_event(const struct crl *list, struct buf *out)
+{
+	buf_addf(out,
+	    "{\"topic\":\"$SG/TRUST/CRL/%s\",\"t\":%" PRId64 ",\"d\":",
+	    list->issuer, list->issued);
+	buf_add(out, list->text, list->len);
+	buf_adds(out, "}\n");
+}
+
+static struct folder_names
+names_in(const char *folder, const char *suffix)
+{
+	struct folder_names names = { 0 };
+	struct buf path = { 0 };
+	const char *why;
+
+	buf_addf(&path, "%s/%s", net.dir, folder);
+	if (folder_list(buf_cstr(&path), suffix, &names, &why) < 0)
+		die(EXIT_CONFIG, "%s", why);
+	buf_fini(&path);
+	return names;
+}
+
+static int
+run_crl(char **v, size_t n)
+{
+	struct folder_names kid;
+	struct buf out = { 0 };
+
+	if (n == 1 && strcmp(v[0], "new") == 0) {
+		open_signer(o.issuer);
+		publish(network_list(&net));
+		return EXIT_OK;
+	}
+	if (n == 1)
+		opt_usage("crl %s: only \"new\" can stand there", v[0]);
+	open_network();
+	kid = names_in("crl", ".crl");
+	for (size_t i = 0; i < kid.n; i++) {
+		const struct crl *list = keyring_crl(net.ring, kid.v[i]);
+
+		if (list != NULL && o.event)
+			add_event(list, &out);
+		else if (list != NULL)
+			explain_list(list, form(), &out);
+	}
+	n = kid.n;
+	folder_names_fini(&kid);
+	print(&out);
+	return n > 0 ? EXIT_OK : EXIT_NO;
+}
+
+static int
+is_file(const char *name, const char *suffix)
+{
+	size_t n = strlen(name), m = strlen(suffix);
+
+	return n > m && strcmp(name + n - m, suffix) == 0 &&
+	    keyring_subject(net.ring, name) == NULL;
+}
+
+/* What a key file says of itself, without its secret. */
+static void
+show_key(const char *path, struct buf *out)
+{
+	char *text = secret_new(SECRET_FILE_MAX + 1);
+	char subject[KEY_SUBJECT_MAX + 1];
+	struct key_public public;
+	const char *why;
+	size_t n;
+
+	if (secret_read(path, text, &n, &why) < 0)
+		die(errno == ENOENT ? EXIT_NOINPUT : EXIT_CONFIG, "%s: %s",
+		    path, why);
+	if (key_public_parse(text, n, subject, &public, &why) < 0)
+		die(EXIT_CONFIG, "%s: %s", path, why);
+	explain_key(
+	    subject, &public, strstr(text, "\"box\"") != NULL, form(), out);
+	secret_free(text);
+}
+
+static void
+show_chain(const struct cert *c, struct buf *out)
+{
+	const struct cert *issuer;
+
+	while (c != NULL) {
+		explain_cert(net.ring, c, net.now, form(), out);
+		issuer =
+		    cert_is_root(c) ? NULL : keyring_find(net.ring, c->issuer);
+		c = issuer;
+	}
+}
+
+/* A chain in a file, which need not be of this network's folder. */
+static void
+show_file(const char *path, struct buf *out)
+{
+	struct buf text = { 0 };
+	const struct cert *c;
+	const char *why;
+
+	if (folder_read(path, CERT_MAX, &text, &why) < 0)
+		die(errno == ENOENT ? EXIT_NOINPUT : EXIT_CONFIG, "%s", why);
+	if (keyring_add_chain(net.ring, text.p, text.len, &c, &why) < 0)
+		die(EXIT_CONFIG, "%s: %s", path, why);
+	show_chain(c, out);
+	buf_fini(&text);
+}
+
+static void
+show_all(struct buf *out)
+{
+	struct folder_names names = names_in("certs", ".cert");
+	const struct cert *root =
+	    keyring_find(net.ring, keyring_network(net.ring));
+
+	if (form() == EXPLAIN_TEXT) {
+		buf_addf(out, "network %s\n", keyring_network(net.ring));
+		explain_head(out);
+		explain_row(net.ring, root, root->subject, net.now, out);
+	} else {
+		explain_cert(net.ring, root, net.now, form(), out);
+	}
+	for (size_t i = 0; i < names.n; i++) {
+		const struct cert *c = keyring_subject(net.ring, names.v[i]);
+
+		if (c == NULL)
+			continue;
+		if (form() == EXPLAIN_TEXT)
+			explain_row(net.ring, c, c->subject, net.now, out);
+		else
+			explain_cert(net.ring, c, net.now, form(), out);
+	}
+	folder_names_fini(&names);
+}
+
+static int
+run_show(char **v, size_t n)
+{
+	struct buf out = { 0 };
+
+	open_network();
+	if (n == 0)
+		show_all(&out);
+	for (size_t i = 0; i < n; i++) {
+		if (is_file(v[i], ".key"))
+			show_key(v[i], &out);
+		else if (is_file(v[i], ".cert"))
+			show_file(v[i], &out);
+		else
+			show_chain(find_cert(v[i]), &out);
+	}
+	print(&out);
+	return EXIT_OK;
+}
+
+/* Its certificate may be missing: why. */
+static const char *
+make_request(struct explain_request *r, const char *subject, const char *right,
+    const char *topic, size_t topic_n)
+{
+	int number = explain_right(right, strlen(right));
+
+	r->ring = net.ring;
+	r->at = net.now;
+	r->cert = keyring_subject(net.ring, subject);
+	r->topic = topic;
+	r->topic_n = topic_n;
+	if (r->cert == NULL)
+		return "no certificate of that name";
+	if (number < 0)
+		return "the right is none of pub, subs, call, serve";
+	r->right = (enum cert_right)number;
+	return explain_check(r);
+}
+
+/* Lines "NAME RIGHT TOPIC" from standard input. */
+static int
+check_lines(void)
+{
+	struct explain_request r;
+	struct line_in in;
+	struct line_out out;
+	struct buf text = { 0 };
+	enum line_result got;
+	const char *p;
+	size_t n;
+	int status = EXIT_OK;
+
+	line_out_init(&out, STDOUT_FILENO, "standard output");
+	line_open(&in, NULL, 0);
+	in.out = &out;
+	while ((got = line_next(&in, &p, &n)) == LINE_GIVEN) {
+		char *line = xstrndup(p, n), *rest = line;
+		const char *name = strsep(&rest, " \t");
+		const char *right = strsep(&rest, " \t");
+		const char *why = rest == NULL
+		    ? "not NAME RIGHT TOPIC"
+		    : make_request(&r, name, right, rest, strlen(rest));
+
+		buf_clear(&text);
+		if (why != NULL)
+			line_bad(&in, p, n, why);
+		else if (!explain_verdict(&r, form(), &text))
+			status = EXIT_NO;
+		if (line_out_add(&out, text.p, text.len) < 0)
+			die(EXIT_IO, "%s: %s", out.name, strerror(errno));
+		free(line);
+	}
+	if (got == LINE_ERROR)
+		die(EXIT_IO, "%s: %s", in.name, strerror(errno));
+	if (line_status(&in) != EXIT_OK)
+		status = line_status(&in);
+	line_close(&in);
+	if (line_out_fini(&out) < 0)
+		die(EXIT_IO, "%s: %s", out.name, strerror(errno));
+	buf_fini(&text);
+	return status;
+}
+
+static int
+decide(char **v, int explained)
+{
+	struct explain_request r;
+	struct buf out = { 0 };
+	const char *why = make_request(&r, v[0], v[1], v[2], strlen(v[2]));
+	int may;
+
+	if (r.cert == NULL)
+		die(EXIT_NOINPUT, "%s: %s", v[0], why);
+	if (why != NULL)
+		opt_usage("%s %s: %s", v[1], v[2], why);
+	may = explained ? explain_rules(&r, form(), &out)
+			: explain_verdict(&r, form(), &out);
+	print(&out);
+	return may ? EXIT_OK : EXIT_NO;
+}
+
+static int
+run_check(char **v, size_t n)
+{
+	if (n != 0 && n != 3)
+		opt_usage("check NAME RIGHT TOPIC, or lines of these");
+	open_network();
+	return n == 0 ? check_lines() : decide(v, 0);
+}
+
+static int
+run_acl(char **v, size_t n)
+{
+	(void)n;
+	if (strcmp(v[0], "explain") != 0)
+		opt_usage("acl explain NAME RIGHT TOPIC");
+	open_network();
+	return decide(v + 1, 1);
+}
+
+static enum key_form
+export_form(void)
+{
+	if (o.minisign + o.age + o.pkcs8 + o.nkey != 1)
+		opt_usage("export: one of --minisign --age --pkcs8 --nkey");
+	return o.minisign ? KEY_MINISIGN
+	    : o.age	  ? KEY_AGE
+	    : o.pkcs8	  ? KEY_PKCS8
+			  : KEY_NKEY;
+}
+
+static int
+run_export(char **v, size_t n)
+{
+	enum key_form to = export_form();
+	struct buf path = { 0 }, out = { 0 };
+	struct key *k;
+	const char *why;
+
+	(void)n;
+	open_network();
+	if (is_file(v[0], ".key"))
+		buf_adds(&path, v[0]);
+	else
+		network_file(&net, "keys", v[0], ".key", &path);
+	if (!o.secret && !is_file(v[0], ".key")) {
+		key_export_public(&out, to, &find_cert(v[0])->key);
+	} else {
+		k = key_load(buf_cstr(&path), pass_fd(), &why);
+		if (k == NULL)
+			die(errno == EACCES ? EXIT_DENIED : EXIT_CONFIG,
+			    "%s: %s", path.p, why);
+		if (o.secret)
+			key_export_secret(&out, to, k);
+		else
+			key_export_public(&out, to, &k->public);
+		key_free(k);
+	}
+	if (app_write(STDOUT_FILENO, out.p, out.len) < 0)
+		die(EXIT_IO, "standard output: %s", strerror(errno));
+	secret_wipe(out.p, out.cap);
+	buf_fini(&out);
+	buf_fini(&path);
+	return EXIT_OK;
+}
+
+static const struct verb {
+	const char *name;
+	size_t min, max; /* operands after it */
+	int (*run)(char **v, size_t n);
+	const char *operands, *options; /* that fit, beside --trust */
+} verbs[] = {
+	{ "init", 0, 1, run_init, "[DIR]", "pass-fd passphrase psk ttl" },
+	{ "key", 1, 2, run_key, "NAME [FILE]", "pass-fd passphrase" },
+	{ "issue", 1, 1, run_issue, "NAME",
+	    "issuer pass-fd passphrase jwk role gen ttl rights ca" },
+	{ "renew", 1, 1, run_renew, "NAME",
+	    "issuer pass-fd passphrase jwk rekey gen ttl rights ca" },
+	{ "revoke", 0, 1, run_revoke, "NAME",
+	    "issuer pass-fd serial all-before reason ttl" },
+	{ "crl", 0, 1, run_crl, "[new]", "issuer pass-fd event format ttl" },
+	{ "show", 0, SIZE_MAX, run_show, "[NAME|FILE]...", "format" },
+	{ "check", 0, 3, run_check, "[NAME RIGHT TOPIC]", "format" },
+	{ "acl", 4, 4, run_acl, "explain NAME RIGHT TOPIC", "format" },
+	{ "export", 1, 1, run_export, "NAME|FILE",
+	    "pass-fd minisign age pkcs8 nkey secret" },
+	{ "demo", 0, 1, run_demo, "[DIR]", "" },
+};
+
+static int
+has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *p = words; (p = strstr(p, word)) != NULL; p += n)
+		if ((p == words || p[-1] == ' ') &&
+		    (p[n] == ' ' || p[n] == '\0'))
+			return 1;
+	return 0;
+}
+
+/* An option that a verb does not look at is a mistake. */
+static void
+check_options(const struct verb *verb)
+{
+	const struct {
+		const char *name;
+		int given;
+	} list[] = {
+		{ "issuer", o.issuer != NULL },
+		{ "pass-fd", o.pass_fd != UNSET },
+		{ "passphrase", o.passphrase },
+		{ "psk", o.psk },
+		{ "jwk", o.jwk != NULL },
+		{ "role", o.role != -1 },
+		{ "gen", o.gen != UNSET },
+		{ "ttl", o.ttl != UNSET },
+		{ "rekey", o.rekey },
+		{ "serial", o.serial != NULL },
+		{ "all-before", o.before != UNSET },
+		{ "reason", o.reason != NULL },
+		{ "event", o.event },
+		{ "format", o.format != -1 },
+		{ "minisign", o.minisign },
+		{ "age", o.age },
+		{ "pkcs8", o.pkcs8 },
+		{ "nkey", o.nkey },
+		{ "secret", o.secret },
+		{ "rights",
+		    o.pub.n + o.subs.n + o.call.n + o.serve.n + o.deny.n +
+			    o.via.n + o.names.n >
+			0 },
+		{ "rights",
+		    o.eps != UNSET || o.bps != UNSET || o.conn != UNSET ||
+			o.topics != UNSET },
+		{ "ca",
+		    o.scope.n + o.subjects.n + o.brokers.n > 0 ||
+			o.depth != UNSET || o.maxttl != UNSET },
+	};
+
+	for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
+		if (list[i].given && !has_word(verb->options, list[i].name))
+			opt_usage("%s: --%s does not belong there", verb->name,
+			    strcmp(list[i].name, "rights") == 0 ? "pub and the "
+								  "like"
+				: strcmp(list[i].name, "ca") == 0
+				? "scope and the like"
+				: list[i].name);
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct verb *verb = NULL;
+	size_t n;
+	int first;
+
+	die_name(argv[0]);
+	first = opt_parse(&command, argc, argv);
+	if (first == argc)
+		opt_usage("what to do? init, issue, show, ...");
+	for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+		if (strcmp(verbs[i].name, argv[first]) == 0)
+			verb = &verbs[i];
+	if (verb == NULL)
+		opt_usage("%s: no such verb", argv[first]);
+	n = (size_t)(argc - first - 1);
+	if (n < verb->min || n > verb->max)
+		opt_usage("usage: sg-trust %s %s", verb->name, verb->operands);
+	check_options(verb);
+	if (o.pass_fd > INT_MAX)
+		opt_usage("--pass-fd: no descriptor");
+	secret_start();
+	net.now = date_now() / DATE_SECOND;
+	first = verb->run(argv + first + 1, n);
+	network_close(&net);
+	return first;
+}
