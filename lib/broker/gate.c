@@ -192,7 +192,8 @@ source_of(struct gate *g, const struct front_conn *conn)
 		word[1] = 0;
 	h = (word[0] ^ g->salt[0]) * 0xff51afd7ed558ccdu;
 	h = (h ^ h >> 32 ^ word[1] ^ g->salt[1]) * 0xc4ceb9fe1a85ec53u;
-	return &g->source[(h ^ h >> 29) % SOURCES];
+	h = (h ^ h >> 32) * 0xff51afd7ed558ccdu;
+	return &g->source[(h ^ h >> 32) % SOURCES];
 }
 
 /* 1 if one more handshake may begin. */
