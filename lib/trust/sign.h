@@ -1,6 +1,7 @@
 /*
- * Signed events: kid and sig in the line (TRUST), over the canonical form
- * without sig, rt, from and pos.
+ * Signed events: kid and sig in the line, over the canonical form without
+ * sig, rt, from and pos.  The signature's typ is sg-event, below STATUS/SEAL/
+ * sg-seal (trust/batch.h).
  */
 #ifndef SG_TRUST_SIGN_H
 #define SG_TRUST_SIGN_H
@@ -23,8 +24,8 @@ void sign_space_fini(struct sign_space *s);
 
 /*
  * sign_line(signer, s, p, n, out, why) - Append the line p[0..n), a JSON
- * object without kid and sig, with these two members added and no LF.  0, or
- * -1 with *why.
+ * object with members, kid and sig not among them, with these two added and
+ * no LF.  0, or -1 with *why and out unchanged.
  */
 int sign_line(const struct jws_signer *signer, struct sign_space *s,
     const char *p, size_t n, struct buf *out, const char **why);
@@ -46,6 +47,15 @@ enum sign_verdict {   /* zero is bad */
  */
 enum sign_verdict sign_check(const struct keyring *ring, struct sign_space *s,
     const struct event *e, int64_t at, const struct cert **cert,
+    const char **why);
+
+/*
+ * sign_permitted(ring, cert, e, at, why) - What sign_check() asks once a
+ * signature fits: was the certificate valid at that moment, and may its
+ * holder publish this topic?
+ */
+enum sign_verdict sign_permitted(const struct keyring *ring,
+    const struct cert *cert, const struct event *e, int64_t at,
     const char **why);
 
 /* sign_verdict_name(v) - "bad", "unsigned", "unknown", "expired", ... */
