@@ -25,6 +25,7 @@
 #include "event/ident.h"
 #include "event/line.h"
 #include "event/topic.h"
+#include "trust/identity.h"
 
 /* Microseconds. */
 enum {
@@ -45,7 +46,7 @@ enum {
 static struct {
 	const char *broker, *topic, *src, *dead, *spool;
 	int64_t spool_size, timeout, retry, ready_fd, ack_fd;
-	int strict, stats;
+	int strict, stats, insecure;
 } o = {
 	.spool_size = INT64_C(1) << 30,
 	.retry = 5 * DATE_SECOND,
@@ -56,6 +57,8 @@ static struct {
 static const struct opt options[] = {
 	{ 'b', "broker", OPT_STRING, "URL", "broker, or several with commas",
 	    &o.broker, "SG_BROKER" },
+	{ 0, "identity", OPT_GROUP, NULL, NULL, identity_rows },
+	{ 0, "insecure", OPT_FLAG, NULL, "tcp without a session", &o.insecure },
 	{ 't', "topic", OPT_STRING, "TOPIC", "for lines that carry none",
 	    &o.topic },
 	{ 0, "src", OPT_STRING, "NAME", "our name (user@host)", &o.src },
@@ -91,6 +94,7 @@ static const struct opt_command command = {
 
 /* What a run carries along. */
 static struct {
+	struct identity identity;
 	struct line_in in;
 	struct fill fill;
 	struct ident ident;
@@ -133,6 +137,23 @@ default_src(void)
 		if (!wire_name_check(s.src.p + i, 1))
 			s.src.p[i] = '_';
 	return buf_cstr(&s.src);
+}
+
+/* Who we are: the certificate's subject is also our name. */
+static void
+open_identity(void)
+{
+	const char *why;
+	int status;
+
+	if (identity_open(&s.identity, &identity_given, &status, &why) < 0)
+		die(status, "%s", why);
+	if (s.identity.key == NULL)
+		return;
+	if (o.src != NULL && strcmp(o.src, s.identity.cert->subject) != 0)
+		opt_usage("--src %s: the key is that of %s", o.src,
+		    s.identity.cert->subject);
+	o.src = s.identity.cert->subject;
 }
 
 static void
@@ -184,6 +205,7 @@ status_of(int error)
 	case EACCES: return EXIT_DENIED;
 	case EPROTO: return EXIT_PROTOCOL;
 	case EINVAL: return EXIT_USAGE;
+	case ENOKEY: return EXIT_CONFIG;
 	case EINTR: return 128 + app_stop();
 	default: return EXIT_UNAVAILABLE;
 	}
@@ -209,12 +231,16 @@ open_spool(void)
 static void
 open_publisher(void)
 {
+	const struct client_config config = { .urls = o.broker,
+		.identity = s.identity.key != NULL ? &s.identity : NULL,
+		.insecure = o.insecure,
+		.retry = o.retry };
 	const char *why;
 
 	if (o.spool != NULL)
 		open_spool();
-	s.client = o.spool ? client_begin(o.broker, o.retry, &why)
-			   : client_open(o.broker, o.retry, &why);
+	s.client =
+	    o.spool ? client_begin(&config, &why) : client_open(&config, &why);
 	if (s.client == NULL)
 		die(status_of(errno), "%s", why);
 	if (o.spool != NULL)
@@ -689,6 +715,7 @@ main(int argc, char **argv)
 {
 	int operand = opt_parse(&command, argc, argv);
 
+	open_identity();
 	check_options();
 	app_signals();
 	open_input(argc, argv, operand);

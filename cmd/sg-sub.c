@@ -18,6 +18,7 @@
 #include "bus/reader.h"
 #include "event/filters.h"
 #include "event/format.h"
+#include "trust/identity.h"
 
 #define UNSET PICK_ANY
 
@@ -26,7 +27,7 @@ static struct {
 	    *columns;
 	struct opt_list topics;
 	int64_t arrived_since, skew, retry, ready_fd;
-	int from_start, until_end, skip_gone, format, stats;
+	int from_start, until_end, skip_gone, format, stats, insecure;
 	struct follow_options run;
 } o = {
 	.run = { .since = UNSET, .until = UNSET, .count = -1 },
@@ -39,6 +40,8 @@ static struct {
 static const struct opt options[] = {
 	{ 'b', "broker", OPT_STRING, "URL", "broker, or several with commas",
 	    &o.broker, "SG_BROKER" },
+	{ 0, "identity", OPT_GROUP, NULL, NULL, identity_rows },
+	{ 0, "insecure", OPT_FLAG, NULL, "tcp without a session", &o.insecure },
 	{ 't', "topic", OPT_LIST, "FILTER", "topics; !FILTER excludes",
 	    &o.topics },
 	{ 0, "topics-from", OPT_STRING, "FILE", "one filter per line",
@@ -100,6 +103,7 @@ static const struct opt_command command = {
 };
 
 static struct {
+	struct identity identity;
 	struct filters filters;
 	struct format *format;
 	struct outlet outlet;
@@ -267,11 +271,23 @@ report_lost(uint64_t lost)
 }
 
 static void
+open_identity(void)
+{
+	const char *why;
+	int status;
+
+	if (identity_open(&s.identity, &identity_given, &status, &why) < 0)
+		die(status, "%s", why);
+}
+
+static void
 open_reader(void)
 {
 	struct reader_options r = {
-		.urls = o.broker ? o.broker : app_default_broker(),
-		.retry = o.retry >= 0 ? o.retry : 5 * DATE_SECOND,
+		.client = { .urls = o.broker ? o.broker : app_default_broker(),
+		    .identity = s.identity.key ? &s.identity : NULL,
+		    .insecure = o.insecure,
+		    .retry = o.retry >= 0 ? o.retry : 5 * DATE_SECOND },
 		.again = o.retry >= 0 ? o.retry : 0,
 		.filters = (const char *const *)s.filters.v,
 		.nfilters = s.filters.n,
@@ -361,6 +377,7 @@ main(int argc, char **argv)
 	check_options();
 	choose_span();
 	choose_format();
+	open_identity();
 	open_reader();
 	/* What a reader has not read is lost with it, but committed. */
 	if (o.run.cursor == NULL)

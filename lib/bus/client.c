@@ -19,6 +19,8 @@
 #include "base/app.h"
 #include "base/date.h"
 #include "base/die.h"
+#include "bus/url.h"
+#include "trust/channel.h"
 
 enum {
 	REDIAL_MIN = 50000,	      /* us: first pause */
@@ -26,8 +28,9 @@ enum {
 	HEALTHY = 10 * DATE_SECOND,   /* a connection this old resets it */
 	DIAL_TIME = 3 * DATE_SECOND,  /* for the peer to accept and greet */
 	HELLO_TIME = 5 * DATE_SECOND, /* for its answer to hello */
-	URL_MAX = 256,
 	CLOSE_TIME = DATE_SECOND / 5, /* for the library to close */
+	RENEW = 30,		      /* s before a session ends */
+	RENEWABLE = 120,	      /* s it must have had to be renewed */
 	SP_HEADER = 64		      /* request id and slack */
 };
 
@@ -36,7 +39,7 @@ struct request {
 	struct client *c;
 	nng_ctx ctx;
 	nng_aio *send, *recv;
-	uint64_t tag;
+	uint64_t tag, number; /* number: in the session */
 	int busy, has_ctx, dropped;
 	struct request *next; /* in the queue of answered ones */
 };
@@ -57,12 +60,13 @@ struct client {
 	int answered;	      /* hello */
 	int finished, result; /* of the connector; 0 or an errno */
 	int stop;	      /* the connector shall end */
-	char why[URL_MAX + 128];
+	char why[2 * URL_MAX + 32];
 
 	int wake_fd;
 	pthread_t connector;
 	int connecting, connected;
-	char **url;
+	struct client_config config;
+	struct url *url;
 	size_t nurl, at, current;
 	int64_t retry, pause, since;
 	char name[WIRE_NAME_MAX + 1]; /* from hello */
@@ -70,9 +74,14 @@ struct client {
 	unsigned generation;
 	struct request **request;
 	size_t nrequest, busy;
-	nng_msg *held; /* of the reply last given */
+	struct channel *channel; /* of the connection; NULL: plain */
+	uint64_t number;	 /* of its last request */
+	int64_t renew_at;	 /* date_mono time for a new one */
+	char denied[URL_MAX];	 /* what the handshake or broker says */
+	nng_msg *held;		 /* of the reply last given */
+	struct buf plain;	 /* the same, deciphered */
 	const char *last_why;
-	char last_text[URL_MAX + 128];
+	char last_text[2 * URL_MAX + 32];
 };
 
 /* Under the lock: end the caller's wait, if it waits. */
@@ -157,30 +166,6 @@ pause_until(struct client *c, int64_t deadline)
 	return stop;
 }
 
-/* Split "host:port" or "[host]:port"; -1 if it is neither. */
-static int
-split_host(const char *s, char *host, size_t n, const char **port)
-{
-	const char *colon = strrchr(s, ':');
-	size_t len;
-
-	if (colon == NULL || colon == s || colon[1] == '\0')
-		return -1;
-	len = (size_t)(colon - s);
-	if (s[0] == '[') {
-		if (s[len - 1] != ']' || len < 3)
-			return -1;
-		s++;
-		len -= 2;
-	}
-	if (len >= n)
-		return -1;
-	memcpy(host, s, len);
-	host[len] = '\0';
-	*port = colon + 1;
-	return 0;
-}
-
 /* The numeric URL of an address. */
 static void
 number_url(char *out, size_t n, const struct addrinfo *a)
@@ -194,23 +179,6 @@ number_url(char *out, size_t n, const struct addrinfo *a)
 		snprintf(out, n, "tcp://[%s]:%s", host, port);
 	else
 		snprintf(out, n, "tcp://%s:%s", host, port);
-}
-
-static const char *
-check_url(const char *url)
-{
-	char host[URL_MAX];
-	const char *port;
-
-	if (strlen(url) >= URL_MAX)
-		return "URL too long";
-	if (strncmp(url, "ipc:///", 7) == 0)
-		return NULL;
-	if (strncmp(url, "tcp://", 6) != 0)
-		return "neither ipc:///path nor tcp://host:port";
-	if (split_host(url + 6, host, sizeof host, &port) < 0)
-		return "no host:port";
-	return NULL;
 }
 
 /* Signals are for the caller's thread: neither ours nor the library's. */
@@ -406,16 +374,14 @@ dial(struct client *c, const char *url)
  * 0 or an errno.
  */
 static int
-dial_host(struct client *c, const char *where)
+dial_host(struct client *c, const struct url *url)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	struct addrinfo *list, *a;
-	char host[URL_MAX], numeric[URL_MAX];
-	const char *port;
+	char numeric[URL_MAX];
 	int error = EHOSTUNREACH;
 
-	if (split_host(where, host, sizeof host, &port) < 0 ||
-	    getaddrinfo(host, port, &hints, &list) != 0)
+	if (getaddrinfo(url->host, url->port, &hints, &list) != 0)
 		return EHOSTUNREACH;
 	for (a = list; a != NULL && error != 0 && error != ECANCELED;
 	     a = a->ai_next) {
@@ -424,6 +390,14 @@ dial_host(struct client *c, const char *where)
 	}
 	freeaddrinfo(list);
 	return error;
+}
+
+/* Keep what a peer says of its refusal. */
+static int
+refused(struct client *c, const char *why, size_t n)
+{
+	snprintf(c->denied, sizeof c->denied, "%.*s", (int)n, why);
+	return EACCES;
 }
 
 /* The broker's answer to hello: 0 and its name, or an errno. */
@@ -437,7 +411,7 @@ read_hello(struct client *c, const char *p, size_t n)
 	if (wire_reply_parse(&reply, p, n, &why) < 0)
 		return EPROTO;
 	if (!reply.ok && strcmp(reply.error, "denied") == 0)
-		return EACCES;
+		return refused(c, reply.why.p, reply.why.n);
 	if (!reply.ok && strcmp(reply.error, "bad") != 0)
 		return EAGAIN;
 	if (!reply.ok || !json_get(&reply.header, "name", &name) ||
@@ -450,7 +424,7 @@ read_hello(struct client *c, const char *p, size_t n)
 }
 
 static void
-on_hello(void *arg)
+on_exchange(void *arg)
 {
 	struct client *c = arg;
 
@@ -460,11 +434,10 @@ on_hello(void *arg)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* Receive hello's answer unless the connector shall end: 0 or an errno. */
+/* Receive an answer unless the connector shall end: 0 or an errno. */
 static int
-receive_hello(struct client *c, nng_aio *aio)
+receive_answer(struct client *c, nng_aio *aio, nng_msg **answer)
 {
-	nng_msg *msg;
 	int error;
 
 	nng_aio_set_timeout(aio, HELLO_TIME / 1000);
@@ -477,43 +450,154 @@ receive_hello(struct client *c, nng_aio *aio)
 	nng_aio_cancel(aio);
 	nng_aio_wait(aio);
 	error = nng_aio_result(aio);
-	if (error != 0)
-		return error == NNG_ECANCELED ? ECANCELED
-		    : error == NNG_ETIMEDOUT  ? ETIMEDOUT
-					      : ECONNRESET;
-	msg = nng_aio_get_msg(aio);
-	error = read_hello(c, nng_msg_body(msg), nng_msg_len(msg));
-	nng_msg_free(msg);
+	if (error == 0)
+		*answer = nng_aio_get_msg(aio);
+	return error == 0	     ? 0
+	    : error == NNG_ECANCELED ? ECANCELED
+	    : error == NNG_ETIMEDOUT ? ETIMEDOUT
+				     : ECONNRESET;
+}
+
+/* The connector's own request and its answer, the caller's to free. */
+static int
+exchange(struct client *c, const struct buf *msg, nng_msg **answer)
+{
+	nng_aio *aio;
+	int error;
+
+	if (nng_send(c->sock, msg->p, msg->len, 0) != 0 ||
+	    nng_aio_alloc(&aio, on_exchange, c) != 0)
+		return ECONNRESET;
+	error = receive_answer(c, aio, answer);
+	nng_aio_free(aio);
 	return error;
+}
+
+/* One step of the handshake: what channel_step() says of the answer. */
+static enum channel_result
+shake(struct client *c, struct buf *out, int *error)
+{
+	enum channel_result result = CHANNEL_DENIED;
+	const char *why = "the broker has no key: it offers no sessions";
+	nng_msg *msg;
+
+	*error = exchange(c, out, &msg);
+	if (*error != 0)
+		return CHANNEL_DENIED;
+	buf_clear(out);
+	if (channel_frame(nng_msg_body(msg), nng_msg_len(msg)))
+		result = channel_step(c->channel, nng_msg_body(msg),
+		    nng_msg_len(msg), date_now() / DATE_SECOND, out, &why);
+	if (result == CHANNEL_DENIED)
+		*error = refused(c, why, strlen(why));
+	nng_msg_free(msg);
+	return result;
+}
+
+/* When this session is to be replaced by a new one. */
+static int64_t
+renewal(const struct client *c)
+{
+	int64_t left = channel_expires(c->channel) - date_now() / DATE_SECOND;
+
+	if (left < RENEWABLE)
+		return INT64_MAX;
+	return date_mono() + (left - RENEW) * DATE_SECOND;
+}
+
+/* Authenticate each other: 0 or an errno. */
+static int
+handshake(struct client *c, const struct url *url)
+{
+	enum channel_result result;
+	struct buf out = { 0 };
+	int error;
+
+	channel_free(c->channel);
+	c->number = 0;
+	c->channel = channel_dial(
+	    c->config.identity, url->name[0] != '\0' ? url->name : NULL);
+	channel_start(c->channel, &out);
+	do {
+		result = shake(c, &out, &error);
+	} while (result == CHANNEL_SEND);
+	buf_fini(&out);
+	if (result == CHANNEL_OPEN)
+		c->renew_at = renewal(c);
+	return error;
+}
+
+/* A request of a session as it goes out, in out[0..channel_sealed()). */
+static void
+seal_request(struct client *c, uint64_t number, const struct buf *head,
+    const void *p, size_t n, void *out)
+{
+	const struct channel_piece piece[2] = { { head->p, head->len },
+		{ p, n } };
+
+	channel_seal(c->channel, number, piece, n > 0 ? 2 : 1, out);
+}
+
+/*
+ * A session's reply in c->plain: 0, or -1 if it is not the peer's answer to
+ * that request.
+ */
+static int
+open_reply(struct client *c, uint64_t number, nng_msg *msg)
+{
+	uint64_t request;
+	int64_t n;
+
+	buf_clear(&c->plain);
+	n = channel_open(c->channel, nng_msg_body(msg), nng_msg_len(msg),
+	    &request, buf_room(&c->plain, nng_msg_len(msg)));
+	if (n < 0 || request != number)
+		return -1;
+	c->plain.len = (size_t)n;
+	return 0;
 }
 
 static int
 hello(struct client *c)
 {
-	struct buf b = { 0 };
-	nng_aio *aio;
+	struct buf b = { 0 }, sealed = { 0 };
+	nng_msg *msg;
 	int error;
 
 	wire_hello(&b);
-	error = nng_send(c->sock, b.p, b.len, 0);
+	if (c->channel != NULL) {
+		seal_request(c, ++c->number, &b, NULL, 0,
+		    buf_room(&sealed, channel_sealed(b.len)));
+		sealed.len = channel_sealed(b.len);
+	}
+	error = exchange(c, c->channel != NULL ? &sealed : &b, &msg);
 	buf_fini(&b);
-	if (error != 0 || nng_aio_alloc(&aio, on_hello, c) != 0)
-		return ECONNRESET;
-	error = receive_hello(c, aio);
-	nng_aio_free(aio);
+	buf_fini(&sealed);
+	if (error != 0)
+		return error;
+	if (c->channel == NULL)
+		error = read_hello(c, nng_msg_body(msg), nng_msg_len(msg));
+	else if (open_reply(c, c->number, msg) == 0)
+		error = read_hello(c, c->plain.p, c->plain.len);
+	else
+		error = EPROTO;
+	nng_msg_free(msg);
 	return error;
 }
 
 /* One attempt at one URL: 0 or an errno. */
 static int
-attempt(struct client *c, const char *url)
+attempt(struct client *c, const struct url *url)
 {
-	int error = strncmp(url, "tcp://", 6) == 0 ? dial_host(c, url + 6)
-						   : dial(c, url);
+	int error = url->tcp ? dial_host(c, url) : dial(c, url->dial);
 
+	c->denied[0] = '\0';
 	if (error != 0)
 		return error;
-	error = hello(c);
+	if (c->config.identity != NULL)
+		error = handshake(c, url);
+	if (error == 0)
+		error = hello(c);
 	if (error != 0)
 		drop_socket(c);
 	return error;
@@ -552,7 +636,8 @@ explain(struct client *c, const char *url, int error)
 {
 	pthread_mutex_lock(&c->lock);
 	snprintf(c->why, sizeof c->why, "%s%s: %s",
-	    error == EACCES ? "" : "no broker: ", url, reason(error));
+	    error == EACCES ? "" : "no broker: ", url,
+	    c->denied[0] != '\0' ? c->denied : reason(error));
 	pthread_mutex_unlock(&c->lock);
 }
 
@@ -564,10 +649,10 @@ round_of_urls(struct client *c)
 	int error = 0;
 
 	for (i = 0; i < c->nurl; i++) {
-		error = attempt(c, c->url[c->at]);
+		error = attempt(c, &c->url[c->at]);
 		if (error == 0 || error == ECANCELED)
 			return error;
-		explain(c, c->url[c->at], error);
+		explain(c, c->url[c->at].text, error);
 		hopeless += error == EPROTO || error == EACCES;
 		c->at = (c->at + 1) % c->nurl;
 	}
@@ -683,17 +768,24 @@ idle_request(struct client *c)
 	return r;
 }
 
-/* A message of two parts. */
+/* A message of two parts, in the session if there is one. */
 static nng_msg *
-make_message(const struct buf *head, const void *p, size_t n)
+make_message(struct client *c, uint64_t number, struct buf *head, const void *p,
+    size_t n)
 {
 	nng_msg *msg;
+	size_t total = head->len + n;
 
-	if (nng_msg_alloc(&msg, 0) != 0 ||
-	    nng_msg_reserve(msg, head->len + n) != 0 ||
-	    nng_msg_append(msg, head->p, head->len) != 0 ||
-	    (n > 0 && nng_msg_append(msg, p, n) != 0))
+	if (nng_msg_alloc(
+		&msg, c->channel != NULL ? channel_sealed(total) : total) != 0)
 		die(EXIT_BUG, "out of memory");
+	if (c->channel != NULL) {
+		seal_request(c, number, head, p, n, nng_msg_body(msg));
+		return msg;
+	}
+	memcpy(nng_msg_body(msg), head->p, head->len);
+	if (n > 0)
+		memcpy((char *)nng_msg_body(msg) + head->len, p, n);
 	return msg;
 }
 
@@ -711,7 +803,8 @@ client_send_lines(
 	r->busy = 1;
 	r->dropped = 0;
 	c->busy++;
-	nng_aio_set_msg(r->send, make_message(head, p, n));
+	r->number = ++c->number;
+	nng_aio_set_msg(r->send, make_message(c, r->number, head, p, n));
 	buf_clear(head);
 	nng_ctx_send(r->ctx, r->send);
 	nng_ctx_recv(r->ctx, r->recv);
@@ -812,8 +905,15 @@ give_answer(struct client *c, struct request *r, struct client_event *event)
 		return 0;
 	}
 	c->held = nng_aio_get_msg(r->recv);
-	if (wire_reply_parse(&event->reply, nng_msg_body(c->held),
-		nng_msg_len(c->held), &c->last_why) == 0)
+	if (c->channel != NULL && open_reply(c, r->number, c->held) != 0) {
+		event->result = CLIENT_LOST;
+		leave(c);
+		return 1;
+	}
+	if (wire_reply_parse(&event->reply,
+		c->channel != NULL ? c->plain.p : nng_msg_body(c->held),
+		c->channel != NULL ? c->plain.len : nng_msg_len(c->held),
+		&c->last_why) == 0)
 		return 1;
 	errno = EPROTO;
 	return -1;
@@ -855,7 +955,7 @@ step(struct client *c, struct client_event *event)
 		return give_answer(c, news.done, event);
 	if (news.finished)
 		return give_connection(c, event);
-	if (news.lost) {
+	if (news.lost || (c->connected && date_mono() >= c->renew_at)) {
 		leave(c);
 		return 0;
 	}
@@ -959,24 +1059,29 @@ client_call(struct client *c, struct buf *msg, struct client_event *event,
 	return -1;
 }
 
-/* Cut "URL,URL" into checked pieces: 0, or -1 with *why. */
+/* Cut "URL,URL" into checked pieces: 0 or an errno with *why. */
 static int
 split_urls(struct client *c, const char *urls, const char **why)
 {
-	static char text[URL_MAX + 128];
-	const char *url;
+	static char text[2 * URL_MAX + 32];
+	struct url *url;
 	size_t n;
 
 	for (;;) {
 		n = strcspn(urls, ",");
 		c->url = xrealloc(c->url, (c->nurl + 1) * sizeof *c->url);
-		url = c->url[c->nurl++] = xstrndup(urls, n);
-		*why = check_url(url);
+		url = &c->url[c->nurl++];
+		*why = url_parse(url, urls, n);
+		if (*why == NULL && url->tcp && c->config.identity == NULL &&
+		    !c->config.insecure)
+			*why = "would go out unprotected: give --key FILE for "
+			       "a session, or --insecure";
 		if (*why != NULL) {
-			snprintf(
-			    text, sizeof text, "%.*s: %s", URL_MAX, url, *why);
+			snprintf(text, sizeof text, "%.*s: %s",
+			    n < URL_MAX ? (int)n : URL_MAX, urls, *why);
+			n = url->port[0] != '\0' && (*why)[0] == 'w';
 			*why = text;
-			return -1;
+			return n ? ENOKEY : EINVAL;
 		}
 		if (urls[n] == '\0')
 			return 0;
@@ -995,23 +1100,25 @@ client_free(struct client *c)
 		free(c->request[i]);
 	}
 	free(c->request);
-	for (i = 0; i < c->nurl; i++)
-		free(c->url[i]);
 	free(c->url);
+	channel_free(c->channel);
+	buf_fini(&c->plain);
 	if (c->wake_fd >= 0)
 		close(c->wake_fd);
 	client_unref(c);
 }
 
 static struct client *
-client_new(int64_t retry)
+client_new(const struct client_config *config)
 {
 	struct client *c = xcalloc(1, sizeof *c);
 	pthread_condattr_t attr;
 
 	c->refs = 1;
 	c->done_tail = &c->done;
-	c->retry = retry;
+	c->config = *config;
+	c->retry = config->retry;
+	c->renew_at = INT64_MAX;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -1036,17 +1143,16 @@ free_replies(struct client *c)
 }
 
 struct client *
-client_begin(const char *urls, int64_t retry, const char **why)
+client_begin(const struct client_config *config, const char **why)
 {
-	struct client *c = client_new(retry);
-	int error = EINVAL;
+	struct client *c = client_new(config);
+	int error = c->wake_fd < 0 ? errno : 0;
 
-	if (c->wake_fd >= 0 && split_urls(c, urls, why) == 0)
+	*why = strerror(error);
+	if (error == 0)
+		error = split_urls(c, config->urls, why);
+	if (error == 0)
 		return c;
-	if (c->wake_fd < 0) {
-		error = errno;
-		*why = strerror(error);
-	}
 	client_free(c);
 	errno = error;
 	return NULL;
@@ -1065,10 +1171,10 @@ await_closing(struct client *c)
 }
 
 struct client *
-client_open(const char *urls, int64_t retry, const char **why)
+client_open(const struct client_config *config, const char **why)
 {
-	static char text[URL_MAX + 128];
-	struct client *c = client_begin(urls, retry, why);
+	static char text[2 * URL_MAX + 32];
+	struct client *c = client_begin(config, why);
 	struct client_event event;
 	int error;
 
@@ -1107,7 +1213,7 @@ client_broker(const struct client *c)
 const char *
 client_url(const struct client *c)
 {
-	return c->url[c->current];
+	return c->url[c->current].text;
 }
 
 const char *

@@ -11,26 +11,45 @@
 
 #include "base/buf.h"
 #include "bus/wire.h"
+#include "trust/identity.h"
 
 struct client;
 
 /*
- * client_open(urls, retry, why) - urls is "URL[,URL…]", each ipc:///path or
- * tcp://host:port.  Connects (and says hello) within retry microseconds,
- * trying the URLs in order.  NULL with *why (valid until the next call) and
- * errno (ETIMEDOUT: no broker; EPROTO: no broker of ours there; EACCES:
- * denied; EINVAL: bad URL; EINTR: a signal).
+ * How to reach a broker.  With an identity every connection is a session of
+ * trust/channel.h, over tcp and ipc; the broker's certificate must have the
+ * name it is dialled by: the URL's host, or NAME in tcp://NAME@host:port and
+ * ipc://NAME@/path (over ipc without NAME@ any broker of the network will
+ * do).  Without one, ipc is plain and tcp is refused unless insecure.  proxy
+ * is "http://[USER:PASSWORD@]host:port" or NULL: tcp connections go through
+ * it by HTTP CONNECT.  All borrowed while the client is open.
  */
-struct client *client_open(const char *urls, int64_t retry,
-    const char **why);
+struct client_config {
+	const char *urls; /* "URL[,URL…]", tried in order */
+	struct identity *identity;
+	const char *proxy;
+	int insecure;
+	int64_t retry; /* us */
+};
+
+/*
+ * client_open(config, why) - Connects, authenticates and says hello within
+ * retry microseconds, trying the URLs in order.  NULL with *why (valid until
+ * the next call) and errno (ETIMEDOUT: no broker; EPROTO: no broker of ours
+ * there; EACCES: denied; EINVAL: bad URL; ENOKEY: a tcp URL without identity
+ * and not insecure; EINTR: a signal).
+ */
+struct client *
+client_open(const struct client_config *config, const char **why);
 void client_close(struct client *c);
 
 /*
- * client_begin(urls, retry, why) - As client_open, but does not wait:
- * client_next() tells of the connection.  NULL only for bad URLs (EINVAL).
+ * client_begin(config, why) - As client_open, but does not wait:
+ * client_next() tells of the connection.  NULL only for bad URLs (EINVAL,
+ * ENOKEY).
  */
-struct client *client_begin(const char *urls, int64_t retry,
-    const char **why);
+struct client *
+client_begin(const struct client_config *config, const char **why);
 
 /* client_broker(c) - Name of the broker; client_url(c) - where it is. */
 const char *client_broker(const struct client *c);
@@ -54,20 +73,20 @@ int client_send(struct client *c, uint64_t tag, struct buf *msg);
  * p[0..n), which stays the caller's: for frames that are kept to be sent
  * again.  Requests reach the broker in the order of these calls.
  */
-int client_send_lines(struct client *c, uint64_t tag, struct buf *head,
-    const void *p, size_t n);
+int client_send_lines(
+    struct client *c, uint64_t tag, struct buf *head, const void *p, size_t n);
 
 enum client_result {
-	CLIENT_NONE,		/* nothing by the deadline */
+	CLIENT_NONE, /* nothing by the deadline */
 	CLIENT_REPLY,
-	CLIENT_LOST,		/* the request's connection is gone */
-	CLIENT_CONNECTED	/* a new connection; send again what is due */
+	CLIENT_LOST,	 /* the request's connection is gone */
+	CLIENT_CONNECTED /* a new connection; send again what is due */
 };
 
 struct client_event {
 	enum client_result result;
 	uint64_t tag;
-	struct wire_reply reply;	/* valid until the next client_next */
+	struct wire_reply reply; /* valid until the next client_next */
 };
 
 /*
@@ -81,8 +100,7 @@ struct client_event {
  * says more.  After that the next call begins anew.
  */
 int client_fd(const struct client *c);
-int client_next(struct client *c, struct client_event *event,
-    int64_t deadline);
+int client_next(struct client *c, struct client_event *event, int64_t deadline);
 
 /* client_why(c) - Reason of the last failure, valid until the next call. */
 const char *client_why(const struct client *c);

@@ -92,6 +92,7 @@ status_of(int error)
 	case EPROTO: return EXIT_PROTOCOL;
 	case EACCES: return EXIT_DENIED;
 	case EINVAL: return EXIT_USAGE;
+	case ENOKEY: return EXIT_CONFIG;
 	case EINTR: return 128 + app_stop();
 	default: return EXIT_UNAVAILABLE;
 	}
@@ -333,7 +334,7 @@ static int64_t
 answer_time(const struct reader *r)
 {
 	return date_mono() +
-	    (r->o.retry > ANSWER_MIN ? r->o.retry : ANSWER_MIN);
+	    (r->o.client.retry > ANSWER_MIN ? r->o.client.retry : ANSWER_MIN);
 }
 
 /* Ask for a cursor: 0 with it, 1 with another answer, -1. */
@@ -414,7 +415,7 @@ pause_for(struct reader *r, int64_t us)
 static int
 take_lease(struct reader *r)
 {
-	int64_t deadline = date_mono() + r->o.retry;
+	int64_t deadline = date_mono() + r->o.client.retry;
 	const struct wire_reply *reply;
 	struct wire_cursor cursor;
 
@@ -477,7 +478,7 @@ reader_open(const struct reader_options *o, int *status, const char **why)
 	struct reader *r = xcalloc(1, sizeof(*r));
 
 	r->o = *o;
-	r->c = client_open(o->urls, o->retry, why);
+	r->c = client_open(&o->client, why);
 	if (r->c == NULL) {
 		*status = status_of(errno);
 		reader_close(r);

@@ -10,13 +10,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bus/client.h"
 #include "bus/wire.h"
 #include "event/json.h"
 
 struct reader_options {
-	const char *urls; /* "URL[,URL…]" */
-	int64_t retry;	  /* us to find a broker, or a cursor free */
-	int64_t again;	  /* us to find one again later; 0: no limit */
+	struct client_config client; /* retry: also for a cursor to be free */
+	int64_t again; /* us to find one again later; 0: no limit */
 	const char *const *filters; /* borrowed while it is open */
 	size_t nfilters;
 	const char *name;	   /* durable cursor, or NULL */

@@ -93,7 +93,10 @@ test_order(const char *url)
 	int wrong = 0;
 
 	start(&b, url, HONEST);
-	c = client_open(url, DATE_SECOND, &why);
+	c = client_open(
+	    &(const struct client_config){
+		.urls = url, .insecure = 1, .retry = DATE_SECOND },
+	    &why);
 	check(c != NULL, "%s", c ? "open" : why);
 	if (c == NULL)
 		exit(1);
@@ -130,7 +133,10 @@ test_fd(const char *url)
 	const char *why;
 
 	start(&b, url, HONEST);
-	c = client_open(url, DATE_SECOND, &why);
+	c = client_open(
+	    &(const struct client_config){
+		.urls = url, .insecure = 1, .retry = DATE_SECOND },
+	    &why);
 	if (c == NULL)
 		exit(1);
 	wait = (struct pollfd){ .fd = client_fd(c), .events = POLLIN };
@@ -165,7 +171,10 @@ test_restart(const char *url)
 	int i;
 
 	start(&b, url, SILENT);
-	c = client_open(url, 10 * DATE_SECOND, &why);
+	c = client_open(
+	    &(const struct client_config){
+		.urls = url, .insecure = 1, .retry = 10 * DATE_SECOND },
+	    &why);
 	if (c == NULL)
 		exit(1);
 	generation = client_generation(c);
@@ -210,7 +219,10 @@ test_call_timeout(const char *url)
 	const char *why;
 
 	start(&b, url, SILENT);
-	c = client_open(url, DATE_SECOND, &why);
+	c = client_open(
+	    &(const struct client_config){
+		.urls = url, .insecure = 1, .retry = DATE_SECOND },
+	    &why);
 	if (c == NULL)
 		exit(1);
 	wire_stat(&head);
@@ -244,7 +256,10 @@ test_peers(const char *url)
 	for (i = 0; i < sizeof peers / sizeof *peers; i++) {
 		start(&b, url, peers[i].manner);
 		errno = 0;
-		c = client_open(url, 10 * DATE_SECOND, &why);
+		c = client_open(
+		    &(const struct client_config){
+			.urls = url, .insecure = 1, .retry = 10 * DATE_SECOND },
+		    &why);
 		check(c == NULL && errno == peers[i].want, "%s", peers[i].why);
 		stop(&b);
 	}
@@ -276,7 +291,10 @@ test_urls(void)
 	for (i = 0; i < sizeof urls / sizeof *urls; i++) {
 		errno = 0;
 		why = "";
-		c = client_open(urls[i].in, 0, &why);
+		c = client_open(
+		    &(const struct client_config){
+			.urls = urls[i].in, .insecure = 1, .retry = 0 },
+		    &why);
 		check(c == NULL && errno == urls[i].want && *why != '\0', "%s",
 		    urls[i].in);
 	}
@@ -294,7 +312,10 @@ test_failover(const char *first, const char *second)
 	buf_addf(&both, "%s,%s", first, second);
 	start(&a, first, HONEST);
 	start(&b, second, HONEST);
-	c = client_open(buf_cstr(&both), 10 * DATE_SECOND, &why);
+	c = client_open(&(const struct client_config){ .urls = buf_cstr(&both),
+			    .insecure = 1,
+			    .retry = 10 * DATE_SECOND },
+	    &why);
 	if (c == NULL)
 		exit(1);
 	check(strcmp(client_url(c), first) == 0, "first of the list");
@@ -303,7 +324,12 @@ test_failover(const char *first, const char *second)
 	check(strcmp(client_url(c), second) == 0, "second of the list");
 	client_close(c);
 	stop(&b);
-	c = client_open("tcp://127.0.0.1:1,ipc:///nowhere", 0, &why);
+	c = client_open(
+	    &(const struct client_config){
+		.urls = "tcp://127.0.0.1:1,ipc:///nowhere",
+		.insecure = 1,
+		.retry = 0 },
+	    &why);
 	check(c == NULL && errno == ETIMEDOUT, "none of the list");
 	buf_fini(&both);
 }

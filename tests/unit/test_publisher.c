@@ -213,7 +213,10 @@ run(const char *url, size_t i)
 
 	fake_listen(&b.fake, url);
 	fake_serve(&b.fake, answer, &b);
-	c = client_open(url, 10 * DATE_SECOND, &why);
+	c = client_open(
+	    &(const struct client_config){
+		.urls = url, .insecure = 1, .retry = 10 * DATE_SECOND },
+	    &why);
 	if (c == NULL)
 		exit(1);
 	p = publisher_new(c, "me", 7, 1);
@@ -253,7 +256,10 @@ test_window(const char *url)
 
 	fake_listen(&b.fake, url);
 	memset(line, 'x', sizeof line);
-	c = client_begin(url, 10 * DATE_SECOND, &why);
+	c = client_begin(
+	    &(const struct client_config){
+		.urls = url, .insecure = 1, .retry = 10 * DATE_SECOND },
+	    &why);
 	p = publisher_new(c, "me", 7, 1);
 	while (publisher_room(p) && n < 100000)
 		publisher_add(p, line, sizeof line, ++n);

@@ -347,7 +347,7 @@ static void
 run_case(size_t i, const char *dir)
 {
 	struct broker b;
-	struct reader_options o = { .retry = DATE_SECOND / 2,
+	struct reader_options o = { .client.retry = DATE_SECOND / 2,
 		.filters = filters,
 		.nfilters = 1,
 		.name = cases[i].name,
@@ -362,7 +362,7 @@ run_case(size_t i, const char *dir)
 	struct reader *r;
 
 	start(&b, &cases[i].m, dir, (int)i);
-	o.urls = b.url;
+	o.client.urls = b.url;
 	r = reader_open(&o, &status, &why);
 	while (r != NULL && got == READER_LINES) {
 		reader_limit(r, cases[i].limit);
@@ -394,7 +394,7 @@ static void
 test_cut(const char *dir)
 {
 	const struct manner m = { .per = 10 };
-	struct reader_options o = { .retry = DATE_SECOND,
+	struct reader_options o = { .client.retry = DATE_SECOND,
 		.filters = filters,
 		.nfilters = 1,
 		.name = "job",
@@ -407,7 +407,7 @@ test_cut(const char *dir)
 	struct reader *r;
 
 	start(&b, &m, dir, 100);
-	o.urls = b.url;
+	o.client.urls = b.url;
 	r = reader_open(&o, &status, &why);
 	check(r != NULL && b.has_durable && b.durable == 0,
 	    "a new durable cursor is made at the start");
@@ -447,7 +447,7 @@ static void
 test_last(const char *dir)
 {
 	const struct manner m = { .per = 10 };
-	struct reader_options o = { .retry = DATE_SECOND,
+	struct reader_options o = { .client.retry = DATE_SECOND,
 		.filters = filters,
 		.nfilters = 1,
 		.start = WIRE_FROM_NOW };
@@ -459,7 +459,7 @@ test_last(const char *dir)
 	struct reader *r;
 
 	start(&b, &m, dir, 101);
-	o.urls = b.url;
+	o.client.urls = b.url;
 	r = reader_open(&o, &status, &why);
 	if (r == NULL)
 		exit(1);
