@@ -1,12 +1,15 @@
 /*
  * Both ends of a session in one process, with people of a throw-away network,
- * and the frames of their handshake.
+ * and the frames of their handshake.  The module is compiled in, for its
+ * handshakes to be made repeatable and its counters to be set.
  */
 #ifndef SG_TEST_SESSION_H
 #define SG_TEST_SESSION_H
 
+#include <errno.h>
+
 #include "network.h"
-#include "trust/channel.h"
+#include "trust/channel.c"
 #include "trust/identity.h"
 
 /* session_who(n, id, subject) - That one's identity, or the process ends. */
@@ -70,6 +73,43 @@ session_open(struct session *s, struct identity *client,
 	*s = (struct session){ 0 };
 	s->client = channel_dial(client, name);
 	s->broker = channel_accept(broker);
+	session_shake(s, now, now);
+	return s->client_result == CHANNEL_OPEN &&
+	    s->broker_result == CHANNEL_OPEN;
+}
+
+/* Ephemeral secrets of the client and of the broker. */
+static const unsigned char session_e[2][NOISE_KEY] = { { 11, 12, 13 },
+	{ 21, 22, 23 } };
+
+/*
+ * session_fix(c, id, e) - A handshake with that ephemeral secret; protocol and
+ * prologue are said here once more, to be sure of them.
+ */
+static inline void
+session_fix(
+    struct channel *c, const struct identity *id, const unsigned char *e)
+{
+	struct noise_keys keys = { .s = id->key->seed_enc, .e = e };
+	char prologue[5 + KEY_ID + 1];
+
+	memcpy(prologue, "sg/1", 5);
+	memcpy(prologue + 5, keyring_network(id->ring), KEY_ID);
+	noise_free(c->noise);
+	c->noise = noise_new("Noise_XX_25519_ChaChaPoly_SHA256", c->side,
+	    prologue, 5 + KEY_ID, &keys);
+}
+
+/* session_fixed(...) - As session_open(), the same each time. */
+static inline int
+session_fixed(struct session *s, struct identity *client,
+    struct identity *broker, const char *name, int64_t now)
+{
+	*s = (struct session){ 0 };
+	s->client = channel_dial(client, name);
+	s->broker = channel_accept(broker);
+	session_fix(s->client, client, session_e[0]);
+	session_fix(s->broker, broker, session_e[1]);
 	session_shake(s, now, now);
 	return s->client_result == CHANNEL_OPEN &&
 	    s->broker_result == CHANNEL_OPEN;

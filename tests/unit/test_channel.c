@@ -1,13 +1,11 @@
 /*
  * Sessions: who gets one, and that nothing but the exact frames of the peer,
- * each once, is accepted.  The module is compiled in, to be set near the end
- * of its counters and to be looked at.
+ * each once, is accepted.
  */
 #include <sodium.h>
 
 #include "check.h"
 #include "session.h"
-#include "trust/channel.c"
 
 static struct network net;
 static struct identity actor, broker;
@@ -406,35 +404,10 @@ check_psk(void)
 	identity_close(&server);
 }
 
-/* Keys that make a handshake repeatable. */
-static const unsigned char e_client[NOISE_KEY] = { 11, 12, 13 },
-			   e_broker[NOISE_KEY] = { 21, 22, 23 };
-
-/* The protocol and the prologue are said here once more, to be sure. */
-static void
-fix(struct channel *c, const struct identity *id, const unsigned char *e)
-{
-	struct noise_keys keys = { .s = id->key->seed_enc, .e = e };
-	char prologue[5 + KEY_ID + 1];
-
-	memcpy(prologue, "sg/1", 5);
-	memcpy(prologue + 5, keyring_network(id->ring), KEY_ID);
-	noise_free(c->noise);
-	c->noise = noise_new("Noise_XX_25519_ChaChaPoly_SHA256", c->side,
-	    prologue, 5 + KEY_ID, &keys);
-}
-
 static void
 fixed_open(struct session *s)
 {
-	*s = (struct session){ 0 };
-	s->client = channel_dial(&actor, "b1");
-	s->broker = channel_accept(&broker);
-	fix(s->client, &actor, e_client);
-	fix(s->broker, &broker, e_broker);
-	session_shake(s, now, now);
-	if (s->client_result != CHANNEL_OPEN ||
-	    s->broker_result != CHANNEL_OPEN)
+	if (!session_fixed(s, &actor, &broker, "b1", now))
 		die(EXIT_BUG, "%s %s", s->client_why, s->broker_why);
 }
 
@@ -454,7 +427,8 @@ step_refuses(const struct session *s, int i, const char *p, size_t n)
 	char *copy = malloc(n ? n : 1);
 	size_t before;
 
-	fix(c, at_broker ? &broker : &actor, at_broker ? e_broker : e_client);
+	session_fix(c, at_broker ? &broker : &actor,
+	    at_broker ? session_e[1] : session_e[0]);
 	if (!at_broker)
 		channel_start(c, &out);
 	for (int j = at_broker ? 0 : 1; j < i; j += 2)
@@ -468,7 +442,7 @@ step_refuses(const struct session *s, int i, const char *p, size_t n)
 		struct channel *client = channel_dial(&actor, "b1");
 		struct buf more = { 0 };
 
-		fix(client, &actor, e_client);
+		session_fix(client, &actor, session_e[0]);
 		channel_start(client, &more);
 		r = i == 0
 		    ? channel_step(client, out.p, out.len, now, &more, &why)
@@ -1033,7 +1007,7 @@ check_forward_secrecy(void)
 		crypto_scalarmult(se, actor.key->seed_enc, e2) == 0 &&
 		crypto_scalarmult(
 		    ss, actor.key->seed_enc, broker.key->public.enc) == 0 &&
-		crypto_scalarmult(ee, e_client, e2) == 0,
+		crypto_scalarmult(ee, session_e[0], e2) == 0,
 	    "points");
 	randombytes_buf(random, sizeof random);
 	record_keys(&r, &s, ee, es, se);
