@@ -51,7 +51,9 @@ static const char *
 take_version(void *field, const struct json_value *value)
 {
 	(void)field;
-	return value->n == 1 && *value->p == '1' ? NULL : "not 1";
+	if (value->kind != JSON_NUMBER || value->n != 1 || *value->p != '1')
+		return "not 1";
+	return NULL;
 }
 
 static const char *

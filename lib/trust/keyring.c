@@ -319,10 +319,11 @@ chain_fini(struct chain *chain)
 }
 
 static const char *
-parse_chain(struct chain *chain, const char *p, size_t n)
+parse_chain(struct chain *chain, const char *p, size_t n, size_t *line)
 {
 	const char *end = p + n, *why;
 
+	*line = 1;
 	if (n == 0)
 		return "no certificate";
 	if (n > CERT_MAX)
@@ -332,6 +333,7 @@ parse_chain(struct chain *chain, const char *p, size_t n)
 		size_t len = (size_t)((lf ? lf : end) - p);
 		struct cert *c;
 
+		*line = chain->n + 1;
 		if (chain->n == CERT_CHAIN_MAX - 1)
 			return "more than 3 certificates, with the root";
 		c = cert_parse(p, len, &why);
@@ -401,10 +403,9 @@ add_chain(struct keyring *r, const char *p, size_t n, const struct cert **leaf,
     size_t *line)
 {
 	struct chain chain = { .n = 0 };
-	const char *why = parse_chain(&chain, p, n);
+	const char *why = parse_chain(&chain, p, n, line);
 	int issuers = 0;
 
-	*line = chain.n ? chain.n : 1;
 	if (!why)
 		why = check_chain(r, &chain, line);
 	if (why) {

@@ -232,7 +232,7 @@ network_revoke(const struct network *n, const char *issuer, const char *subject,
 static inline void
 network_init(struct network *n)
 {
-	static const struct network_wish root = {
+	struct network_wish root = {
 		.subject = "root",
 		.role = CERT_ISSUER,
 		.scope = { "#", "$SG/#" },
@@ -247,6 +247,8 @@ network_init(struct network *n)
 	secret_start();
 	umask(022);
 	n->now = time(NULL);
+	root.nbf = n->now - 30 * NETWORK_DAY;
+	root.exp = n->now + 3650 * NETWORK_DAY;
 	n->root = key_new("root");
 	snprintf(n->dir, sizeof(n->dir), "%s/sg-network.XXXXXX",
 	    tmp && *tmp ? tmp : "/tmp");
