@@ -28,22 +28,16 @@ enum { PASSPHRASE = 1024 };
 #define UNSET INT64_MIN
 
 static struct {
-	const char *trust, *issuer, *jwk, *serial, *reason;
-	int64_t ttl, gen, pass_fd, before, eps, bps, conn, topics, depth,
-	    maxttl;
+	const char *trust, *issuer, *jwk, *reason;
+	int64_t ttl, pass_fd, before, depth, maxttl;
 	int role, format, passphrase, psk, rekey, event, secret, minisign, age,
 	    pkcs8, nkey;
-	struct opt_list pub, subs, call, serve, deny, via, names, scope,
+	struct opt_list pub, subs, call, serve, deny, via, names, limit, scope,
 	    subjects, brokers;
 } o = {
 	.ttl = UNSET,
-	.gen = UNSET,
 	.pass_fd = UNSET,
 	.before = UNSET,
-	.eps = UNSET,
-	.bps = UNSET,
-	.conn = UNSET,
-	.topics = UNSET,
 	.depth = UNSET,
 	.maxttl = UNSET,
 	.role = -1,
@@ -77,10 +71,8 @@ static const struct opt options[] = {
 	{ 0, "via", OPT_LIST, "NAME", "whose events it may pass on", &o.via },
 	{ 0, "names", OPT_LIST, "NAME", "hosts a broker answers for",
 	    &o.names },
-	{ 0, "eps", OPT_INT, "N", "events a second", &o.eps },
-	{ 0, "bps", OPT_SIZE, "SIZE", "bytes a second", &o.bps },
-	{ 0, "conn", OPT_INT, "N", "connections at a time", &o.conn },
-	{ 0, "topics", OPT_INT, "N", "topics it may create", &o.topics },
+	{ 0, "limit", OPT_LIST, "NAME=N",
+	    "eps bps (a second), conn, topics: quotas", &o.limit },
 	{ 0, "depth", OPT_INT, "N", "issuers below this one (0)", &o.depth },
 	{ 0, "scope", OPT_LIST, "FILTER", "topics an issuer may give rights to",
 	    &o.scope },
@@ -92,11 +84,9 @@ static const struct opt options[] = {
 	    "longest life of what an issuer issues (30d)", &o.maxttl },
 	{ 0, "ttl", OPT_DURATION, "DURATION",
 	    "life (actor 30d, broker 90d, issuer 1y, root 10y)", &o.ttl },
-	{ 0, "gen", OPT_INT, "N", "generation (1, or one more)", &o.gen },
 	{ 0, "jwk", OPT_STRING, "FILE", "a public key made elsewhere, - stdin",
 	    &o.jwk },
 	{ 0, "rekey", OPT_FLAG, NULL, "renew: with a new key", &o.rekey },
-	{ 0, "serial", OPT_STRING, "HEX", "revoke one certificate", &o.serial },
 	{ 0, "all-before", OPT_TIME, "TIME",
 	    "revoke NAME's certificates from before", &o.before },
 	{ 0, "reason", OPT_STRING, "TEXT", "why it is revoked", &o.reason },
@@ -118,16 +108,12 @@ static const struct opt options[] = {
 static const struct opt_command command = {
 	.name = "sg-trust",
 	.purpose = "make and keep the keys and certificates of a network",
-	.operands = "init|key|issue|renew|revoke|crl|show|check|acl|export|"
-		    "demo\n      [OPERAND]...",
+	.operands = "VERB [OPERAND]...",
 	.options = options,
 	.examples = {
 		"sg-trust init grid",
-		"sg-trust issue --trust grid broker-a --role broker --names "
-		"localhost",
-		"sg-trust issue --trust grid flat12 \\\n"
-		"      --pub 'MEASUREMENT/SENSOR/flat12/#' --subs "
-		"'COMMAND/flat12/#'",
+		"sg-trust issue --trust grid meter7 --pub 'MEASUREMENT/METER/"
+		"meter7/#'",
 	},
 };
 
@@ -212,11 +198,34 @@ set_filters(
 	each(list, option, take_filter, set);
 }
 
+/* NAME=N, of quotas. */
 static void
-set_number(int64_t *to, int64_t given)
+take_limit(void *to, const char *p, size_t n, const char *option)
 {
-	if (given != UNSET)
-		*to = given;
+	struct cert_limits *limits = to;
+	const struct {
+		const char *name;
+		int64_t *to;
+	} list[] = {
+		{ "eps=", &limits->events },
+		{ "bps=", &limits->bytes },
+		{ "conn=", &limits->connections },
+		{ "topics=", &limits->topics },
+	};
+	char text[32];
+	size_t i = 0, m;
+
+	while (i < sizeof list / sizeof list[0] &&
+	    strncmp(p, list[i].name, strlen(list[i].name)) != 0)
+		i++;
+	if (i == sizeof list / sizeof list[0])
+		opt_usage("--%s %.*s: none of eps=N bps=SIZE conn=N topics=N",
+		    option, (int)n, p);
+	m = strlen(list[i].name);
+	snprintf(text, sizeof text, "%.*s", (int)(n - m), p + m);
+	if (n <= m || n - m >= sizeof text || date_size(text, list[i].to) < 0 ||
+	    *list[i].to == 0)
+		opt_usage("--%s %.*s: no number", option, (int)n, p);
 }
 
 static void
@@ -264,11 +273,7 @@ fill(struct cert *c)
 	set_filters(&c->rights.serve, &o.serve, "serve");
 	set_filters(&c->rights.deny, &o.deny, "deny");
 	set_filters(&c->rights.via, &o.via, "via");
-	set_number(&c->limits.events, o.eps);
-	set_number(&c->limits.bytes, o.bps);
-	set_number(&c->limits.connections, o.conn);
-	set_number(&c->limits.topics, o.topics);
-	set_number(&c->gen, o.gen);
+	each(&o.limit, "limit", take_limit, &c->limits);
 	if (c->role == CERT_BROKER)
 		set_names(c);
 	if (c->role != CERT_ISSUER)
@@ -278,7 +283,8 @@ fill(struct cert *c)
 	set_filters(&c->ca.brokers, &o.brokers, "brokers");
 	if (c->ca.subjects.n == 0)
 		topic_set_add(&c->ca.subjects, "#", 1);
-	set_number(&c->ca.depth, o.depth);
+	if (o.depth != UNSET)
+		c->ca.depth = o.depth;
 	if (c->ca.max_life == 0)
 		c->ca.max_life = NETWORK_LIFE_ACTOR;
 	c->ca.max_life = seconds(o.maxttl, c->ca.max_life);
@@ -349,16 +355,16 @@ find_folder(void)
 }
 
 static void
-open_network(void)
+open_network(enum network_use use)
 {
 	find_folder();
-	finish(network_open(&net));
+	finish(network_open(&net, use));
 }
 
 static void
 open_signer(const char *name)
 {
-	open_network();
+	open_network(NETWORK_CHANGE);
 	finish(network_signer(&net, name, pass_fd()));
 }
 
@@ -529,7 +535,7 @@ run_renew(char **v, size_t n)
 	const char *why;
 
 	(void)n;
-	open_network();
+	open_network(NETWORK_CHANGE);
 	old = find_cert(v[0]);
 	c = cert_parse(old->text, old->len, &why);
 	if (c == NULL)
@@ -563,19 +569,26 @@ publish(struct crl *list)
 }
 
 static int
+is_serial(const char *s)
+{
+	return strlen(s) == CERT_SERIAL &&
+	    strspn(s, "0123456789abcdef") == CERT_SERIAL;
+}
+
+static int
 run_revoke(char **v, size_t n)
 {
 	const char *reason = o.reason == NULL ? "" : o.reason;
-	const struct cert *c = NULL;
+	const struct cert *c;
 	struct crl *list;
 
-	if ((n == 1) == (o.serial != NULL))
-		opt_usage("revoke: NAME or --serial");
-	if (strlen(reason) >= sizeof list->entry->why)
-		opt_usage("--reason: longer than 63 bytes");
-	open_network();
-	if (n == 1)
-		c = find_cert(v[0]);
+	(void)n;
+	if (strlen(reason) >= CRL_WHY)
+		opt_usage("--reason: longer than %d bytes", CRL_WHY - 1);
+	open_network(NETWORK_CHANGE);
+	c = keyring_subject(net.ring, v[0]);
+	if (c == NULL && !is_serial(v[0]))
+		find_cert(v[0]);
 	if (c != NULL && cert_is_root(c))
 		die(EXIT_DENIED, "%s is a root: take it out of %s/root.cert",
 		    v[0], net.dir);
@@ -583,7 +596,7 @@ run_revoke(char **v, size_t n)
 	    &net, c == NULL ? o.issuer : issuer_of(c), pass_fd()));
 	list = network_list(&net);
 	if (c == NULL)
-		network_revoke_serial(&net, list, o.serial, reason);
+		network_revoke_serial(&net, list, v[0], reason);
 	else if (o.before != UNSET)
 		network_revoke_before(list, c->key.kid, o.before / DATE_SECOND);
 	else
@@ -636,7 +649,7 @@ run_crl(char **v, size_t n)
 	}
 	if (n == 1)
 		opt_usage("crl %s: only \"new\" can stand there", v[0]);
-	open_network();
+	open_network(NETWORK_READ);
 	kid = names_in("crl", ".crl");
 	for (size_t i = 0; i < kid.n; i++) {
 		const struct crl *list = keyring_crl(net.ring, kid.v[i]);
@@ -742,7 +755,7 @@ run_show(char **v, size_t n)
 {
 	struct buf out = { 0 };
 
-	open_network();
+	open_network(NETWORK_READ);
 	if (n == 0)
 		show_all(&out);
 	for (size_t i = 0; i < n; i++) {
@@ -844,7 +857,7 @@ run_check(char **v, size_t n)
 {
 	if (n != 0 && n != 3)
 		opt_usage("check NAME RIGHT TOPIC, or lines of these");
-	open_network();
+	open_network(NETWORK_READ);
 	return n == 0 ? check_lines() : decide(v, 0);
 }
 
@@ -854,7 +867,7 @@ run_acl(char **v, size_t n)
 	(void)n;
 	if (strcmp(v[0], "explain") != 0)
 		opt_usage("acl explain NAME RIGHT TOPIC");
-	open_network();
+	open_network(NETWORK_READ);
 	return decide(v + 1, 1);
 }
 
@@ -878,7 +891,7 @@ run_export(char **v, size_t n)
 	const char *why;
 
 	(void)n;
-	open_network();
+	open_network(NETWORK_READ);
 	if (is_file(v[0], ".key"))
 		buf_adds(&path, v[0]);
 	else
@@ -913,11 +926,11 @@ static const struct verb {
 	{ "init", 0, 1, run_init, "[DIR]", "pass-fd passphrase psk ttl" },
 	{ "key", 1, 2, run_key, "NAME [FILE]", "pass-fd passphrase" },
 	{ "issue", 1, 1, run_issue, "NAME",
-	    "issuer pass-fd passphrase jwk role gen ttl rights ca" },
+	    "issuer pass-fd passphrase jwk role ttl rights ca" },
 	{ "renew", 1, 1, run_renew, "NAME",
-	    "issuer pass-fd passphrase jwk rekey gen ttl rights ca" },
-	{ "revoke", 0, 1, run_revoke, "NAME",
-	    "issuer pass-fd serial all-before reason ttl" },
+	    "issuer pass-fd passphrase jwk rekey ttl rights ca" },
+	{ "revoke", 1, 1, run_revoke, "NAME|SERIAL",
+	    "issuer pass-fd all-before reason ttl" },
 	{ "crl", 0, 1, run_crl, "[new]", "issuer pass-fd event format ttl" },
 	{ "show", 0, SIZE_MAX, run_show, "[NAME|FILE]...", "format" },
 	{ "check", 0, 3, run_check, "[NAME RIGHT TOPIC]", "format" },
@@ -953,10 +966,8 @@ check_options(const struct verb *verb)
 		{ "psk", o.psk },
 		{ "jwk", o.jwk != NULL },
 		{ "role", o.role != -1 },
-		{ "gen", o.gen != UNSET },
 		{ "ttl", o.ttl != UNSET },
 		{ "rekey", o.rekey },
-		{ "serial", o.serial != NULL },
 		{ "all-before", o.before != UNSET },
 		{ "reason", o.reason != NULL },
 		{ "event", o.event },
@@ -968,11 +979,8 @@ check_options(const struct verb *verb)
 		{ "secret", o.secret },
 		{ "rights",
 		    o.pub.n + o.subs.n + o.call.n + o.serve.n + o.deny.n +
-			    o.via.n + o.names.n >
+			    o.via.n + o.names.n + o.limit.n >
 			0 },
-		{ "rights",
-		    o.eps != UNSET || o.bps != UNSET || o.conn != UNSET ||
-			o.topics != UNSET },
 		{ "ca",
 		    o.scope.n + o.subjects.n + o.brokers.n > 0 ||
 			o.depth != UNSET || o.maxttl != UNSET },

@@ -268,6 +268,7 @@ outputs() {
 	sg-pub -
 	sg-sub sg-sub -e '#'
 	sg-csv sg-csv --topic 'A/{meter}' --time t --value v --scale 1 rows.csv
+	sg-trust sg-trust export --trust net meter-01 --age
 	sg-aggregate sg-aggregate --window 1m --from 'A/{meter}' --to 'B/{meter}' --stat sum events
 	END
 }
@@ -287,6 +288,7 @@ output_inputs() {
 	cd "$TEST_TMP" || return 1
 	printf 't,meter,v\n2020-01-01T00:00:00Z,1,5\n' >rows.csv
 	events A/1 1 10 >events
+	sg-trust demo net
 	start_memory_broker
 	sg-pub <events
 }

@@ -107,9 +107,12 @@ lock(struct network *w)
 }
 
 int
-network_open(struct network *w)
+network_open(struct network *w, enum network_use use)
 {
 	const char *why;
+
+	if (use == NETWORK_CHANGE && lock(w) < 0)
+		return -1;
 
 	keyring_free(w->ring);
 	w->issuer = NULL;
@@ -276,7 +279,7 @@ network_create(struct network *w, const char *subject, int64_t life, int psk,
 		return -1;
 	w->signer = make_key(w, subject, pass);
 	if (w->signer == NULL || write_root(w, life, psk) < 0 ||
-	    network_open(w) < 0)
+	    network_open(w, NETWORK_CHANGE) < 0)
 		return -1;
 	w->issuer = keyring_find(w->ring, w->signer->public.kid);
 	return 0;
@@ -348,8 +351,6 @@ network_signer(struct network *w, const char *name, int pass_fd)
 	root = keyring_find(w->ring, keyring_network(w->ring));
 	if (name == NULL && root != NULL)
 		name = root->subject;
-	if (lock(w) < 0)
-		return -1;
 	network_file(w, "keys", name, ".key", &path);
 	w->signer = key_load(path.p, pass_fd, &why);
 	if (w->signer == NULL)

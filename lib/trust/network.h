@@ -50,11 +50,13 @@ int network_create(struct network *w, const char *subject, int64_t life,
     int psk, const struct network_pass *pass);
 
 /*
- * network_open(w) - Read the folder.  network_signer(w, name, pass_fd) -
- * Choose who signs, NULL: the root; its key is keys/NAME.key.  From then on
- * no other process changes the folder.  network_close(w) - Also half open.
+ * network_open(w, use) - Read the folder; NETWORK_CHANGE: no other process
+ * changes it until network_close(), or this one waits until it has.
+ * network_signer(w, name, pass_fd) - Choose who signs, NULL: the root; its key
+ * is keys/NAME.key.  network_close(w) - Also half open.
  */
-int network_open(struct network *w);
+enum network_use { NETWORK_READ, NETWORK_CHANGE };
+int network_open(struct network *w, enum network_use use);
 int network_signer(struct network *w, const char *name, int pass_fd);
 void network_close(struct network *w);
 

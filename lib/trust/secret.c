@@ -26,7 +26,7 @@ secret_start(void)
 
 	/* Without randomness there is nothing to go on with. */
 	if (sodium_init() < 0)
-		abort();
+		die(EXIT_BUG, "no random numbers");
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	setrlimit(RLIMIT_CORE, &none);
 }
