@@ -122,7 +122,7 @@ option_differences() {
 help_differences() {
 	local name
 	for name in $(programs); do
-		"$name" --help | grep -o -- '--[a-z][a-z-]*' |
+		"$name" --help | grep -o -- '--[a-z][a-z0-9-]*' |
 		    sort -u >"$TEST_TMP/help"
 		"$name" --print-options | cut -f 2 | sed 's/^/--/' |
 		    sort -u >"$TEST_TMP/rows"
