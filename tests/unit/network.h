@@ -5,6 +5,7 @@
 #ifndef SG_TEST_NETWORK_H
 #define SG_TEST_NETWORK_H
 
+#include <errno.h>
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
