@@ -20,12 +20,13 @@
 #include "base/stats.h"
 #include "bus/client.h"
 #include "bus/publisher.h"
+#include "bus/reach.h"
 #include "bus/spool.h"
 #include "event/fill.h"
 #include "event/ident.h"
 #include "event/line.h"
 #include "event/topic.h"
-#include "trust/identity.h"
+#include "trust/cert.h"
 
 /* Microseconds. */
 enum {
@@ -44,9 +45,9 @@ enum {
 };
 
 static struct {
-	const char *broker, *topic, *src, *dead, *spool;
+	const char *topic, *src, *dead, *spool;
 	int64_t spool_size, timeout, retry, ready_fd, ack_fd;
-	int strict, stats, insecure;
+	int strict, stats;
 } o = {
 	.spool_size = INT64_C(1) << 30,
 	.retry = 5 * DATE_SECOND,
@@ -55,10 +56,7 @@ static struct {
 };
 
 static const struct opt options[] = {
-	{ 'b', "broker", OPT_STRING, "URL", "broker, or several with commas",
-	    &o.broker, "SG_BROKER" },
-	{ 0, "identity", OPT_GROUP, NULL, NULL, identity_rows },
-	{ 0, "insecure", OPT_FLAG, NULL, "tcp without a session", &o.insecure },
+	{ 0, "reach", OPT_GROUP, NULL, NULL, reach_rows },
 	{ 't', "topic", OPT_STRING, "TOPIC", "for lines that carry none",
 	    &o.topic },
 	{ 0, "src", OPT_STRING, "NAME", "our name (user@host)", &o.src },
@@ -94,7 +92,7 @@ static const struct opt_command command = {
 
 /* What a run carries along. */
 static struct {
-	struct identity identity;
+	struct reach reach;
 	struct line_in in;
 	struct fill fill;
 	struct ident ident;
@@ -108,12 +106,14 @@ static struct {
 	int blocked;	     /* the spool is full */
 	int64_t moved;	     /* when something was delivered or read */
 	struct buf src;
-	uint64_t *base; /* lines before each file */
-	uint64_t acked; /* last line written to --ack-fd */
-	int file;	/* the current one, from 0 */
-	int ended;	/* there is no more input */
-	int waiting;	/* no whole line is buffered */
-	int unread;	/* a file could not be opened or read */
+	const char *from; /* who publishes: the subject, or else src */
+	uint64_t *base;	  /* lines before each file */
+	uint64_t acked;	  /* last line written to --ack-fd */
+	int file;	  /* the current one, from 0 */
+	int ended;	  /* there is no more input */
+	int waiting;	  /* no whole line is buffered */
+	int unread;	  /* a file could not be opened or read */
+	int denied;	  /* a line, by a rule of our certificate */
 	int64_t started, told;
 	int progress;
 } s = { .ident = { .fd = -1 } };
@@ -139,21 +139,27 @@ default_src(void)
 	return buf_cstr(&s.src);
 }
 
-/* Who we are: the certificate's subject is also our name. */
+/* Who publishes, and whose the lines are that do not say it. */
 static void
-open_identity(void)
+open_reach(void)
 {
 	const char *why;
 	int status;
 
-	if (identity_open(&s.identity, &identity_given, &status, &why) < 0)
+	if (reach_open(&s.reach, o.retry, &status, &why) < 0)
 		die(status, "%s", why);
-	if (s.identity.key == NULL)
-		return;
-	if (o.src != NULL && strcmp(o.src, s.identity.cert->subject) != 0)
-		opt_usage("--src %s: the key is that of %s", o.src,
-		    s.identity.cert->subject);
-	o.src = s.identity.cert->subject;
+	s.from = reach_subject(&s.reach);
+	if (o.src == NULL)
+		o.src = s.from != NULL ? s.from : default_src();
+	if (!wire_name_check(o.src, strlen(o.src)))
+		opt_usage("--src %s: 1-64 of A-Z a-z 0-9 . _ : @ / -", o.src);
+	if (s.from == NULL)
+		s.from = o.src;
+	else if (!cert_may_source(
+		     s.reach.identity.cert, o.src, strlen(o.src), &why))
+		die(EXIT_DENIED,
+		    "--src %s: not %s and in none of its via patterns", o.src,
+		    s.from);
 }
 
 static void
@@ -161,17 +167,11 @@ check_options(void)
 {
 	const char *why;
 
-	if (o.broker == NULL)
-		o.broker = app_default_broker();
 	if (o.topic != NULL && *o.topic == '$')
 		opt_usage("-t %s: reserved", o.topic);
 	if (o.topic != NULL &&
 	    (why = topic_check(o.topic, strlen(o.topic))) != NULL)
 		opt_usage("-t %s: %s", o.topic, why);
-	if (o.src == NULL)
-		o.src = default_src();
-	if (!wire_name_check(o.src, strlen(o.src)))
-		opt_usage("--src %s: 1-64 of A-Z a-z 0-9 . _ : @ / -", o.src);
 }
 
 static void
@@ -197,32 +197,22 @@ random_chan(void)
 	return chan;
 }
 
-/* The status for a broker that cannot be reached or does not want us. */
-static int
-status_of(int error)
-{
-	switch (error) {
-	case EACCES: return EXIT_DENIED;
-	case EPROTO: return EXIT_PROTOCOL;
-	case EINVAL: return EXIT_USAGE;
-	case ENOKEY: return EXIT_CONFIG;
-	case EINTR: return 128 + app_stop();
-	default: return EXIT_UNAVAILABLE;
-	}
-}
-
 static void
 open_spool(void)
 {
 	const char *why;
 
-	s.spool = spool_open(o.spool, o.src, o.spool_size, &why);
+	s.spool = spool_open(o.spool, s.from, o.spool_size, &why);
 	if (s.spool == NULL)
 		die(errno == EWOULDBLOCK   ? EXIT_UNAVAILABLE
 			: errno == ENOTSUP ? EXIT_CONFIG
 			: errno == EBADMSG ? EXIT_IO
 					   : EXIT_CANTCREATE,
 		    "spool %s: %s", o.spool, why);
+	if (reach_subject(&s.reach) != NULL &&
+	    strcmp(spool_from(s.spool), s.from) != 0)
+		die(EXIT_DENIED, "spool %s: it is %s's, the key is %s's",
+		    o.spool, spool_from(s.spool), s.from);
 	if (spool_cut(s.spool) > 0)
 		note("spool %s: cut off %llu bytes of an unfinished write",
 		    o.spool, (unsigned long long)spool_cut(s.spool));
@@ -231,23 +221,19 @@ open_spool(void)
 static void
 open_publisher(void)
 {
-	const struct client_config config = { .urls = o.broker,
-		.identity = s.identity.key != NULL ? &s.identity : NULL,
-		.insecure = o.insecure,
-		.retry = o.retry };
 	const char *why;
 
 	if (o.spool != NULL)
 		open_spool();
-	s.client =
-	    o.spool ? client_begin(&config, &why) : client_open(&config, &why);
+	s.client = o.spool ? client_begin(&s.reach.config, &why)
+			   : client_open(&s.reach.config, &why);
 	if (s.client == NULL)
-		die(status_of(errno), "%s", why);
+		die(reach_status(errno), "%s", why);
 	if (o.spool != NULL)
 		s.publisher = publisher_new(s.client, spool_from(s.spool),
 		    spool_chan(s.spool), spool_done(s.spool) + 1);
 	else
-		s.publisher = publisher_new(s.client, o.src, random_chan(), 1);
+		s.publisher = publisher_new(s.client, s.from, random_chan(), 1);
 }
 
 static void
@@ -435,6 +421,7 @@ refused_line(const struct publisher_event *event)
 		return;
 	}
 	buf_addf(&why, "refused by the broker: %s", event->why);
+	s.denied |= strncmp(event->why, "denied: ", strlen("denied: ")) == 0;
 	s.in.name = s.in.files[event->mark >> FILE_SHIFT];
 	if (strcmp(s.in.name, "-") == 0)
 		s.in.name = "stdin";
@@ -475,6 +462,10 @@ handle(const struct publisher_event *event)
 	case PUBLISHER_SAFE: safe(event); break;
 	case PUBLISHER_REFUSED: refused_line(event); break;
 	case PUBLISHER_FULL: warn("the broker's disk is full; waiting"); break;
+	case PUBLISHER_BUSY:
+		debug("as much as the broker allows: waiting %lld ms",
+		    (long long)(event->wait / 1000));
+		break;
 	case PUBLISHER_CONNECTED:
 		if (client_generation(s.client) > 1)
 			note("connected to %s", client_url(s.client));
@@ -496,7 +487,7 @@ take_answers(int64_t deadline)
 			if (errno == ETIMEDOUT && s.spool != NULL)
 				return s.ended ? EXIT_QUEUED : EXIT_OK;
 			error("%s", publisher_why(s.publisher));
-			return status_of(errno);
+			return reach_status(errno);
 		}
 		handle(&event);
 		deadline = 0;
@@ -703,10 +694,13 @@ finish(int status)
 		die(EXIT_IO, "%s: %s", o.dead, strerror(errno));
 	if (status == EXIT_OK)
 		status = line_status(&s.in);
+	if (status == EXIT_DATA && s.denied)
+		status = EXIT_DENIED;
 	if (status == EXIT_OK && s.unread)
 		status = EXIT_NOINPUT;
 	free(s.base);
 	buf_fini(&s.src);
+	reach_close(&s.reach);
 	return status;
 }
 
@@ -715,8 +709,8 @@ main(int argc, char **argv)
 {
 	int operand = opt_parse(&command, argc, argv);
 
-	open_identity();
 	check_options();
+	open_reach();
 	app_signals();
 	open_input(argc, argv, operand);
 	open_publisher();

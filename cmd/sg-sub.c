@@ -15,19 +15,18 @@
 #include "base/stats.h"
 #include "bus/follow.h"
 #include "bus/outlet.h"
+#include "bus/reach.h"
 #include "bus/reader.h"
 #include "event/filters.h"
 #include "event/format.h"
-#include "trust/identity.h"
 
 #define UNSET PICK_ANY
 
 static struct {
-	const char *broker, *topics_from, *slot, *cursor, *file, *command,
-	    *columns;
+	const char *topics_from, *slot, *cursor, *file, *command, *columns;
 	struct opt_list topics;
 	int64_t arrived_since, skew, retry, ready_fd;
-	int from_start, until_end, skip_gone, format, stats, insecure;
+	int from_start, until_end, skip_gone, format, stats;
 	struct follow_options run;
 } o = {
 	.run = { .since = UNSET, .until = UNSET, .count = -1 },
@@ -38,10 +37,7 @@ static struct {
 };
 
 static const struct opt options[] = {
-	{ 'b', "broker", OPT_STRING, "URL", "broker, or several with commas",
-	    &o.broker, "SG_BROKER" },
-	{ 0, "identity", OPT_GROUP, NULL, NULL, identity_rows },
-	{ 0, "insecure", OPT_FLAG, NULL, "tcp without a session", &o.insecure },
+	{ 0, "reach", OPT_GROUP, NULL, NULL, reach_rows },
 	{ 't', "topic", OPT_LIST, "FILTER", "topics; !FILTER excludes",
 	    &o.topics },
 	{ 0, "topics-from", OPT_STRING, "FILE", "one filter per line",
@@ -103,7 +99,7 @@ static const struct opt_command command = {
 };
 
 static struct {
-	struct identity identity;
+	struct reach reach;
 	struct filters filters;
 	struct format *format;
 	struct outlet outlet;
@@ -271,12 +267,13 @@ report_lost(uint64_t lost)
 }
 
 static void
-open_identity(void)
+open_reach(void)
 {
+	int64_t retry = o.retry >= 0 ? o.retry : 5 * DATE_SECOND;
 	const char *why;
 	int status;
 
-	if (identity_open(&s.identity, &identity_given, &status, &why) < 0)
+	if (reach_open(&s.reach, retry, &status, &why) < 0)
 		die(status, "%s", why);
 }
 
@@ -284,10 +281,7 @@ static void
 open_reader(void)
 {
 	struct reader_options r = {
-		.client = { .urls = o.broker ? o.broker : app_default_broker(),
-		    .identity = s.identity.key ? &s.identity : NULL,
-		    .insecure = o.insecure,
-		    .retry = o.retry >= 0 ? o.retry : 5 * DATE_SECOND },
+		.client = s.reach.config,
 		.again = o.retry >= 0 ? o.retry : 0,
 		.filters = (const char *const *)s.filters.v,
 		.nfilters = s.filters.n,
@@ -360,6 +354,7 @@ close_all(void)
 	print_stats();
 	follow_free(s.follow);
 	reader_close(s.reader);
+	reach_close(&s.reach);
 	format_free(s.format);
 	filters_fini(&s.filters);
 	if (o.file == NULL && close(STDOUT_FILENO) != 0 && errno != EBADF)
@@ -377,7 +372,7 @@ main(int argc, char **argv)
 	check_options();
 	choose_span();
 	choose_format();
-	open_identity();
+	open_reach();
 	open_reader();
 	/* What a reader has not read is lost with it, but committed. */
 	if (o.run.cursor == NULL)

@@ -54,7 +54,7 @@ numbers() {
 	expect 69 sg-pub --retry 0 </dev/null
 	grep -q "error: no broker: ipc://$XDG_RUNTIME_DIR/sg/broker: " err
 	[ "$(wc -l <err)" -eq 1 ]
-	expect 69 sg-pub --retry 100ms -b tcp://127.0.0.1:1 </dev/null
+	expect 69 sg-pub --retry 100ms --insecure -b tcp://127.0.0.1:1 </dev/null
 }
 
 @test "a file that cannot be read is named, the others are published, 66" {
@@ -375,7 +375,8 @@ numbers() {
 @test "the second broker of the list is taken when the first is away" {
 	start_memory_broker
 	events A 1 3 |
-	    expect 0 sg-pub -b "tcp://127.0.0.1:1,ipc://$XDG_RUNTIME_DIR/sg/broker"
+	    expect 0 sg-pub --insecure \
+	    -b "tcp://127.0.0.1:1,ipc://$XDG_RUNTIME_DIR/sg/broker"
 	has_values '1 2 3'
 }
 

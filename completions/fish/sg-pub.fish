@@ -2,6 +2,10 @@
 # Written by "make completions".
 
 complete -c sg-pub -s b -l broker -x -d 'broker, or several with commas'
+complete -c sg-pub -s k -l key -r -F -d 'key file of who this program is'
+complete -c sg-pub -l trust -x -a '(__fish_complete_directories)' -d 'the network\'s folder of certificates'
+complete -c sg-pub -l pass-fd -x -d 'read the key\'s passphrase from this descriptor'
+complete -c sg-pub -l insecure -d 'plain text over tcp, without a key'
 complete -c sg-pub -s t -l topic -x -d 'for lines that carry none'
 complete -c sg-pub -l src -x -d 'our name (user@host)'
 complete -c sg-pub -l spool -x -a '(__fish_complete_directories)' -d 'store there until delivered'

@@ -2,6 +2,10 @@
 # Written by "make completions".
 
 complete -c sg-sub -s b -l broker -x -d 'broker, or several with commas'
+complete -c sg-sub -s k -l key -r -F -d 'key file of who this program is'
+complete -c sg-sub -l trust -x -a '(__fish_complete_directories)' -d 'the network\'s folder of certificates'
+complete -c sg-sub -l pass-fd -x -d 'read the key\'s passphrase from this descriptor'
+complete -c sg-sub -l insecure -d 'plain text over tcp, without a key'
 complete -c sg-sub -s t -l topic -x -d 'topics; !FILTER excludes'
 complete -c sg-sub -l topics-from -r -F -d 'one filter per line'
 complete -c sg-sub -s s -l since -x -d 'events measured from then on'

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,18 +21,21 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "bus/url.h"
+#include "trust/cert.h"
 #include "trust/channel.h"
 
 enum {
-	REDIAL_MIN = 50000,	      /* us: first pause */
-	REDIAL_MAX = 5 * DATE_SECOND, /* longest pause */
-	HEALTHY = 10 * DATE_SECOND,   /* a connection this old resets it */
-	DIAL_TIME = 3 * DATE_SECOND,  /* for the peer to accept and greet */
-	HELLO_TIME = 5 * DATE_SECOND, /* for its answer to hello */
-	CLOSE_TIME = DATE_SECOND / 5, /* for the library to close */
-	RENEW = 30,		      /* s before a session ends */
-	RENEWABLE = 120,	      /* s it must have had to be renewed */
-	SP_HEADER = 64		      /* request id and slack */
+	REDIAL_MIN = 50000,		/* us: first pause */
+	REDIAL_MAX = 5 * DATE_SECOND,	/* longest pause */
+	HEALTHY = 10 * DATE_SECOND,	/* a connection this old resets it */
+	DIAL_TIME = 3 * DATE_SECOND,	/* for the peer to accept and greet */
+	HELLO_TIME = 5 * DATE_SECOND,	/* for its answer to hello */
+	CLOSE_TIME = DATE_SECOND / 5,	/* for the library to close */
+	DENIED_TIME = 60 * DATE_SECOND, /* until a URL is asked again */
+	RENEW = 120,	/* s before a session's end: a quiet moment is sought */
+	RELOAD = 7200,	/* s before a certificate's end: is there a new one? */
+	SP_HEADER = 64, /* request id and slack */
+	WHY_MAX = 1024
 };
 
 /* One request in flight, or idle and waiting for the next. */
@@ -44,9 +48,16 @@ struct request {
 	struct request *next; /* in the queue of answered ones */
 };
 
+/* A broker of the list. */
+struct place {
+	struct url url;
+	int64_t shun; /* date_mono time: not before then; it denied */
+};
+
 /*
  * What the library's threads and the connector share is under the lock; the
- * rest belongs to the caller's thread.
+ * rest belongs to the caller's thread, or to the connector's while that runs:
+ * it begins when nothing is in flight and ends before anything is sent.
  */
 struct client {
 	pthread_mutex_t lock;
@@ -60,14 +71,14 @@ struct client {
 	int answered;	      /* hello */
 	int finished, result; /* of the connector; 0 or an errno */
 	int stop;	      /* the connector shall end */
-	char why[2 * URL_MAX + 32];
+	char why[WHY_MAX];
 
 	int wake_fd;
 	pthread_t connector;
 	int connecting, connected;
 	struct client_config config;
-	struct url *url;
-	size_t nurl, at, current;
+	struct place *place;
+	size_t nplace, at, current;
 	int64_t retry, pause, since;
 	char name[WIRE_NAME_MAX + 1]; /* from hello */
 	char broker[WIRE_NAME_MAX + 1];
@@ -76,12 +87,13 @@ struct client {
 	size_t nrequest, busy;
 	struct channel *channel; /* of the connection; NULL: plain */
 	uint64_t number;	 /* of its last request */
-	int64_t renew_at;	 /* date_mono time for a new one */
-	char denied[URL_MAX];	 /* what the handshake or broker says */
-	nng_msg *held;		 /* of the reply last given */
-	struct buf plain;	 /* the same, deciphered */
+	int64_t renew, end;	 /* date_mono times: may, has to be renewed */
+	int unwanted;		 /* a broker of ours refused our certificate */
+	char said[WHY_MAX - URL_MAX]; /* of the attempt that failed */
+	nng_msg *held;		      /* of the reply last given */
+	struct buf plain;	      /* the same, deciphered */
 	const char *last_why;
-	char last_text[2 * URL_MAX + 32];
+	char last_text[WHY_MAX];
 };
 
 /* Under the lock: end the caller's wait, if it waits. */
@@ -271,8 +283,8 @@ open_socket(nng_socket *sock, struct client *c)
 	c->has_sock = 1;
 	pthread_mutex_unlock(&c->lock);
 	if ((rv = nng_socket_set_ms(*sock, NNG_OPT_REQ_RESENDTIME, -1)) ||
-	    (rv = nng_socket_set_size(
-		 *sock, NNG_OPT_RECVMAXSZ, WIRE_MESSAGE_MAX + SP_HEADER)) ||
+	    (rv = nng_socket_set_size(*sock, NNG_OPT_RECVMAXSZ,
+		 channel_sealed(WIRE_MESSAGE_MAX) + SP_HEADER)) ||
 	    (rv = nng_socket_set_ms(*sock, NNG_OPT_RECONNMINT, never)) ||
 	    (rv = nng_socket_set_ms(*sock, NNG_OPT_RECONNMAXT, never)) ||
 	    (rv = nng_socket_set_ms(
@@ -392,12 +404,37 @@ dial_host(struct client *c, const struct url *url)
 	return error;
 }
 
-/* Keep what a peer says of its refusal. */
+static int say(struct client *c, int error, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Keep what there is to say of an attempt that fails: error. */
 static int
-refused(struct client *c, const char *why, size_t n)
+say(struct client *c, int error, const char *fmt, ...)
 {
-	snprintf(c->denied, sizeof c->denied, "%.*s", (int)n, why);
-	return EACCES;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(c->said, sizeof c->said, fmt, ap);
+	va_end(ap);
+	return error;
+}
+
+/* An answer that is no. */
+static int
+read_refusal(struct client *c, const struct wire_reply *reply)
+{
+	struct buf why = { 0 };
+
+	if (reply->why.kind == JSON_STRING)
+		json_text(&reply->why, &why);
+	else
+		buf_adds(&why, reply->error);
+	if (strcmp(reply->error, "bad") != 0)
+		say(c, 0, "%s", buf_cstr(&why));
+	buf_fini(&why);
+	return strcmp(reply->error, "denied") == 0 ? EACCES
+	    : strcmp(reply->error, "bad") == 0	   ? EPROTO
+						   : EAGAIN;
 }
 
 /* The broker's answer to hello: 0 and its name, or an errno. */
@@ -410,11 +447,9 @@ read_hello(struct client *c, const char *p, size_t n)
 
 	if (wire_reply_parse(&reply, p, n, &why) < 0)
 		return EPROTO;
-	if (!reply.ok && strcmp(reply.error, "denied") == 0)
-		return refused(c, reply.why.p, reply.why.n);
-	if (!reply.ok && strcmp(reply.error, "bad") != 0)
-		return EAGAIN;
-	if (!reply.ok || !json_get(&reply.header, "name", &name) ||
+	if (!reply.ok)
+		return read_refusal(c, &reply);
+	if (!json_get(&reply.header, "name", &name) ||
 	    name.kind != JSON_STRING || name.escaped ||
 	    !wire_name_check(name.p, name.n))
 		return EPROTO;
@@ -438,8 +473,6 @@ on_exchange(void *arg)
 static int
 receive_answer(struct client *c, nng_aio *aio, nng_msg **answer)
 {
-	int error;
-
 	nng_aio_set_timeout(aio, HELLO_TIME / 1000);
 	c->answered = 0;
 	nng_recv_aio(c->sock, aio);
@@ -449,16 +482,15 @@ receive_answer(struct client *c, nng_aio *aio, nng_msg **answer)
 	pthread_mutex_unlock(&c->lock);
 	nng_aio_cancel(aio);
 	nng_aio_wait(aio);
-	error = nng_aio_result(aio);
-	if (error == 0)
-		*answer = nng_aio_get_msg(aio);
-	return error == 0	     ? 0
-	    : error == NNG_ECANCELED ? ECANCELED
-	    : error == NNG_ETIMEDOUT ? ETIMEDOUT
-				     : ECONNRESET;
+	switch (nng_aio_result(aio)) {
+	case 0: *answer = nng_aio_get_msg(aio); return 0;
+	case NNG_ECANCELED: return ECANCELED;
+	case NNG_ETIMEDOUT: return ETIMEDOUT;
+	default: return ECONNRESET;
+	}
 }
 
-/* The connector's own request and its answer, the caller's to free. */
+/* The connector's own request and its answer, which is the caller's to free. */
 static int
 exchange(struct client *c, const struct buf *msg, nng_msg **answer)
 {
@@ -473,58 +505,112 @@ exchange(struct client *c, const struct buf *msg, nng_msg **answer)
 	return error;
 }
 
-/* One step of the handshake: what channel_step() says of the answer. */
-static enum channel_result
-shake(struct client *c, struct buf *out, int *error)
+/* Why there is no session, with what helps against it. */
+static int
+deny(struct client *c, const struct url *url, const char *why)
 {
-	enum channel_result result = CHANNEL_DENIED;
-	const char *why = "the broker has no key: it offers no sessions";
-	nng_msg *msg;
+	const struct cert *peer = channel_peer(c->channel);
 
-	*error = exchange(c, out, &msg);
-	if (*error != 0)
+	if (peer == NULL || peer->role != CERT_BROKER || url->name[0] == '\0' ||
+	    cert_named(peer, url->name))
+		return say(c, EACCES, "%s", why);
+	return say(c, EACCES,
+	    "the broker is \"%s\", its certificate does not name %s: dial "
+	    "%.6s%s@%s",
+	    peer->subject, url->name, url->dial, peer->name[0], url->dial + 6);
+}
+
+/*
+ * One step of the handshake with the answer to the last: CHANNEL_DENIED with
+ * an errno in *error.
+ */
+static enum channel_result
+shake_hands(struct client *c, const struct url *url, nng_msg *answer,
+    struct buf *out, int *error)
+{
+	const char *p = nng_msg_body(answer), *why;
+	size_t n = nng_msg_len(answer);
+	int last = out->len == 0;
+	enum channel_result result;
+
+	/* Whoever has no sessions says so in plain text, or is a stranger. */
+	if (!channel_frame(p, n)) {
+		*error = read_hello(c, p, n);
+		if (*error == 0)
+			*error = EPROTO;
 		return CHANNEL_DENIED;
-	buf_clear(out);
-	if (channel_frame(nng_msg_body(msg), nng_msg_len(msg)))
-		result = channel_step(c->channel, nng_msg_body(msg),
-		    nng_msg_len(msg), date_now() / DATE_SECOND, out, &why);
-	if (result == CHANNEL_DENIED)
-		*error = refused(c, why, strlen(why));
-	nng_msg_free(msg);
+	}
+	result =
+	    channel_step(c->channel, p, n, date_now() / DATE_SECOND, out, &why);
+	if (result == CHANNEL_DENIED) {
+		*error = deny(c, url, why);
+		c->unwanted |= last;
+	}
 	return result;
 }
 
-/* When this session is to be replaced by a new one. */
-static int64_t
-renewal(const struct client *c)
+/* The date_mono() times at which the session may and has to be replaced. */
+static void
+set_life(struct client *c)
 {
-	int64_t left = channel_expires(c->channel) - date_now() / DATE_SECOND;
+	int64_t now = date_mono(), left;
 
-	if (left < RENEWABLE)
-		return INT64_MAX;
-	return date_mono() + (left - RENEW) * DATE_SECOND;
+	left = channel_expires(c->channel) - date_now() / DATE_SECOND;
+	c->renew = c->end = INT64_MAX;
+	/* A new one would end with the same certificate. */
+	if (left <= RENEW)
+		return;
+	c->renew = now + (left - RENEW) * DATE_SECOND;
+	c->end = now + left * DATE_SECOND;
 }
 
 /* Authenticate each other: 0 or an errno. */
 static int
 handshake(struct client *c, const struct url *url)
 {
-	enum channel_result result;
+	enum channel_result result = CHANNEL_SEND;
 	struct buf out = { 0 };
-	int error;
+	nng_msg *answer;
+	int error = 0;
 
 	channel_free(c->channel);
 	c->number = 0;
 	c->channel = channel_dial(
 	    c->config.identity, url->name[0] != '\0' ? url->name : NULL);
 	channel_start(c->channel, &out);
-	do {
-		result = shake(c, &out, &error);
-	} while (result == CHANNEL_SEND);
+	while (result == CHANNEL_SEND && error == 0) {
+		error = exchange(c, &out, &answer);
+		buf_clear(&out);
+		if (error != 0)
+			break;
+		result = shake_hands(c, url, answer, &out, &error);
+		nng_msg_free(answer);
+	}
 	buf_fini(&out);
-	if (result == CHANNEL_OPEN)
-		c->renew_at = renewal(c);
+	if (error == 0)
+		set_life(c);
 	return error;
+}
+
+/*
+ * A certificate that is about to end may have been renewed.  Also before it
+ * is used at all, so that one which has ended bothers no broker.
+ */
+static int
+refresh_identity(struct client *c)
+{
+	const struct identity_options *given = c->config.given;
+	struct identity *id = c->config.identity;
+	int status = EXIT_CONFIG;
+	const char *why;
+
+	if (id == NULL || given == NULL ||
+	    id->cert->exp - date_now() / DATE_SECOND > RELOAD ||
+	    identity_reload(id, given, &status, &why) > 0 ||
+	    status != EXIT_DENIED)
+		return 0;
+	c->unwanted = 1;
+	return say(c, EACCES, "%s", why);
 }
 
 /* A request of a session as it goes out, in out[0..channel_sealed()). */
@@ -539,49 +625,56 @@ seal_request(struct client *c, uint64_t number, const struct buf *head,
 }
 
 /*
- * A session's reply in c->plain: 0, or -1 if it is not the peer's answer to
- * that request.
+ * The text of a reply, in *p until the next one: 0, or -1 if it is not the
+ * broker's answer to that request of the session.
  */
 static int
-open_reply(struct client *c, uint64_t number, nng_msg *msg)
+open_reply(struct client *c, uint64_t number, nng_msg *msg, const char **p,
+    size_t *len)
 {
 	uint64_t request;
 	int64_t n;
 
+	*p = nng_msg_body(msg);
+	*len = nng_msg_len(msg);
+	if (c->channel == NULL)
+		return 0;
 	buf_clear(&c->plain);
-	n = channel_open(c->channel, nng_msg_body(msg), nng_msg_len(msg),
-	    &request, buf_room(&c->plain, nng_msg_len(msg)));
+	n = channel_open(
+	    c->channel, *p, *len, &request, buf_room(&c->plain, *len));
 	if (n < 0 || request != number)
 		return -1;
-	c->plain.len = (size_t)n;
+	*p = c->plain.p;
+	*len = (size_t)n;
 	return 0;
 }
 
 static int
 hello(struct client *c)
 {
-	struct buf b = { 0 }, sealed = { 0 };
-	nng_msg *msg;
+	struct buf text = { 0 }, sealed = { 0 };
+	const char *p;
+	nng_msg *answer;
+	size_t n;
 	int error;
 
-	wire_hello(&b);
+	wire_hello(&text);
+	c->number++;
 	if (c->channel != NULL) {
-		seal_request(c, ++c->number, &b, NULL, 0,
-		    buf_room(&sealed, channel_sealed(b.len)));
-		sealed.len = channel_sealed(b.len);
+		n = channel_sealed(text.len);
+		seal_request(
+		    c, c->number, &text, NULL, 0, buf_room(&sealed, n));
+		sealed.len = n;
 	}
-	error = exchange(c, c->channel != NULL ? &sealed : &b, &msg);
-	buf_fini(&b);
+	error = exchange(c, c->channel != NULL ? &sealed : &text, &answer);
+	buf_fini(&text);
 	buf_fini(&sealed);
 	if (error != 0)
 		return error;
-	if (c->channel == NULL)
-		error = read_hello(c, nng_msg_body(msg), nng_msg_len(msg));
-	else if (open_reply(c, c->number, msg) == 0)
-		error = read_hello(c, c->plain.p, c->plain.len);
-	else
-		error = EPROTO;
-	nng_msg_free(msg);
+	error = open_reply(c, c->number, answer, &p, &n) == 0
+	    ? read_hello(c, p, n)
+	    : EPROTO;
+	nng_msg_free(answer);
 	return error;
 }
 
@@ -589,12 +682,13 @@ hello(struct client *c)
 static int
 attempt(struct client *c, const struct url *url)
 {
-	int error = url->tcp ? dial_host(c, url) : dial(c, url->dial);
+	int error;
 
-	c->denied[0] = '\0';
-	if (error != 0)
-		return error;
-	if (c->config.identity != NULL)
+	c->said[0] = '\0';
+	error = refresh_identity(c);
+	if (error == 0)
+		error = url->tcp ? dial_host(c, url) : dial(c, url->dial);
+	if (error == 0 && c->config.identity != NULL)
 		error = handshake(c, url);
 	if (error == 0)
 		error = hello(c);
@@ -637,26 +731,54 @@ explain(struct client *c, const char *url, int error)
 	pthread_mutex_lock(&c->lock);
 	snprintf(c->why, sizeof c->why, "%s%s: %s",
 	    error == EACCES ? "" : "no broker: ", url,
-	    c->denied[0] != '\0' ? c->denied : reason(error));
+	    c->said[0] != '\0' ? c->said : reason(error));
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* Each URL once, from the current one on: 0 or the last errno. */
+/*
+ * Each URL once, from the current one on: 0, or EACCES, EPROTO if none of
+ * them will ever do, else ETIMEDOUT.
+ */
 static int
 round_of_urls(struct client *c)
 {
-	size_t i, hopeless = 0;
-	int error = 0;
+	size_t hopeless = 0;
+	int error, last = ETIMEDOUT, denied = 0;
 
-	for (i = 0; i < c->nurl; i++) {
-		error = attempt(c, &c->url[c->at]);
-		if (error == 0 || error == ECANCELED)
-			return error;
-		explain(c, c->url[c->at].text, error);
-		hopeless += error == EPROTO || error == EACCES;
-		c->at = (c->at + 1) % c->nurl;
+	c->unwanted = 0;
+	for (size_t i = 0; i < c->nplace; i++) {
+		struct place *place = &c->place[c->at];
+
+		error = EACCES;
+		if (date_mono() >= place->shun) {
+			error = attempt(c, &place->url);
+			if (error == 0 || error == ECANCELED)
+				return error;
+			if (!denied)
+				explain(c, place->url.text, error);
+			denied |= error == EACCES;
+		}
+		if (error == EACCES && place->shun <= date_mono())
+			place->shun = date_mono() + DENIED_TIME;
+		if (error == EACCES || error == EPROTO) {
+			hopeless++;
+			last = error;
+		}
+		c->at = (c->at + 1) % c->nplace;
 	}
-	return hopeless == c->nurl ? error : ETIMEDOUT;
+	return c->unwanted ? EACCES : hopeless == c->nplace ? last : ETIMEDOUT;
+}
+
+/*
+ * Who was let in before may be let in again, by a broker whose own certificate
+ * had ended; not so if it is ours that is refused.
+ */
+static int
+may_wait(const struct client *c, int error, int64_t deadline)
+{
+	return error == ETIMEDOUT ||
+	    (error == EACCES && c->generation > 0 && !c->unwanted &&
+		deadline - date_mono() > DENIED_TIME);
 }
 
 /* Connect within the time given: 0 or an errno. */
@@ -668,11 +790,13 @@ connect_by(struct client *c, int64_t deadline)
 
 	if (now - c->since > HEALTHY)
 		c->pause = 0;
-	else if (pause_until(c, now + c->pause))
+	else if (c->generation > 0)
+		c->pause = next_pause(c->pause);
+	if (pause_until(c, now + c->pause))
 		return ECANCELED;
 	for (;;) {
 		error = round_of_urls(c);
-		if (error != ETIMEDOUT)
+		if (!may_wait(c, error, deadline))
 			return error;
 		c->pause = next_pause(c->pause);
 		now = date_mono();
@@ -891,6 +1015,8 @@ static int
 give_answer(struct client *c, struct request *r, struct client_event *event)
 {
 	int lost = nng_aio_result(r->recv) != 0;
+	const char *p;
+	size_t n;
 
 	r->busy = 0;
 	c->busy--;
@@ -905,15 +1031,12 @@ give_answer(struct client *c, struct request *r, struct client_event *event)
 		return 0;
 	}
 	c->held = nng_aio_get_msg(r->recv);
-	if (c->channel != NULL && open_reply(c, r->number, c->held) != 0) {
+	if (open_reply(c, r->number, c->held, &p, &n) < 0) {
 		event->result = CLIENT_LOST;
 		leave(c);
 		return 1;
 	}
-	if (wire_reply_parse(&event->reply,
-		c->channel != NULL ? c->plain.p : nng_msg_body(c->held),
-		c->channel != NULL ? c->plain.len : nng_msg_len(c->held),
-		&c->last_why) == 0)
+	if (wire_reply_parse(&event->reply, p, n, &c->last_why) == 0)
 		return 1;
 	errno = EPROTO;
 	return -1;
@@ -945,6 +1068,19 @@ give_connection(struct client *c, struct client_event *event)
 	return 1;
 }
 
+/* A session that is to be replaced by a new one, if possible between requests.
+ */
+static int
+outlived(const struct client *c)
+{
+	int64_t now;
+
+	if (!c->connected || c->channel == NULL || c->renew == INT64_MAX)
+		return 0;
+	now = date_mono();
+	return now >= c->end || (now >= c->renew && c->busy == 0);
+}
+
 /* One step: 1 something to give, 0 go on, 2 nothing to do now, or -1. */
 static int
 step(struct client *c, struct client_event *event)
@@ -955,7 +1091,7 @@ step(struct client *c, struct client_event *event)
 		return give_answer(c, news.done, event);
 	if (news.finished)
 		return give_connection(c, event);
-	if (news.lost || (c->connected && date_mono() >= c->renew_at)) {
+	if (news.lost || outlived(c)) {
 		leave(c);
 		return 0;
 	}
@@ -1059,29 +1195,42 @@ client_call(struct client *c, struct buf *msg, struct client_event *event,
 	return -1;
 }
 
-/* Cut "URL,URL" into checked pieces: 0 or an errno with *why. */
+/* 0, or an errno with *why. */
+static int
+check_url(const struct client *c, struct url *url, const char *p, size_t n,
+    const char **why)
+{
+	*why = url_parse(url, p, n);
+	if (*why != NULL)
+		return EINVAL;
+	if (!url->tcp || c->config.identity != NULL || c->config.insecure)
+		return 0;
+	*why = "everybody on the way could read and alter it: give a key (-k)"
+	       " or --insecure";
+	return ENOKEY;
+}
+
+/* Cut "URL,URL" into checked pieces: 0, or an errno with *why. */
 static int
 split_urls(struct client *c, const char *urls, const char **why)
 {
-	static char text[2 * URL_MAX + 32];
-	struct url *url;
+	static char text[WHY_MAX];
+	struct place *place;
 	size_t n;
+	int error;
 
 	for (;;) {
 		n = strcspn(urls, ",");
-		c->url = xrealloc(c->url, (c->nurl + 1) * sizeof *c->url);
-		url = &c->url[c->nurl++];
-		*why = url_parse(url, urls, n);
-		if (*why == NULL && url->tcp && c->config.identity == NULL &&
-		    !c->config.insecure)
-			*why = "would go out unprotected: give --key FILE for "
-			       "a session, or --insecure";
-		if (*why != NULL) {
+		c->place =
+		    xrealloc(c->place, (c->nplace + 1) * sizeof *c->place);
+		place = &c->place[c->nplace++];
+		*place = (struct place){ .shun = 0 };
+		error = check_url(c, &place->url, urls, n, why);
+		if (error != 0) {
 			snprintf(text, sizeof text, "%.*s: %s",
 			    n < URL_MAX ? (int)n : URL_MAX, urls, *why);
-			n = url->port[0] != '\0' && (*why)[0] == 'w';
 			*why = text;
-			return n ? ENOKEY : EINVAL;
+			return error;
 		}
 		if (urls[n] == '\0')
 			return 0;
@@ -1100,7 +1249,7 @@ client_free(struct client *c)
 		free(c->request[i]);
 	}
 	free(c->request);
-	free(c->url);
+	free(c->place);
 	channel_free(c->channel);
 	buf_fini(&c->plain);
 	if (c->wake_fd >= 0)
@@ -1118,7 +1267,6 @@ client_new(const struct client_config *config)
 	c->done_tail = &c->done;
 	c->config = *config;
 	c->retry = config->retry;
-	c->renew_at = INT64_MAX;
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -1173,7 +1321,7 @@ await_closing(struct client *c)
 struct client *
 client_open(const struct client_config *config, const char **why)
 {
-	static char text[2 * URL_MAX + 32];
+	static char text[WHY_MAX];
 	struct client *c = client_begin(config, why);
 	struct client_event event;
 	int error;
@@ -1213,7 +1361,7 @@ client_broker(const struct client *c)
 const char *
 client_url(const struct client *c)
 {
-	return c->url[c->current].text;
+	return c->place[c->current].url.text;
 }
 
 const char *

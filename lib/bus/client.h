@@ -18,16 +18,17 @@ struct client;
 /*
  * How to reach a broker.  With an identity every connection is a session of
  * trust/channel.h, over tcp and ipc; the broker's certificate must have the
- * name it is dialled by: the URL's host, or NAME in tcp://NAME@host:port and
- * ipc://NAME@/path (over ipc without NAME@ any broker of the network will
- * do).  Without one, ipc is plain and tcp is refused unless insecure.  proxy
- * is "http://[USER:PASSWORD@]host:port" or NULL: tcp connections go through
- * it by HTTP CONNECT.  All borrowed while the client is open.
+ * name it is dialled by (bus/url.h).  Without one, ipc is plain and tcp is
+ * refused unless insecure.  All borrowed while the client is open.
+ *
+ * The identity is used by a thread of the client's; where given is set, it is
+ * read again (identity_reload()) before a new session once its certificate
+ * is about to end.
  */
 struct client_config {
 	const char *urls; /* "URL[,URL…]", tried in order */
 	struct identity *identity;
-	const char *proxy;
+	const struct identity_options *given;
 	int insecure;
 	int64_t retry; /* us */
 };
@@ -97,7 +98,10 @@ struct client_event {
  * the URL list by itself.  0, or -1 with errno: EINTR a signal, EPROTO the
  * peer is not a broker, EACCES it does not want us, ETIMEDOUT no broker
  * could be reached for `retry` microseconds (client_retry()); client_why()
- * says more.  After that the next call begins anew.
+ * says more.  After that the next call begins anew.  A URL that has denied is
+ * left alone for a minute.  A session is replaced by a new one in time, when
+ * nothing is in flight if possible; that is CLIENT_LOST and CLIENT_CONNECTED
+ * as for any lost connection, and so is a reply that is forged.
  */
 int client_fd(const struct client *c);
 int client_next(struct client *c, struct client_event *event, int64_t deadline);

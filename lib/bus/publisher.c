@@ -389,6 +389,24 @@ take_bad(struct publisher *p, struct frame *f, const struct wire_reply *r,
 	return 1;
 }
 
+/* All frames in flight are told so; what counts is the longest time. */
+static int
+take_busy(struct publisher *p, const struct wire_reply *r,
+    struct publisher_event *event)
+{
+	int64_t wait = r->after > 0 ? r->after : FULL_PAUSE;
+	int64_t until = date_mono() + wait;
+	int waiting = p->pause_until > 0;
+
+	if (until > p->pause_until)
+		p->pause_until = until;
+	if (waiting)
+		return 0;
+	event->result = PUBLISHER_BUSY;
+	event->wait = wait;
+	return 1;
+}
+
 /* An answer: 1 event is set, 0 go on, -1. */
 static int
 take_reply(struct publisher *p, const struct client_event *c,
@@ -408,9 +426,11 @@ take_reply(struct publisher *p, const struct client_event *c,
 	if (strcmp(r->error, "gap") == 0)
 		return take_gap(p, f, r);
 	if (strcmp(r->error, "denied") == 0)
-		return fail(p, EACCES, "denied", &r->why);
+		return fail(p, EACCES, "denied by the broker", &r->why);
 	if (strcmp(r->error, "bad") == 0 || strcmp(r->error, "limit") == 0)
 		return take_bad(p, f, r, event);
+	if (strcmp(r->error, "busy") == 0)
+		return take_busy(p, r, event);
 	p->pause_until = date_mono() + FULL_PAUSE;
 	if (strcmp(r->error, "full") != 0 || p->told_full)
 		return 0;

@@ -54,6 +54,7 @@ enum publisher_result {
 	PUBLISHER_REFUSED,  /* one event was refused: line, mark, why; or more
 			       of them than the broker names: line is NULL */
 	PUBLISHER_FULL,	    /* the broker's disk is full; tried again */
+	PUBLISHER_BUSY,	    /* our quota is used up: wait; tried again */
 	PUBLISHER_CONNECTED /* to another broker, or again */
 };
 
@@ -63,6 +64,7 @@ struct publisher_event {
 	const char *line; /* without LF; valid until the next call */
 	size_t n;
 	const char *why;
+	int64_t wait; /* us */
 };
 
 /*

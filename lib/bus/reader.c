@@ -11,6 +11,7 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "bus/client.h"
+#include "bus/reach.h"
 
 /*
  * The lease is held by a subscription of its own, because a fetch with a
@@ -83,19 +84,6 @@ fail(struct reader *r, int status, const char *fmt, ...)
 	vsnprintf(r->why, sizeof(r->why), fmt, ap);
 	va_end(ap);
 	return -1;
-}
-
-static int
-status_of(int error)
-{
-	switch (error) {
-	case EPROTO: return EXIT_PROTOCOL;
-	case EACCES: return EXIT_DENIED;
-	case EINVAL: return EXIT_USAGE;
-	case ENOKEY: return EXIT_CONFIG;
-	case EINTR: return 128 + app_stop();
-	default: return EXIT_UNAVAILABLE;
-	}
 }
 
 static int
@@ -287,7 +275,7 @@ pump(struct reader *r, int64_t deadline)
 	if (client_next(r->c, &event, deadline < look ? deadline : look) != 0) {
 		if (errno == EINTR)
 			return 0;
-		return fail(r, status_of(errno), "%s", client_why(r->c));
+		return fail(r, reach_status(errno), "%s", client_why(r->c));
 	}
 	switch (event.result) {
 	case CLIENT_NONE: return 0;
@@ -480,7 +468,7 @@ reader_open(const struct reader_options *o, int *status, const char **why)
 	r->o = *o;
 	r->c = client_open(&o->client, why);
 	if (r->c == NULL) {
-		*status = status_of(errno);
+		*status = reach_status(errno);
 		reader_close(r);
 		return NULL;
 	}

@@ -1,7 +1,8 @@
 /*
- * Where a broker is: ipc:///path or tcp://host:port, with NAME@ before the
- * rest (tcp://NAME@host:port, ipc://NAME@/path) the name its certificate
- * must have.
+ * Where a broker is: tcp://host:port or ipc:///path.  NAME@ before the rest,
+ * tcp://NAME@host:port or ipc://NAME@/path, is the name that its certificate
+ * must have; otherwise that is a tcp URL's host, and over ipc any broker of
+ * the network will do.
  */
 #ifndef SG_BUS_URL_H
 #define SG_BUS_URL_H
@@ -12,8 +13,8 @@ enum { URL_MAX = 256 };
 
 struct url {
 	char text[URL_MAX]; /* as it was given */
-	char dial[URL_MAX]; /* without the name */
-	char name[URL_MAX]; /* NAME, else a tcp URL's host, else "" */
+	char dial[URL_MAX]; /* without NAME@ */
+	char name[URL_MAX]; /* "": any */
 	char host[URL_MAX]; /* of a tcp URL, without brackets */
 	char port[16];
 	int tcp;

@@ -82,6 +82,8 @@ static const struct member reply_members[] = {
 	    "lost: not a count" },
 	{ "next", COUNT, offsetof(struct wire_reply, next),
 	    offsetof(struct wire_reply, has_next), "next: not a count" },
+	{ "after", SECONDS, offsetof(struct wire_reply, after), NO_FLAG,
+	    "after: not a number of seconds" },
 	{ "line", INTEGER, offsetof(struct wire_reply, line), NO_FLAG,
 	    "line: not a count" },
 	{ "end", FLAG, offsetof(struct wire_reply, end), NO_FLAG,

@@ -202,6 +202,7 @@ struct wire_reply {
 	struct json_value why;		/* string or JSON_NONE */
 	uint64_t local, safe, n, part, lost, next;
 	int64_t line;			/* pub "bad": index from 1, else 0 */
+	int64_t after;			/* "busy": microseconds, 0 if absent */
 	int end, has_next;
 	int has_cursor;
 	struct wire_cursor cursor;

@@ -12,6 +12,18 @@ enum {
 	IDENTITY = 1u << EVENT_SRC | 1u << EVENT_EP | 1u << EVENT_SEQ
 };
 
+/* Of the broker's own topics those of revocation lists are published to. */
+static int
+is_reserved(const char *topic, size_t n)
+{
+	static const char lists[] = "$SG/TRUST/CRL/";
+	const size_t prefix = sizeof(lists) - 1;
+
+	return topic[0] == '$' &&
+	    (n <= prefix || memcmp(topic, lists, prefix) != 0 ||
+		memchr(topic + prefix, '/', n - prefix) != NULL);
+}
+
 /* The rules on what may be published at all: NULL, or what is wrong. */
 static const char *
 check_rules(const struct event *e)
@@ -24,7 +36,7 @@ check_rules(const struct event *e)
 	if (event_complete(e, &why) < 0)
 		return why;
 	topic = event_topic(e, space, &n);
-	if (topic[0] == '$')
+	if (is_reserved(topic, n))
 		return "topic: reserved";
 	/* Ask the clock only where it matters: COMMAND and DR. */
 	if ((topic[0] == 'C' || topic[0] == 'D') &&

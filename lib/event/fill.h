@@ -30,8 +30,8 @@ enum fill_result {
  * fill_line(fill, p, n, why) - Check a line and complete it: topic (first),
  * t (the present), src, ep and seq (where src is ours) appended; an RFC 3339
  * t becomes a number; rt, from and pos are taken out.  A line with sig or
- * enc is taken as it is or refused.  Refused are also $SG topics, commands
- * that break event_command(), and what is longer than EVENT_LINE_MAX.
+ * enc is taken as it is or refused.  Refused are also $SG topics but those of
+ * revocation lists, $SG/TRUST/CRL/KID, commands that break event_command(), and what is longer than EVENT_LINE_MAX.
  */
 enum fill_result
 fill_line(struct fill *fill, const char *p, size_t n, const char **why);

@@ -364,7 +364,7 @@ channel_dial(struct identity *id, const char *name)
 {
 	struct channel *c = channel_new(id, NOISE_INITIATOR);
 
-	c->name = xstrdup(name);
+	c->name = name != NULL ? xstrdup(name) : NULL;
 	return c;
 }
 
@@ -500,7 +500,7 @@ peer_fits(struct channel *c, const struct cert *cert)
 		snprintf(c->why, sizeof c->why,
 		    "\"%s\" is no broker, but an %s", cert->subject,
 		    cert_role_name(cert->role));
-	else if (!cert_named(cert, c->name))
+	else if (c->name != NULL && !cert_named(cert, c->name))
 		snprintf(c->why, sizeof c->why,
 		    "the broker is \"%s\", not \"%s\"",
 		    names_text(cert, names, sizeof names), c->name);

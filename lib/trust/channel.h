@@ -50,9 +50,10 @@ size_t channel_overhead(size_t n);
 
 /*
  * channel_dial(id, name) - The client's end; the peer has to be a broker
- * whose certificate has that name.  channel_accept(id) - The broker's; the
- * peer may be an actor or a broker.  id is borrowed; once the session is open
- * only channel_peer()'s certificate hangs on it.
+ * whose certificate has that name (NULL: any broker of the network).
+ * channel_accept(id) - The broker's; the peer may be an actor or a broker.  id
+ * is borrowed; once the session is open only channel_peer()'s certificate
+ * hangs on it.
  */
 struct channel *channel_dial(struct identity *id, const char *name);
 struct channel *channel_accept(struct identity *id);
