@@ -11,15 +11,16 @@ struct holder {
 
 static const char *const brokers[] = { "broker-a", "broker-b" };
 
-static const char meter_pub[] = "MEASUREMENT/METER/~/# STATUS/~/# "
-				"STATUS/COMMAND/+/~ STATUS/SEAL/~",
+static const char meter_pub[] =
+    "MEASUREMENT/METER/~/# STATUS/~/# "
+    "STATUS/COMMAND/+/~ STATUS/SEAL/~ STATUS/KEYS/~",
 		  meter_subs[] = "COMMAND/~/#";
-static const char flat_pub[] =
-    "MEASUREMENT/SENSOR/~/# STATUS/~/# STATUS/COMMAND/+/~ STATUS/SEAL/~ "
-    "DR/+/+/response/~";
+static const char flat_pub[] = "MEASUREMENT/SENSOR/~/# STATUS/~/# "
+			       "STATUS/COMMAND/+/~ STATUS/SEAL/~ STATUS/KEYS/~ "
+			       "DR/+/+/response/~";
 static const char flat_subs[] = "COMMAND/~/# DR/+/+/request DR/+/+/state/~";
-static const char aggregator_pub[] =
-    "AGGREGATE/# DR/+/+/response/~ STATUS/~/# STATUS/SEAL/~ COMMAND/#";
+static const char aggregator_pub[] = "AGGREGATE/# DR/+/+/response/~ STATUS/~/# "
+				     "STATUS/SEAL/~ STATUS/KEYS/~ COMMAND/#";
 static const char aggregator_subs[] = "MEASUREMENT/# AGGREGATE/# STATUS/# DR/#";
 static const char all_meters[] = "meter-01 meter-02 meter-03 meter-04 meter-05 "
 				 "meter-06 meter-07 meter-08 meter-09 meter-10";

@@ -1,0 +1,20 @@
+# fish completion of sg-seal
+# Written by "make completions".
+
+complete -c sg-seal -s r -l recipient -x -d 'subject, certificate file or age1... who may open it'
+complete -c sg-seal -s R -l recipients-file -r -F -d 'the same, one a line'
+complete -c sg-seal -s k -l key -r -F -d 'key file of who this program is'
+complete -c sg-seal -l trust -x -a '(__fish_complete_directories)' -d 'the network\'s folder of certificates'
+complete -c sg-seal -l pass-fd -x -d 'read the key\'s passphrase from this descriptor'
+complete -c sg-seal -l document -d 'seal a file as a whole, in the format of age'
+complete -c sg-seal -s a -l armor -d 'write a document as text'
+complete -c sg-seal -s t -l topic -x -d 'of the key events (STATUS/KEYS/SUBJECT)'
+complete -c sg-seal -l rotate -x -d 'how long a content key is used (1h)'
+complete -c sg-seal -l announce -x -d 'how often its key event is repeated (1m)'
+complete -c sg-seal -l dead -r -F -d 'append refused lines to FILE'
+complete -c sg-seal -l strict -d 'stop at the first refused line'
+complete -c sg-seal -l stats -d 'say what was done at the end'
+complete -c sg-seal -s q -l quiet -d 'say nothing but errors'
+complete -c sg-seal -s v -l verbose -d 'say more'
+complete -c sg-seal -s h -l help -d 'print this help'
+complete -c sg-seal -s V -l version -d 'print the version'
