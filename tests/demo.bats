@@ -11,11 +11,19 @@ demo() {
 	[ "$stderr" = '' ]
 	[[ "${lines[-1]}" == 'all figures are equal' ]]
 	[[ "${lines[0]}" == '79200 readings of 55 meters' ]]
+	[[ "${lines[1]}" == *' with its key, all between them encrypted' ]]
 	[ "$(grep -c "equal to awk's\$" <<<"$output")" -eq 4 ]
 	[[ "$output" == *'1440 windows'*'288 windows'*'24 windows'*'55 windows'* ]]
 	[[ "$output" == *'feeder LV1 on 2025-01-15: peak '*' kW at 18:'* ]]
 	[ "$(grep -c '|.*#' <<<"$output")" -ge 10 ]
 	[ "$(awk '{ print length }' <<<"$output" | sort -n | tail -n 1)" -le 90 ]
+}
+
+@test "without keys the figures are the same, and it says so" {
+	run -0 --separate-stderr demo --insecure
+	[ "$stderr" = '' ]
+	[[ "${lines[1]}" == *'--insecure: no keys, plain text' ]]
+	[[ "${lines[-1]}" == 'all figures are equal' ]]
 }
 
 @test "the generator writes the same feeder with every awk" {

@@ -29,7 +29,7 @@ common_setup() {
 	export HOME=$TEST_TMP TMPDIR=$TEST_TMP
 	export SG_SHARE=$ROOT/share PATH=$SG_BIN:$PATH
 	export LC_ALL=C.UTF-8 TZ=UTC
-	unset SG_BROKER SG_KEY SG_TRUST SG_LOG SG_NOW
+	unset SG_BROKER SG_KEY SG_TRUST SG_LOG SG_NOW broker_key
 	mkdir -m 700 "$XDG_RUNTIME_DIR" "$XDG_STATE_HOME"
 	cd "$TEST_TMP" || return 1
 	started=()
@@ -125,16 +125,26 @@ ready() {
 	fi
 }
 
+# trust_network - From now on brokers have keys, and programs that of an
+# operator who may do everything, in the network in net.
+trust_network() {
+	export SG_TRUST=$TEST_TMP/net
+	sg-trust demo "$SG_TRUST"
+	export SG_KEY=$SG_TRUST/keys/operator.key
+	broker_key=$SG_TRUST/keys/broker-a.key
+}
+
 # start_broker [OPTION]... - A broker on the default socket with its log in
 # $BROKER_DIR; its pid is $broker_pid, its stderr broker.err.
 start_broker() {
 	export BROKER_DIR=${BROKER_DIR:-$TEST_TMP/log}
-	ready broker sg-broker -d "$BROKER_DIR" "$@"
+	ready broker sg-broker -d "$BROKER_DIR" ${broker_key:+-k "$broker_key"} \
+	    "$@"
 }
 
 # start_memory_broker [OPTION]... - One that keeps nothing.
 start_memory_broker() {
-	ready broker sg-broker --memory "$@"
+	ready broker sg-broker --memory ${broker_key:+-k "$broker_key"} "$@"
 }
 
 # broker_tcp - URL of a broker started with -l tcp://127.0.0.1:0 --insecure.

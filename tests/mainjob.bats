@@ -3,6 +3,13 @@
 
 load helpers
 
+# Every broker and program with a key, in a network made for the test; with
+# SG_TEST_INSECURE=1 without.
+setup() {
+	common_setup
+	[ -n "${SG_TEST_INSECURE:-}" ] || trust_network
+}
+
 LV=$SG_TEST_DATA/mainjob/lv_1min
 SGSC=$SG_TEST_DATA/mainjob/sgsc_hh
 LCL=$SG_TEST_DATA/mainjob/lcl_dtou
@@ -21,7 +28,8 @@ table() {
 
 @test "IEEE European feeder: the demo gives the four expected tables" {
 	need_data mainjob/lv_1min
-	run -0 "$ROOT/share/demo/feeder.sh" "$LV"
+	run -0 "$ROOT/share/demo/feeder.sh" ${SG_TEST_INSECURE:+--insecure} \
+	    "$LV"
 	[ "$(grep -c "equal to awk's and to the expected ones\$" \
 	    <<<"$output")" -eq 4 ]
 	[[ "$output" == *'79200 readings of 55 meters'* ]]

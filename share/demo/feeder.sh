@@ -1,6 +1,9 @@
 #!/bin/sh
-# feeder.sh [DIR] - A day of a low-voltage feeder: publish the readings of all
-# meters, aggregate them in four ways, and check every figure.
+# feeder.sh [--insecure] [DIR] - A day of a low-voltage feeder: publish the
+# readings of all meters, aggregate them in four ways, and check every figure.
+#
+# Every program has a key of its own, and may do what its certificate says, in
+# a network that is made on the spot; with --insecure there are no keys.
 #
 # DIR/readings.csv	timestamp,meter_id,power_kw	(timestamps in UTC:
 #			2000-01-01T00:00:00Z, one reading each minute)
@@ -12,6 +15,12 @@
 # Without DIR a feeder of 55 made-up households is used (make-feeder).  Every
 # line below that begins with "sg-" can be typed at a terminal just so.
 set -eu
+
+secure=yes
+if [ "${1:-}" = --insecure ]; then
+	secure=
+	shift
+fi
 
 here=$(cd "$(dirname "$0")" && pwd)
 PATH=${SG_BIN:-$here/../../bin}:$PATH
@@ -70,24 +79,43 @@ took() {
 		printf "%.2f s, %d events/s", ns / 1e9, n / (ns / 1e9) }'
 }
 
-# 1. A broker.  It writes a line to the pipe when it is ready.
+# 1. A network, with a key and the rights it needs for each program.
+unset SG_TRUST SG_KEY
+broker_key=''
+meters_key=''
+analyst_key=''
+if [ -n "$secure" ]; then
+	export SG_TRUST="$tmp/net"
+	sg-trust init -q "$SG_TRUST"
+	sg-trust issue -q broker --role broker
+	sg-trust issue -q meters --pub 'MEASUREMENT/METER/#'
+	sg-trust issue -q analyst --subs 'MEASUREMENT/METER/#'
+	broker_key=$SG_TRUST/keys/broker.key
+	meters_key=$SG_TRUST/keys/meters.key
+	analyst_key=$SG_TRUST/keys/analyst.key
+fi
+
+# 2. A broker.  It writes a line to the pipe when it is ready.
 export SG_BROKER="ipc://$tmp/socket"
 mkfifo "$tmp/ready"
-sg-broker -q -l "$SG_BROKER" -d "$tmp/log" --ready-fd 3 3>"$tmp/ready" &
+SG_KEY=$broker_key sg-broker -q -l "$SG_BROKER" -d "$tmp/log" \
+    --ready-fd 3 3>"$tmp/ready" &
 broker=$!
 read -r _ <"$tmp/ready"
 
-# 2. Each row becomes an event and goes to the broker, which has it on its
+# 3. Each row becomes an event and goes to the broker, which has it on its
 # disk before it says so.
 begin
 sg-csv -t 'MEASUREMENT/METER/{meter_id}/Load' --time timestamp \
-    --value power_kw --unit kW "$readings" | sg-pub
+    --value power_kw --unit kW "$readings" |
+    SG_KEY=$meters_key sg-pub
 events=$(($(wc -l <"$readings") - 1))
 published=$(took $events)
 
-# 3. Whoever is interested subscribes and makes of it what he needs.
+# 4. Whoever is interested subscribes and makes of it what he needs.
 load='MEASUREMENT/METER/{meter}/Load'
 begin
+export SG_KEY="$analyst_key"
 
 # Per feeder and minute: the sum.
 sg-sub -e 'MEASUREMENT/METER/+/Load' |
@@ -125,7 +153,7 @@ sg-sub -e 'MEASUREMENT/METER/+/Load' |
 	--columns '{meter},n,m.energy,m.min,m.max,m.max_at,t' >"$tmp/day"
 aggregated=$(took $((4 * events)))
 
-# 4. The same once more by awk, straight from the two files, as a check that
+# 5. The same once more by awk, straight from the two files, as a check that
 # shares nothing with the above; then compare.
 mkdir "$tmp/sg" "$tmp/awk"
 "$here/tables.sh" sg "$tmp" "$tmp/sg"
@@ -157,6 +185,11 @@ compare() {
 {
 	printf '%d readings of %d meters\n' "$events" \
 	    $(($(wc -l <"$meters") - 1))
+	if [ -n "$secure" ]; then
+		printf '  every program with its key, all between them encrypted\n'
+	else
+		printf '  --insecure: no keys, plain text\n'
+	fi
 	printf '  sg-csv | sg-pub           %s\n' "$published"
 	printf '  sg-sub | sg-aggregate x4  %s\n' "$aggregated"
 	compare feeder_minute 'sum of each feeder and minute'
