@@ -41,10 +41,12 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,\
 	$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(sort $(wildcard tests/bench/*.c)))
-PEERS := $(addprefix $(BUILD)/peers/,zmq redis nats)
+BENCH_COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/common/*.c))
+PEERS := $(addprefix $(BUILD)/peers/,zmq redis nats tls)
 LIB_zmq = -lzmq
 LIB_redis = -lhiredis
 LIB_nats = -lnats
+LIB_tls = -lssl -lcrypto
 ARCHIVE = $(BUILD)/libsg.a
 LINK = @mkdir -p $(@D) && $(CC) $(SG_CFLAGS) $(SG_LDFLAGS) -o $@ $(filter %.o,$^) \
 	$(ARCHIVE) $(LDLIBS)
@@ -69,7 +71,7 @@ $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVE)
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(ARCHIVE)
 	$(LINK) -fsanitize=fuzzer
 
-$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BUILD)/tests/bench/common/load.o \
+$(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BENCH_COMMON) \
     $(ARCHIVE)
 	$(LINK)
 

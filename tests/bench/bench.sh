@@ -1,7 +1,7 @@
 #!/bin/bash
 # bench.sh [SECTION]... - the programs beside their peers, all in one run on
-# this machine, median of ROUNDS (5).  Sections: scan throughput latency
-# connections dispatch aggregate; all of them without operands.
+# this machine, median of ROUNDS (5).  The sections are in $sections; all of
+# them without operands.
 # README beside this file says how each peer is set up.
 # shellcheck disable=SC2034	# the sections use the variables
 set -u
@@ -14,7 +14,11 @@ peers=$PWD/${BENCH_BUILD:-build/cc}/peers
 export LC_ALL=C
 unset SG_BROKER SG_KEY SG_TRUST SG_LOG SG_NOW
 
-for file in tools throughput latency connections dispatch scan aggregate; do
+sections='scan throughput latency connections dispatch aggregate canon channel
+handshake'
+
+for file in tools throughput latency connections dispatch scan aggregate \
+    canon channel; do
 	# shellcheck source=/dev/null
 	. "tests/bench/$file.sh"
 done
@@ -70,15 +74,13 @@ head_of_table() {
 }
 
 for section in "$@"; do
-	case $section in
-	scan | throughput | latency | connections | dispatch | aggregate) ;;
-	*)
+	[[ " ${sections//$'\n'/ } " == *" $section "* ]] || {
 		say "no section $section"
 		exit 64
-		;;
-	esac
+	}
 done
-[ $# -gt 0 ] || set -- scan throughput latency connections dispatch aggregate
+# shellcheck disable=SC2086	# words
+[ $# -gt 0 ] || set -- $sections
 
 head_of_table
 for section; do

@@ -85,6 +85,28 @@ start_tcp_broker() {
 	    "$dir/ours.err" | tail -n 1)
 }
 
+# make_network - Once: in $network a root, the broker "hub" and the actor "m",
+# who may publish and read everything.
+make_network() {
+	network=$dir/network
+	[ ! -e "$network" ] || return 0
+	"$bin/sg-trust" init -q "$network" &&
+	    "$bin/sg-trust" issue -q --trust "$network" hub --role broker \
+	    --names localhost --names 127.0.0.1 &&
+	    "$bin/sg-trust" issue -q --trust "$network" m --pub '#' --subs '#'
+}
+
+# start_secure_broker OPTION... - With a key and no limit of handshakes,
+# listening at tcp://$address and at its ipc socket.
+start_secure_broker() {
+	make_network || return
+	start_broker -k "$network/keys/hub.key" --trust "$network" \
+	    -l tcp://127.0.0.1:0 -l "ipc://$XDG_RUNTIME_DIR/hub" \
+	    --max-handshakes 1000000 --max-handshakes-all 1000000 "$@" &&
+	    address=$(sed -n 's/.*listening on tcp:\/\/\([^ ]*\).*/\1/p' \
+	    "$dir/ours.err" | tail -n 1)
+}
+
 stop() {
 	kill "$1" 2>/dev/null
 	wait "$1" 2>/dev/null
