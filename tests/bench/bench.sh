@@ -15,10 +15,10 @@ export LC_ALL=C
 unset SG_BROKER SG_KEY SG_TRUST SG_LOG SG_NOW
 
 sections='scan throughput latency connections dispatch aggregate canon channel
-handshake'
+handshake sign'
 
 for file in tools throughput latency connections dispatch scan aggregate \
-    canon channel; do
+    canon channel sign; do
 	# shellcheck source=/dev/null
 	. "tests/bench/$file.sh"
 done
