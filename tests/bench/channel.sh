@@ -6,23 +6,27 @@
 HANDSHAKES=${HANDSHAKES:-1000}
 
 channel() {
-	local round client broker seal open both
-	make_network || return
+	local round size seal open both
 	for ((round = 0; round < ROUNDS; round++)); do
-		read -r client broker seal open both < \
-		    <("$programs/channel" "$network" m hub localhost) || return
-		awk "BEGIN { print 1 / $client }" >>"$dir/hs.client"
-		awk "BEGIN { print 1 / $broker }" >>"$dir/hs.broker"
-		echo "$seal" >>"$dir/seal.mb"
-		echo "$open" >>"$dir/open.mb"
-		echo "$both" >>"$dir/both.mb"
+		while read -r size seal open both; do
+			if [ "$size" = handshakes ]; then
+				echo "$seal" >>"$dir/hs.end"
+				continue
+			fi
+			echo "$seal" >>"$dir/seal.$size"
+			echo "$open" >>"$dir/open.$size"
+			echo "$both" >>"$dir/both.$size"
+		done < <("$programs/sessions")
 	done
-	heading "Channel on one core, without sockets"
-	line "payload, sealed, MB/s; to reach" seal.mb =300 '>=1'
-	line "payload, opened, MB/s; to reach" open.mb =300 '>=1'
-	line "payload, sealed and opened, MB/s; to reach" both.mb =300 '>=1'
-	line "handshakes/s, the broker's end; to reach" hs.broker =500 '>=1'
-	line "handshakes/s, the client's end" hs.client -
+	heading "Channel on one core, without sockets: MB/s of payload"
+	for size in 110 65536 1048576; do
+		line "messages of $size B, sealed" "seal.$size" -
+		line "  opened" "open.$size" -
+	done
+	line "1 MiB, sealed and opened; to reach" both.1048576 =300 '>=1'
+	line "64 KiB, sealed and opened; to reach" both.65536 =300 '>=1'
+	line "the broker's end of handshakes, a second; to reach" \
+	    hs.end =500 '>=1'
 }
 
 # our_handshakes NAME - CPU milliseconds of the broker for one, to NAME.
