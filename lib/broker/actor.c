@@ -230,7 +230,7 @@ denied(struct actors *a, const struct grant *g, const char *right,
 {
 	if (rule != NULL)
 		snprintf(a->why, sizeof a->why,
-		    "denied: deny pattern \"%s\" of %s", rule,
+		    "denied: deny pattern %s of %s", rule,
 		    g->actor->subject);
 	else
 		snprintf(a->why, sizeof a->why,

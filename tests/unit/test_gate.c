@@ -410,7 +410,7 @@ static const struct step steps[] = {
 	{ "flat12",
 	    "{\"op\":\"pub\"}\n"
 	    "{\"topic\":\"T/flat12/secret/a\",\"t\":1,\"v\":1}",
-	    "denied: deny pattern \\\"T/flat12/secret/#\\\" of flat12",
+	    "denied: deny pattern T/flat12/secret/# of flat12",
 	    "T06: what is forbidden" },
 	{ "flat12",
 	    "{\"op\":\"pub\"}\n{\"topic\":\"T/flat12/a\",\"t\":1,\"v\":1}\n"
