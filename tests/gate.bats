@@ -328,13 +328,15 @@ event() {
 	SG_NOW=-120d sg-trust -q crl new >/dev/null
 	issue --role broker --names 127.0.0.1 a
 	issue --subs 'T/#' reader
+	cp -r "$SG_TRUST" client
+	rm -r client/crl
 	start_gate
-	run as reader sg-sub -e 'T/#'
+	SG_TRUST=client run as reader sg-sub -e 'T/#'
 	[ "$status" -eq 77 ]
 	[[ $output == *overdue* ]]
 	stop_broker
 	start_gate --crl-soft
-	gets_in reader
+	SG_TRUST=client gets_in reader
 	grep -q 'warning: session of reader: .*overdue' broker.err
 }
 

@@ -229,9 +229,8 @@ denied(struct actors *a, const struct grant *g, const char *right,
     const char *rule, const char *text, size_t n)
 {
 	if (rule != NULL)
-		snprintf(a->why, sizeof a->why,
-		    "denied: deny pattern %s of %s", rule,
-		    g->actor->subject);
+		snprintf(a->why, sizeof a->why, "denied: deny pattern %s of %s",
+		    rule, g->actor->subject);
 	else
 		snprintf(a->why, sizeof a->why,
 		    "denied: no %s pattern of %s covers %.*s", right,
