@@ -234,9 +234,28 @@ put_string(struct work *w, const char *p)
 	return p;
 }
 
+/* Whether two numbers have the same digits, wherever the point stands. */
+static int
+same_digits(const char *a, size_t an, const char *b, size_t bn)
+{
+	struct num_parts x, y;
+
+	if (num_split(a, an, &x) < 0 || num_split(b, bn, &y) < 0 ||
+	    x.n != y.n || x.exponent != y.exponent)
+		return 0;
+	for (size_t i = 0; i < x.n; i++) {
+		x.p += *x.p == '.';
+		y.p += *y.p == '.';
+		if (*x.p++ != *y.p++)
+			return 0;
+	}
+	return 1;
+}
+
 /*
  * Whether the token, of which text is the canonical form, is no integer, or
- * one that v does not change.
+ * one that v does not change.  Programs that rewrite large numbers may write
+ * the digits of the canonical form and zeros.
  */
 static int
 is_kept(const char *token, size_t n, double v, const char *text, size_t text_n)
@@ -248,7 +267,7 @@ is_kept(const char *token, size_t n, double v, const char *text, size_t text_n)
 	if (digits <= SAFE_DIGITS || memchr(token, '.', n) != NULL ||
 	    memchr(token, 'e', n) != NULL || memchr(token, 'E', n) != NULL)
 		return 1;
-	if (n == text_n && memcmp(token, text, n) == 0)
+	if (same_digits(token, n, text, text_n))
 		return 1;
 	len = snprintf(whole, sizeof whole, "%.0f", v);
 	return (size_t)len == n && memcmp(token, whole, n) == 0;

@@ -25,7 +25,7 @@ enum canon_kind {
 	CANON_JSON,  /* exactly RFC 8785 */
 	CANON_SIGNED /* and refuse integers that a double does not hold: tokens
 			of more than 15 digits, without fraction and exponent,
-			neither exact nor in canonical form already */
+			neither exact nor with the canonical form's digits */
 };
 
 /*

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "event/canon.h"
@@ -192,7 +193,10 @@ static const struct {
 	{ "-9007199254740993", NULL },
 	{ "18446744073709551615", NULL },
 	{ "12345678901234567", NULL },
-	{ "100000000000000000000000", NULL },
+	{ "100000000000000000000001", NULL },
+	{ "100000000000000000000000", "1e+23" },
+	{ "99999999999999991611392", "1e+23" },
+	{ "-125480610900000000000000", "-1.254806109e+23" },
 	{ "9007199254740992", "9007199254740992" },
 	{ "-1234567890123456", "-1234567890123456" },
 	{ "18446744073709551616", "18446744073709552000" },
@@ -324,6 +328,132 @@ test_positions(void)
 	}
 }
 
+static uint64_t
+random_bits(void)
+{
+	static uint64_t x = 88172645463325252;
+
+	x ^= x << 13;
+	x ^= x >> 7;
+	x ^= x << 17;
+	return x;
+}
+
+static void
+add_random_number(struct buf *b)
+{
+	int64_t v = (int64_t)random_bits();
+
+	switch (random_bits() % 6) {
+	case 0: buf_addi(b, v >> 11); break;
+	case 1: buf_addf(b, "%.17g", (double)v * 1e-12); break;
+	case 2: buf_addf(b, "%.16e", (double)v * 1e-200); break;
+	case 3:
+		buf_addf(b, "%d.%06d0", (int)v >> 8, (int)(v >> 40 & 65535));
+		break;
+	case 4:
+		buf_addf(b, "%dE%d", (int)v, (int)(random_bits() % 400) - 200);
+		break;
+	default: buf_addf(b, "%d", (int)(v % 1000));
+	}
+}
+
+static void
+add_random_text(struct buf *b)
+{
+	static const char *const pieces[] = { "a", "Z", "0", " ", "\\n", "\\/",
+		"\\\"", "\\\\", "\\u00e9", "\xc3\xa9", "\\u001f", "\x7f",
+		"\xe2\x80\xa8", "\\uD83D\\uDE00", "\xf0\x9f\x98\x80",
+		"\xee\x80\x80", "/", "'", "<", "long enough for a block",
+		"\xef\xbf\xbf" };
+
+	for (uint64_t n = random_bits() % 6; n > 0; n--)
+		buf_adds(b,
+		    pieces[random_bits() % (sizeof pieces / sizeof *pieces)]);
+}
+
+static void
+add_random_value(struct buf *b, int depth)
+{
+	uint64_t kind = random_bits() % (depth > 0 ? 7 : 5);
+	uint64_t n = random_bits() % 8;
+
+	if (kind >= 5)
+		buf_addc(b, kind == 5 ? '{' : '[');
+	for (uint64_t i = 0; kind >= 5 && i < n; i++) {
+		if (i > 0)
+			buf_adds(b, " ,");
+		if (kind == 5) {
+			buf_addc(b, '"');
+			add_random_text(b);
+			buf_addf(b, "%d\": ", (int)i);
+		}
+		add_random_value(b, depth - 1);
+	}
+	switch (kind) {
+	case 0:
+		buf_addc(b, '"');
+		add_random_text(b);
+		buf_addc(b, '"');
+		break;
+	case 1: buf_adds(b, n % 2 ? "true" : "null"); break;
+	case 5: buf_addc(b, '}'); break;
+	case 6: buf_addc(b, ']'); break;
+	default: add_random_number(b);
+	}
+}
+
+/* An event with members of every kind, in any order. */
+static void
+add_random_event(struct buf *b)
+{
+	buf_adds(b, "{\"topic\":\"COMMAND/r\",\"t\":");
+	add_random_number(b);
+	for (int i = 0; i < 6; i++) {
+		buf_adds(b, ",\"");
+		add_random_text(b);
+		buf_addf(b, "%d\":", i);
+		add_random_value(b, 3);
+	}
+	buf_adds(b, ",\"sig\":\"x\"}\n");
+}
+
+/* What jq rewrites has the same form. */
+static void
+test_jq(void)
+{
+	char path[] = "/tmp/test_canon.XXXXXX", command[64], *line = NULL;
+	struct buf in = { 0 };
+	struct canon theirs = { 0 };
+	const char *p, *lf, *why = "";
+	size_t cap = 0;
+	ssize_t n;
+	int fd = mkstemp(path), lines = 0;
+	FILE *jq;
+
+	for (int i = 0; i < 2000; i++)
+		add_random_event(&in);
+	check(write(fd, in.p, in.len) == (ssize_t)in.len, "%s", path);
+	snprintf(command, sizeof command, "jq -c . %s", path);
+	jq = popen(command, "r");
+	for (p = in.p; jq && (n = getline(&line, &cap, jq)) > 0; p = lf + 1) {
+		lf = memchr(p, '\n', (size_t)(in.p + in.len - p));
+		check(canon_event(&canon, p, (size_t)(lf - p), &why) == 0 &&
+			canon_event(&theirs, line, (size_t)n, &why) == 0 &&
+			strcmp(buf_cstr(&canon.out), buf_cstr(&theirs.out)) ==
+			    0,
+		    "jq: %.*s: %s", (int)(lf - p), p, why);
+		lines++;
+	}
+	check(jq != NULL && pclose(jq) == 0 && lines == 2000,
+	    "jq: %d lines of 2000", lines);
+	close(fd);
+	unlink(path);
+	free(line);
+	canon_fini(&theirs);
+	buf_fini(&in);
+}
+
 static void
 get(const struct json_value *line, const char *name, struct buf *b)
 {
@@ -418,6 +548,7 @@ main(void)
 	test_many();
 	test_depth();
 	test_positions();
+	test_jq();
 	test_vectors();
 	canon_fini(&canon);
 	return check_done();
