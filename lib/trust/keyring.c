@@ -118,18 +118,29 @@ next_entry(const struct keyring *r, enum way way, const char *name,
 	return e;
 }
 
-/* Take the certificate, or free it if it is known. */
-static const struct cert *
-remember(struct keyring *r, struct cert *c, int root)
+/* The entry of just this text, or NULL. */
+static struct entry *
+same_entry(const struct keyring *r, const struct cert *c)
 {
 	struct entry *e = NULL;
 
 	while ((e = next_entry(r, BY_SERIAL, c->serial, e)))
 		if (e->cert->len == c->len &&
-		    memcmp(e->cert->text, c->text, c->len) == 0) {
-			cert_free(c);
-			return e->cert;
-		}
+		    memcmp(e->cert->text, c->text, c->len) == 0)
+			return e;
+	return NULL;
+}
+
+/* Take the certificate, or free it if it is known. */
+static const struct cert *
+remember(struct keyring *r, struct cert *c, int root)
+{
+	struct entry *e = same_entry(r, c);
+
+	if (e) {
+		cert_free(c);
+		return e->cert;
+	}
 	if (r->entries >= r->buckets)
 		grow(r);
 	e = xcalloc(1, sizeof(*e));
@@ -379,20 +390,24 @@ check_top(const struct keyring *r, const struct cert *c)
 	    : reason("the issuer %s is no root of this network", c->issuer);
 }
 
-/* Root first: what is above is sound before it speaks for what is below. */
+/*
+ * Root first: what is above is sound before it speaks for what is below.  What
+ * is known has been verified when it came.
+ */
 static const char *
 check_chain(const struct keyring *r, const struct chain *chain, size_t *line)
 {
-	const char *why;
+	const struct cert *top = chain->cert[chain->n - 1];
+	const char *why = same_entry(r, top) ? NULL : check_top(r, top);
 
 	*line = chain->n;
-	why = check_top(r, chain->cert[chain->n - 1]);
 	for (size_t i = chain->n - 1; !why && i > 0; i--) {
 		*line = i;
 		if (strcmp(chain->cert[i - 1]->issuer,
 			chain->cert[i]->key.kid) != 0)
 			return "the next certificate is not its issuer's";
-		why = check_link(chain->cert[i - 1], chain->cert[i]);
+		if (!same_entry(r, chain->cert[i - 1]))
+			why = check_link(chain->cert[i - 1], chain->cert[i]);
 	}
 	return why;
 }
@@ -483,13 +498,9 @@ judge_alone(const struct keyring *r, const struct cert *c, int64_t at)
 static int
 is_pinned(const struct keyring *r, const struct cert *c)
 {
-	struct entry *e = NULL;
+	const struct entry *e = same_entry(r, c);
 
-	while ((e = next_entry(r, BY_KID, c->key.kid, e)))
-		if (e->root && e->cert->len == c->len &&
-		    memcmp(e->cert->text, c->text, c->len) == 0)
-			return 1;
-	return 0;
+	return e && e->root;
 }
 
 /* The best that any of the issuers above can do for it. */

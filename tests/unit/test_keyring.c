@@ -545,6 +545,10 @@ test_same_again(struct network *n)
 	keyring_add_chain(r, f.out.p, f.out.len, &a, &why);
 	keyring_add_chain(r, f.out.p, f.out.len, &b, &why);
 	check(a && a == b, "the same certificate");
+	alter(&f, "\"role\":\"issuer\"", "\"pub\":[],\"role\":\"issuer\"");
+	check(keyring_add_chain(r, f.out.p, f.out.len, &b, &why) < 0,
+	    "a known leaf vouches for no issuer");
+	alter(&f, "\"pub\":[],", "");
 	keyring_chain(r, a, &out);
 	check(out.len == f.out.len && memcmp(out.p, f.out.p, out.len) == 0,
 	    "the same chain");
