@@ -493,6 +493,7 @@ test_vector(const struct json_value *line)
 	get(line, "expect", &want);
 	if (hex.len > 0) {
 		from_hex(&hex);
+		buf_fini(&input);
 		input = hex;
 		hex = (struct buf){ 0 };
 	}
