@@ -29,7 +29,7 @@ common_setup() {
 	export HOME=$TEST_TMP TMPDIR=$TEST_TMP
 	export SG_SHARE=$ROOT/share PATH=$SG_BIN:$PATH
 	export LC_ALL=C.UTF-8 TZ=UTC
-	unset SG_BROKER SG_KEY SG_TRUST SG_LOG SG_NOW broker_key
+	unset SG_BROKER SG_KEY SG_TRUST SG_PROXY SG_LOG SG_NOW broker_key
 	mkdir -m 700 "$XDG_RUNTIME_DIR" "$XDG_STATE_HOME"
 	cd "$TEST_TMP" || return 1
 	started=()

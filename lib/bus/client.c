@@ -20,6 +20,8 @@
 #include "base/app.h"
 #include "base/date.h"
 #include "base/die.h"
+#include "bus/proxy.h"
+#include "bus/tunnel.h"
 #include "bus/url.h"
 #include "trust/cert.h"
 #include "trust/channel.h"
@@ -30,6 +32,7 @@ enum {
 	HEALTHY = 10 * DATE_SECOND,	/* a connection this old resets it */
 	DIAL_TIME = 3 * DATE_SECOND,	/* for the peer to accept and greet */
 	HELLO_TIME = 5 * DATE_SECOND,	/* for its answer to hello */
+	PROXY_TIME = 10 * DATE_SECOND,	/* for a proxy to reach it */
 	CLOSE_TIME = DATE_SECOND / 5,	/* for the library to close */
 	DENIED_TIME = 60 * DATE_SECOND, /* until a URL is asked again */
 	RENEW = 120,	/* s before a session's end: a quiet moment is sought */
@@ -74,6 +77,9 @@ struct client {
 	char why[WHY_MAX];
 
 	int wake_fd;
+	int stop_fd; /* readable: stop */
+	struct proxy proxy;
+	struct tunnel *tunnel;
 	pthread_t connector;
 	int connecting, connected;
 	struct client_config config;
@@ -259,6 +265,8 @@ drop_socket(struct client *c)
 	c->has_pipe = c->lost = 0;
 	c->refs += has;
 	pthread_mutex_unlock(&c->lock);
+	tunnel_close(c->tunnel);
+	c->tunnel = NULL;
 	if (!has)
 		return;
 	closing = xmalloc(sizeof *closing);
@@ -417,6 +425,27 @@ say(struct client *c, int error, const char *fmt, ...)
 	vsnprintf(c->said, sizeof c->said, fmt, ap);
 	va_end(ap);
 	return error;
+}
+
+/* Through the proxy, which resolves the name: 0 or an errno. */
+static int
+dial_proxy(struct client *c, const struct url *url)
+{
+	const char *why;
+
+	c->tunnel = tunnel_open(&c->proxy, c->config.proxy_auth, url,
+	    date_mono() + PROXY_TIME, c->stop_fd, &why);
+	if (c->tunnel == NULL)
+		return say(c, errno, "%s", why);
+	return dial(c, tunnel_url(c->tunnel));
+}
+
+static int
+dial_url(struct client *c, const struct url *url)
+{
+	if (!url->tcp)
+		return dial(c, url->dial);
+	return c->config.proxy != NULL ? dial_proxy(c, url) : dial_host(c, url);
 }
 
 /* An answer that is no. */
@@ -687,7 +716,7 @@ attempt(struct client *c, const struct url *url)
 	c->said[0] = '\0';
 	error = refresh_identity(c);
 	if (error == 0)
-		error = url->tcp ? dial_host(c, url) : dial(c, url->dial);
+		error = dial_url(c, url);
 	if (error == 0 && c->config.identity != NULL)
 		error = handshake(c, url);
 	if (error == 0)
@@ -844,12 +873,17 @@ start_connector(struct client *c)
 static void
 stop_connector(struct client *c)
 {
+	const uint64_t one = 1;
+	ssize_t wrote;
+
 	if (!c->connecting)
 		return;
 	pthread_mutex_lock(&c->lock);
 	c->stop = 1;
 	pthread_cond_broadcast(&c->change);
 	pthread_mutex_unlock(&c->lock);
+	wrote = write(c->stop_fd, &one, sizeof one);
+	(void)wrote;
 	pthread_join(c->connector, NULL);
 	c->connecting = 0;
 }
@@ -1238,6 +1272,23 @@ split_urls(struct client *c, const char *urls, const char **why)
 	}
 }
 
+static int
+check_proxy(struct client *c, const char **why)
+{
+	static char text[WHY_MAX];
+	const char *fault;
+
+	if (c->config.proxy == NULL)
+		return 0;
+	fault = proxy_parse(&c->proxy, c->config.proxy);
+	if (fault == NULL)
+		return 0;
+	/* What is wrong may be that there is a password in it. */
+	snprintf(text, sizeof text, "proxy: %s", fault);
+	*why = text;
+	return EINVAL;
+}
+
 static void
 client_free(struct client *c)
 {
@@ -1254,6 +1305,8 @@ client_free(struct client *c)
 	buf_fini(&c->plain);
 	if (c->wake_fd >= 0)
 		close(c->wake_fd);
+	if (c->stop_fd >= 0)
+		close(c->stop_fd);
 	client_unref(c);
 }
 
@@ -1273,6 +1326,7 @@ client_new(const struct client_config *config)
 	pthread_cond_init(&c->change, &attr);
 	pthread_condattr_destroy(&attr);
 	c->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	return c;
 }
 
@@ -1294,11 +1348,13 @@ struct client *
 client_begin(const struct client_config *config, const char **why)
 {
 	struct client *c = client_new(config);
-	int error = c->wake_fd < 0 ? errno : 0;
+	int error = c->wake_fd < 0 || c->stop_fd < 0 ? errno : 0;
 
 	*why = strerror(error);
 	if (error == 0)
 		error = split_urls(c, config->urls, why);
+	if (error == 0)
+		error = check_proxy(c, why);
 	if (error == 0)
 		return c;
 	client_free(c);

@@ -29,6 +29,8 @@ struct client_config {
 	const char *urls; /* "URL[,URL…]", tried in order */
 	struct identity *identity;
 	const struct identity_options *given;
+	const char *proxy;	/* "http://host:port" for tcp, or NULL */
+	const char *proxy_auth; /* "USER:PASSWORD", or NULL */
 	int insecure;
 	int64_t retry; /* us */
 };

@@ -10,11 +10,11 @@
 #include "trust/identity.h"
 
 /*
- * One OPT_GROUP row: -b/--broker URL (SG_BROKER), --insecure, and the rows of
- * trust/identity.h.
+ * One OPT_GROUP row: -b/--broker URL (SG_BROKER), --insecure, --proxy URL
+ * (SG_PROXY), --proxy-auth FILE, and the rows of trust/identity.h.
  */
 struct reach_options {
-	const char *broker;
+	const char *broker, *proxy, *proxy_auth;
 	int insecure;
 };
 extern struct reach_options reach_given;
@@ -24,12 +24,13 @@ extern struct opt reach_rows[];
 struct reach {
 	struct identity identity; /* its key is NULL without one */
 	struct client_config config;
+	char *secret; /* the proxy's user and password */
 };
 
 /*
- * reach_open(r, retry, status, why) - Read the key, if one was given, and
- * make config of the options.  0, or -1 with *why (valid until the next call)
- * and an exit code.
+ * reach_open(r, retry, status, why) - Read the key and the proxy's password,
+ * if given, and make config of the options.  0, or -1 with *why (valid until
+ * the next call) and an exit code.
  */
 int reach_open(struct reach *r, int64_t retry, int *status, const char **why);
 void reach_close(struct reach *r);
