@@ -16,11 +16,11 @@
 #include "base/die.h"
 #include "base/opt.h"
 #include "event/line.h"
-#include "trust/explain.h"
-#include "trust/folder.h"
 #include "trust/network.h"
 #include "trust/network_demo.h"
 #include "trust/secret.h"
+#include "trust/show.h"
+#include "trust/wish.h"
 
 enum { PASSPHRASE = 1024 };
 
@@ -148,139 +148,49 @@ say_until(const char *what, int64_t until)
 	buf_fini(&b);
 }
 
-/* Patterns and names have no comma: one option may give several. */
+/* Each kind of filters and whose it is; NONE: everybody's. */
 static void
-each(const struct opt_list *list, const char *option,
-    void (*take)(void *to, const char *p, size_t n, const char *option),
-    void *to)
+fill_filters(struct cert *c)
 {
-	for (size_t i = 0; i < list->n; i++) {
-		const char *p = list->v[i];
-
-		for (;;) {
-			size_t n = strcspn(p, ",");
-
-			take(to, p, n, option);
-			if (p[n] == '\0')
-				break;
-			p += n + 1;
-		}
-	}
-}
-
-static void
-take_filter(void *to, const char *p, size_t n, const char *option)
-{
-	const char *why = n > 0 && p[0] == '!'
-	    ? "use --deny for what is forbidden"
-	    : topic_set_add(to, p, n);
-
-	if (why != NULL)
-		opt_usage("--%s %.*s: %s", option, (int)n, p, why);
-}
-
-static void
-take_name(void *to, const char *p, size_t n, const char *option)
-{
-	(void)option;
-	network_cert_name(to, p, n);
-}
-
-/* What was given replaces what was there. */
-static void
-set_filters(
-    struct topic_set *set, const struct opt_list *list, const char *option)
-{
-	if (list->n == 0)
-		return;
-	topic_set_fini(set);
-	*set = (struct topic_set){ 0 };
-	each(list, option, take_filter, set);
-}
-
-/* NAME=N, of quotas. */
-static void
-take_limit(void *to, const char *p, size_t n, const char *option)
-{
-	struct cert_limits *limits = to;
 	const struct {
 		const char *name;
-		int64_t *to;
-	} list[] = {
-		{ "eps=", &limits->events },
-		{ "bps=", &limits->bytes },
-		{ "conn=", &limits->connections },
-		{ "topics=", &limits->topics },
+		const struct opt_list *list;
+		struct topic_set *set;
+		enum cert_role role;
+	} rows[] = {
+		{ "pub", &o.pub, &c->rights.pub, CERT_ACTOR },
+		{ "subs", &o.subs, &c->rights.subs, CERT_ACTOR },
+		{ "call", &o.call, &c->rights.call, CERT_ACTOR },
+		{ "serve", &o.serve, &c->rights.serve, CERT_ACTOR },
+		{ "via", &o.via, &c->rights.via, CERT_ACTOR },
+		{ "deny", &o.deny, &c->rights.deny, CERT_NONE },
+		{ "scope", &o.scope, &c->ca.scope, CERT_ISSUER },
+		{ "subjects", &o.subjects, &c->ca.subjects, CERT_ISSUER },
+		{ "brokers", &o.brokers, &c->ca.brokers, CERT_ISSUER },
 	};
-	char text[32];
-	size_t i = 0, m;
 
-	while (i < sizeof list / sizeof list[0] &&
-	    strncmp(p, list[i].name, strlen(list[i].name)) != 0)
-		i++;
-	if (i == sizeof list / sizeof list[0])
-		opt_usage("--%s %.*s: none of eps=N bps=SIZE conn=N topics=N",
-		    option, (int)n, p);
-	m = strlen(list[i].name);
-	snprintf(text, sizeof text, "%.*s", (int)(n - m), p + m);
-	if (n <= m || n - m >= sizeof text || date_size(text, list[i].to) < 0 ||
-	    *list[i].to == 0)
-		opt_usage("--%s %.*s: no number", option, (int)n, p);
-}
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const char *why = wish_filters(rows[i].set, rows[i].list);
 
-static void
-set_names(struct cert *c)
-{
-	if (o.names.n > 0) {
-		for (size_t i = 0; i < c->names; i++)
-			free(c->name[i]);
-		c->names = 0;
+		if (rows[i].list->n > 0 && rows[i].role != CERT_NONE &&
+		    rows[i].role != c->role)
+			opt_usage("only an %s has --%s (--role)",
+			    cert_role_name(rows[i].role), rows[i].name);
+		if (why != NULL)
+			opt_usage("--%s %s", rows[i].name, why);
 	}
-	if (c->names == 0 && strchr(c->subject, '/') == NULL)
-		network_cert_name(c, c->subject, strlen(c->subject));
-	each(&o.names, "names", take_name, c);
 }
 
 static void
-check_role(const struct cert *c)
+fill_issuer(struct cert *c)
 {
-	int actor = o.pub.n + o.subs.n + o.call.n + o.serve.n + o.via.n > 0;
-	int issuer = o.scope.n + o.subjects.n + o.brokers.n > 0 ||
-	    o.depth != UNSET || o.maxttl != UNSET;
-
-	if (actor && c->role != CERT_ACTOR)
-		opt_usage("only an actor has --pub --subs --call --serve "
-			  "--via");
-	if (o.names.n > 0 && c->role != CERT_BROKER)
-		opt_usage("only a broker has --names (--role broker)");
-	if (issuer && c->role != CERT_ISSUER)
-		opt_usage("only an issuer has --scope --subjects --brokers "
-			  "--depth --maxttl (--role issuer)");
-	if (c->role == CERT_ISSUER && c->ca.scope.n + o.scope.n == 0 &&
-	    o.brokers.n == 0)
-		opt_usage("an issuer needs --scope, what it may give rights "
-			  "to, or --brokers");
-}
-
-/* The fields of a certificate that the options name. */
-static void
-fill(struct cert *c)
-{
-	check_role(c);
-	set_filters(&c->rights.pub, &o.pub, "pub");
-	set_filters(&c->rights.subs, &o.subs, "subs");
-	set_filters(&c->rights.call, &o.call, "call");
-	set_filters(&c->rights.serve, &o.serve, "serve");
-	set_filters(&c->rights.deny, &o.deny, "deny");
-	set_filters(&c->rights.via, &o.via, "via");
-	each(&o.limit, "limit", take_limit, &c->limits);
-	if (c->role == CERT_BROKER)
-		set_names(c);
+	if (c->role != CERT_ISSUER && (o.depth != UNSET || o.maxttl != UNSET))
+		opt_usage("only an issuer has --depth, --maxttl (--role)");
 	if (c->role != CERT_ISSUER)
 		return;
-	set_filters(&c->ca.scope, &o.scope, "scope");
-	set_filters(&c->ca.subjects, &o.subjects, "subjects");
-	set_filters(&c->ca.brokers, &o.brokers, "brokers");
+	if (c->ca.scope.n + c->ca.brokers.n == 0)
+		opt_usage("an issuer needs --scope, what it may give rights "
+			  "to, or --brokers");
 	if (c->ca.subjects.n == 0)
 		topic_set_add(&c->ca.subjects, "#", 1);
 	if (o.depth != UNSET)
@@ -288,6 +198,25 @@ fill(struct cert *c)
 	if (c->ca.max_life == 0)
 		c->ca.max_life = NETWORK_LIFE_ACTOR;
 	c->ca.max_life = seconds(o.maxttl, c->ca.max_life);
+}
+
+/* The fields of a certificate that the options name. */
+static void
+fill(struct cert *c)
+{
+	const char *why = NULL;
+
+	if (o.names.n > 0 && c->role != CERT_BROKER)
+		opt_usage("only a broker has --names (--role)");
+	fill_filters(c);
+	fill_issuer(c);
+	if (c->role == CERT_BROKER && (o.names.n > 0 || c->names == 0))
+		why = wish_names(c, &o.names);
+	if (why != NULL)
+		opt_usage("--names: %s", why);
+	why = wish_limits(&c->limits, &o.limit);
+	if (why != NULL)
+		opt_usage("--limit %s", why);
 }
 
 /* For a new key, if it is to have one; in memory that is never given back. */
@@ -366,6 +295,7 @@ open_signer(const char *name)
 {
 	open_network(NETWORK_CHANGE);
 	finish(network_signer(&net, name, pass_fd()));
+	finish(network_signer_valid(&net));
 }
 
 static const struct cert *
@@ -526,13 +456,28 @@ issuer_of(const struct cert *c)
 				: NULL;
 }
 
+/* The same key, or another: 1. */
+static int
+choose_new_key(const struct cert *old, struct key_public *key)
+{
+	struct network_pass pass;
+
+	if (o.jwk != NULL) {
+		read_public(old->subject, key);
+	} else if (o.rekey) {
+		pass = new_passphrase(old->subject);
+		finish(network_rekey(&net, old, &pass, key));
+	}
+	return strcmp(old->key.kid, key->kid) != 0;
+}
+
 static int
 run_renew(char **v, size_t n)
 {
 	const struct cert *old;
-	struct network_pass pass;
 	struct cert *c;
 	const char *why;
+	int rekeyed;
 
 	(void)n;
 	open_network(NETWORK_CHANGE);
@@ -541,16 +486,18 @@ run_renew(char **v, size_t n)
 	if (c == NULL)
 		die(EXIT_CONFIG, "%s: %s", v[0], why);
 	fill(c);
+	if (cert_is_root(old) && (o.rekey || o.jwk != NULL))
+		die(EXIT_DENIED, "%s is a root: its key is the network", v[0]);
 	finish(network_signer(&net, issuer_of(old), pass_fd()));
-	if (o.jwk != NULL) {
-		read_public(v[0], &c->key);
-	} else if (o.rekey) {
-		pass = new_passphrase(v[0]);
-		finish(network_rekey(&net, old, &pass, &c->key));
+	if (cert_is_root(old)) {
+		finish(network_renew_root(&net, old, c, seconds(o.ttl, 0)));
+		say_until("the root is valid", c->exp);
+	} else {
+		finish(network_signer_valid(&net));
+		rekeyed = choose_new_key(old, &c->key);
+		finish(network_renew(&net, old, c, seconds(o.ttl, 0), rekeyed));
+		say_issued(c);
 	}
-	finish(network_renew(&net, old, c, seconds(o.ttl, 0),
-	    strcmp(old->key.kid, c->key.kid) != 0));
-	say_issued(c);
 	cert_free(c);
 	return EXIT_OK;
 }
@@ -594,6 +541,7 @@ run_revoke(char **v, size_t n)
 		    v[0], net.dir);
 	finish(network_signer(
 	    &net, c == NULL ? o.issuer : issuer_of(c), pass_fd()));
+	finish(network_signer_valid(&net));
 	list = network_list(&net);
 	if (c == NULL)
 		network_revoke_serial(&net, list, v[0], reason);
@@ -611,36 +559,11 @@ form(void)
 	return o.format == FORMAT_JSON ? EXPLAIN_JSON : EXPLAIN_TEXT;
 }
 
-/* A list on its way as an event. */
-static void
-add_event(const struct crl *list, struct buf *out)
-{
-	buf_addf(out,
-	    "{\"topic\":\"$SG/TRUST/CRL/%s\",\"t\":%" PRId64 ",\"d\":",
-	    list->issuer, list->issued);
-	buf_add(out, list->text, list->len);
-	buf_adds(out, "}\n");
-}
-
-static struct folder_names
-names_in(const char *folder, const char *suffix)
-{
-	struct folder_names names = { 0 };
-	struct buf path = { 0 };
-	const char *why;
-
-	buf_addf(&path, "%s/%s", net.dir, folder);
-	if (folder_list(buf_cstr(&path), suffix, &names, &why) < 0)
-		die(EXIT_CONFIG, "%s", why);
-	buf_fini(&path);
-	return names;
-}
-
 static int
 run_crl(char **v, size_t n)
 {
-	struct folder_names kid;
 	struct buf out = { 0 };
+	int status;
 
 	if (n == 1 && strcmp(v[0], "new") == 0) {
 		open_signer(o.issuer);
@@ -650,19 +573,11 @@ run_crl(char **v, size_t n)
 	if (n == 1)
 		opt_usage("crl %s: only \"new\" can stand there", v[0]);
 	open_network(NETWORK_READ);
-	kid = names_in("crl", ".crl");
-	for (size_t i = 0; i < kid.n; i++) {
-		const struct crl *list = keyring_crl(net.ring, kid.v[i]);
-
-		if (list != NULL && o.event)
-			add_event(list, &out);
-		else if (list != NULL)
-			explain_list(list, form(), &out);
-	}
-	n = kid.n;
-	folder_names_fini(&kid);
+	finish(o.event ? show_list_events(&net, &out)
+		       : show_lists(&net, form(), &out));
+	status = out.len > 0 ? EXIT_OK : EXIT_NO;
 	print(&out);
-	return n > 0 ? EXIT_OK : EXIT_NO;
+	return status;
 }
 
 static int
@@ -674,82 +589,6 @@ is_file(const char *name, const char *suffix)
 	    keyring_subject(net.ring, name) == NULL;
 }
 
-/* What a key file says of itself, without its secret. */
-static void
-show_key(const char *path, struct buf *out)
-{
-	char *text = secret_new(SECRET_FILE_MAX + 1);
-	char subject[KEY_SUBJECT_MAX + 1];
-	struct key_public public;
-	const char *why;
-	size_t n;
-
-	if (secret_read(path, text, &n, &why) < 0)
-		die(errno == ENOENT ? EXIT_NOINPUT : EXIT_CONFIG, "%s: %s",
-		    path, why);
-	if (key_public_parse(text, n, subject, &public, &why) < 0)
-		die(EXIT_CONFIG, "%s: %s", path, why);
-	explain_key(
-	    subject, &public, strstr(text, "\"box\"") != NULL, form(), out);
-	secret_free(text);
-}
-
-static void
-show_chain(const struct cert *c, struct buf *out)
-{
-	const struct cert *issuer;
-
-	while (c != NULL) {
-		explain_cert(net.ring, c, net.now, form(), out);
-		issuer =
-		    cert_is_root(c) ? NULL : keyring_find(net.ring, c->issuer);
-		c = issuer;
-	}
-}
-
-/* A chain in a file, which need not be of this network's folder. */
-static void
-show_file(const char *path, struct buf *out)
-{
-	struct buf text = { 0 };
-	const struct cert *c;
-	const char *why;
-
-	if (folder_read(path, CERT_MAX, &text, &why) < 0)
-		die(errno == ENOENT ? EXIT_NOINPUT : EXIT_CONFIG, "%s", why);
-	if (keyring_add_chain(net.ring, text.p, text.len, &c, &why) < 0)
-		die(EXIT_CONFIG, "%s: %s", path, why);
-	show_chain(c, out);
-	buf_fini(&text);
-}
-
-static void
-show_all(struct buf *out)
-{
-	struct folder_names names = names_in("certs", ".cert");
-	const struct cert *root =
-	    keyring_find(net.ring, keyring_network(net.ring));
-
-	if (form() == EXPLAIN_TEXT) {
-		buf_addf(out, "network %s\n", keyring_network(net.ring));
-		explain_head(out);
-		explain_row(net.ring, root, root->subject, net.now, out);
-	} else {
-		explain_cert(net.ring, root, net.now, form(), out);
-	}
-	for (size_t i = 0; i < names.n; i++) {
-		const struct cert *c = keyring_subject(net.ring, names.v[i]);
-
-		if (c == NULL)
-			continue;
-		if (form() == EXPLAIN_TEXT)
-			explain_row(net.ring, c, c->subject, net.now, out);
-		else
-			explain_cert(net.ring, c, net.now, form(), out);
-	}
-	folder_names_fini(&names);
-}
-
 static int
 run_show(char **v, size_t n)
 {
@@ -757,14 +596,12 @@ run_show(char **v, size_t n)
 
 	open_network(NETWORK_READ);
 	if (n == 0)
-		show_all(&out);
+		finish(show_network(&net, form(), &out));
 	for (size_t i = 0; i < n; i++) {
-		if (is_file(v[i], ".key"))
-			show_key(v[i], &out);
-		else if (is_file(v[i], ".cert"))
-			show_file(v[i], &out);
+		if (is_file(v[i], ".key") || is_file(v[i], ".cert"))
+			finish(show_file(&net, v[i], form(), &out));
 		else
-			show_chain(find_cert(v[i]), &out);
+			show_chain(&net, find_cert(v[i]), form(), &out);
 	}
 	print(&out);
 	return EXIT_OK;

@@ -504,6 +504,27 @@ deny flat12 pub COMMAND/x: no pub pattern covers it" ]
 	[ "$(cert a | jq -r .key.x)" = "$(jq -r .x net/keys/a.key)" ]
 }
 
+@test "a renewed root is the same network, what it has issued stays" {
+	SG_NOW=2030-01-01T00:00:00Z sg-trust init -q net --ttl 10d
+	export SG_NOW=2030-01-05T00:00:00Z
+	net issue -q a --pub A
+	local id
+	id=$(net show | sed -n 1p)
+	SG_NOW=2030-01-12T00:00:00Z run -77 net issue b --pub A
+	[[ "$output" == *"root: certificate expired" ]]
+	SG_NOW=2030-01-12T00:00:00Z net renew -q root --ttl 100d
+	SG_NOW=2030-02-01T00:00:00Z net issue -q b --pub A
+	[ "$(state a)" = valid ]
+	[ "$(net show | sed -n 1p)" = "$id" ]
+	jq -c '[.gen,.nbf,.exp]' net/root.cert >out
+	diff - out <<-'END'
+	[2,1893456000,1903046400]
+	END
+	[ ! -e net/certs/root.cert ]
+	run -77 net renew root --rekey
+	[[ "$output" == *"its key is the network" ]]
+}
+
 @test "a new key keeps the old certificate and key" {
 	init
 	net issue -q a --pub A
@@ -613,6 +634,39 @@ deny flat12 pub COMMAND/x: no pub pattern covers it" ]
 		ends "$name" 0
 	done
 	net crl -f json | jq -e '.num==8 and (.rev|length)==8'
+}
+
+# revoke_flat12 COMMAND... - A session of flat12 that COMMAND, after the
+# revocation, has to end within two seconds (and a second for us).
+revoke_flat12() {
+	background reader sg-sub -v -k net/keys/flat12.key \
+	    'COMMAND/flat12/#' 'DR/+/+/request'
+	wait_until grep -q 'session of flat12' broker.err
+	local begun=$EPOCHREALTIME
+	net revoke -q flat12
+	"$@"
+	# shellcheck disable=SC2154	# set by background
+	ends "$reader_pid" 77
+	awk -v a="$begun" -v b="$EPOCHREALTIME" 'BEGIN { exit b - a > 3 }'
+	grep -q 'certificate revoked' reader.err
+	run -77 sg-sub -e -k net/keys/flat12.key 'COMMAND/flat12/#'
+}
+
+@test "revoking ends a session at a broker that reads the folder" {
+	trust_network
+	start_memory_broker -v
+	revoke_flat12 true
+}
+
+@test "the list as an event ends a session at a broker far away" {
+	trust_network
+	cp -R net far
+	SG_TRUST=$PWD/far start_memory_broker -v
+	publish_list() {
+		net crl --event | sg-pub
+	}
+	revoke_flat12 publish_list
+	ls far/crl/*.crl
 }
 
 # Other programs

@@ -18,7 +18,7 @@
 #include "trust/network_fail.h"
 #include "trust/secret.h"
 
-enum { ROOT_DEPTH = 2, MESSAGE = 1024, PSK = 32 };
+enum { ROOT_DEPTH = 2, ROOTS_MAX = 65536, MESSAGE = 1024, PSK = 32 };
 
 int
 network_fail(struct network *w, int status, const char *fmt, ...)
@@ -345,7 +345,6 @@ network_signer(struct network *w, const char *name, int pass_fd)
 {
 	const struct cert *root;
 	struct buf path = { 0 };
-	enum keyring_verdict v;
 	const char *why;
 
 	root = keyring_find(w->ring, keyring_network(w->ring));
@@ -363,11 +362,18 @@ network_signer(struct network *w, const char *name, int pass_fd)
 	if (w->issuer == NULL || w->issuer->role != CERT_ISSUER)
 		return network_fail(
 		    w, EXIT_DENIED, "%s has no certificate of an issuer", name);
-	v = keyring_judge(w->ring, w->issuer, w->now);
-	if (v != KEYRING_VALID && v != KEYRING_STALE)
-		return network_fail(
-		    w, EXIT_DENIED, "%s: %s", name, keyring_verdict_why(v));
 	return 0;
+}
+
+int
+network_signer_valid(struct network *w)
+{
+	enum keyring_verdict v = keyring_judge(w->ring, w->issuer, w->now);
+
+	if (v == KEYRING_VALID || v == KEYRING_STALE)
+		return 0;
+	return network_fail(w, EXIT_DENIED, "%s: %s", w->issuer->subject,
+	    keyring_verdict_why(v));
 }
 
 int64_t
@@ -475,4 +481,47 @@ network_renew(struct network *w, const struct cert *old, struct cert *c,
 		return -1;
 	c->nbf = rekeyed ? w->now : renewed_start(w, old, c->exp);
 	return network_issue(w, c);
+}
+
+/* The roots with c in the place of the one of the same key. */
+static int
+replace_root(struct network *w, const struct cert *old, const struct cert *c)
+{
+	struct buf path = { 0 }, text = { 0 }, out = { 0 };
+	const char *why, *at;
+	int status = -1;
+
+	buf_addf(&path, "%s/root.cert", w->dir);
+	if (folder_read(buf_cstr(&path), ROOTS_MAX, &text, &why) < 0) {
+		network_fail(w, EXIT_CONFIG, "%s", why);
+	} else if ((at = memmem(text.p, text.len, old->text, old->len)) ==
+	    NULL) {
+		network_fail(w, EXIT_CONFIG, "%s: %s is not there", path.p,
+		    old->subject);
+	} else {
+		buf_add(&out, text.p, (size_t)(at - text.p));
+		buf_add(&out, c->text, c->len);
+		at += old->len;
+		buf_add(&out, at, (size_t)(text.p + text.len - at));
+		status = write_public(w, path.p, &out);
+	}
+	buf_fini(&out);
+	buf_fini(&text);
+	buf_fini(&path);
+	return status;
+}
+
+int
+network_renew_root(
+    struct network *w, const struct cert *old, struct cert *c, int64_t life)
+{
+	const char *why;
+
+	c->exp = w->now + (life == 0 ? NETWORK_LIFE_ROOT : life);
+	c->gen++;
+	if (c->ca.max_life < c->exp - c->nbf)
+		c->ca.max_life = c->exp - c->nbf;
+	if (cert_issue(c, w->signer, &why) < 0)
+		return network_fail(w, EXIT_USAGE, "%s: %s", c->subject, why);
+	return replace_root(w, old, c);
 }

@@ -53,11 +53,14 @@ int network_create(struct network *w, const char *subject, int64_t life,
  * network_open(w, use) - Read the folder; NETWORK_CHANGE: no other process
  * changes it until network_close(), or this one waits until it has.
  * network_signer(w, name, pass_fd) - Choose who signs, NULL: the root; its key
- * is keys/NAME.key.  network_close(w) - Also half open.
+ * is keys/NAME.key.  network_signer_valid(w) - Its certificate is valid now,
+ * or -1; an expired root may only be renewed.  network_close(w) - Also half
+ * open.
  */
 enum network_use { NETWORK_READ, NETWORK_CHANGE };
 int network_open(struct network *w, enum network_use use);
 int network_signer(struct network *w, const char *name, int pass_fd);
+int network_signer_valid(struct network *w);
 void network_close(struct network *w);
 
 /*
@@ -100,11 +103,15 @@ void network_cert_name(struct cert *c, const char *p, size_t n);
  * one generation after old unless c has another one already.  rekeyed: c has a
  * new key, and the old chain stays as certs/SUBJECT~GEN.cert; else it begins
  * when old did if it may, so that what the key has signed stays valid.
+ *
+ * network_renew_root(w, old, c, life) - The same for a root, whose key stays.
  */
 int64_t network_life(const struct network *w, enum cert_role role);
 int network_issue(struct network *w, struct cert *c);
 int network_renew(struct network *w, const struct cert *old, struct cert *c,
     int64_t life, int rekeyed);
+int network_renew_root(struct network *w, const struct cert *old,
+    struct cert *c, int64_t life);
 
 /*
  * network_list(w) - The signer's revocation list, or an empty one with number
