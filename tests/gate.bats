@@ -140,7 +140,7 @@ event() {
 	{ event T/pub/x 1 1; event T/other/x 1 1; event T 1 1
 	  event T/pub/y 1 1; } >in
 	run as pub sg-pub in
-	[ "$status" -ne 0 ]
+	[ "$status" -eq 77 ]
 	[[ $output == *"in:2: "*"denied: no pub pattern of pub covers T/other/x"* ]]
 	[[ $output == *"in:3: "*"covers T"* ]]
 	[ "$(stored)" -eq 2 ]
@@ -153,7 +153,7 @@ event() {
 		printf "{\"topic\":\"T/pub/x\",\"t\":%d,\"v\":1,\"src\":\"pub\"," \
 		    "\"ep\":1,\"seq\":%d,\"kid\":\"k\",\"sig\":\"s\"}\n", i, i }' >old
 	run as thief sg-pub old
-	[ "$status" -ne 0 ]
+	[ "$status" -eq 77 ]
 	[[ $output == *"denied: not owner of src pub"* ]]
 	[ "$(stored)" -eq 0 ]
 	as pub sg-pub old
@@ -166,7 +166,7 @@ event() {
 	  printf '{"topic":"T/pub/x","t":1,"v":1,"src":"meters/7/8"}\n'
 	  printf '{"topic":"T/pub/x","t":1,"v":1,"src":"\\u0070ub"}\n'; } >in
 	run as pub sg-pub in
-	[ "$status" -ne 0 ]
+	[ "$status" -eq 77 ]
 	[[ $output == *"in:2: "*"not owner of src meters/7/8"* ]]
 	[ "$(stored)" -eq 2 ]
 }
@@ -243,7 +243,7 @@ event() {
 	awk 'BEGIN { for (i = 0; i < 20000; i++)
 		printf "{\"topic\":\"T/g/%d\",\"t\":1,\"v\":1}\n", i }' >in
 	run as greedy sg-pub in
-	[ "$status" -ne 0 ]
+	[ "$status" -eq 77 ]
 	[[ $output == *"denied: topics quota of greedy (100) is used up"* ]]
 	state '.topics == 100 and .events_in == 100'
 	event T/pub/new 1 1 | as pub sg-pub
@@ -274,6 +274,61 @@ event() {
 	gets_in reader
 }
 
+@test "the options set what a certificate does not" {
+	start_gate --actor-topics 3 --actor-cursors 1 --actor-events 100 \
+	    --actor-connections 1
+	for i in 1 2 3 4 5; do event T/pub/$i 1 1; done >in
+	run as pub sg-pub in
+	[ "$status" -eq 77 ]
+	[[ $output == *"topics quota of pub (3) is used up"* ]]
+	run as reader sg-sub -c one -e 'T/#'
+	run as reader sg-sub -c two -e 'T/#'
+	[ "$status" -ne 0 ]
+	[[ $output == *"too many cursors"* ]]
+	for i in $(seq 300); do event T/pub/1 "$i" 1; done >in
+	as pub sg-pub in
+	as pub sg-pub in
+	state '.events_in == 603 and .busy > 0'
+	ready live as reader sg-sub 'T/#'
+	run as reader sg-sub --retry 1s -e 'T/#'
+	[ "$status" -ne 0 ]
+	grep -q 'connections quota of reader (1)' broker.err
+}
+
+@test "--actor-bytes makes who sends more wait" {
+	start_gate --actor-bytes 10K
+	for i in $(seq 1000); do event T/pub/1 "$i" 1; done >in
+	as pub sg-pub in
+	event T/pub/1 1 1 | as pub sg-pub
+	state '.events_in == 1001 and .busy > 0'
+}
+
+@test "who does not authenticate is cut off after --auth-timeout, and makes room" {
+	start_gate --auth-timeout 1s --max-strangers 8
+	background attack "$ROOT/tests/attack.py" "${SG_BROKER##*:}" \
+	    127.0.0.2 6 0 0
+	wait_lines 2 attack.out
+	ends "$attack_pid" 0
+	grep -q 'did not authenticate in time' broker.err
+	grep -q 'too many unauthenticated connections of this address' broker.err
+	gets_in reader
+}
+
+@test "an address that fails handshakes has to wait, another has not" {
+	start_gate --max-handshakes 3 --max-handshakes-all 100
+	background attack "$ROOT/tests/attack.py" "${SG_BROKER##*:}" \
+	    127.0.0.2 0 0 20
+	wait_until grep -q '127.0.0.2:.*too many handshakes' broker.err
+	gets_in reader
+	ends "$attack_pid" 0
+	stop_broker
+	start_gate --max-handshakes 0 --max-handshakes-all 1
+	for i in 1 2; do gets_in reader; done
+	background attack "$ROOT/tests/attack.py" "${SG_BROKER##*:}" \
+	    127.0.0.2 0 0 5
+	wait_until grep -q 'too many handshakes' broker.err
+}
+
 # --- who loses it again ---
 
 @test "a revocation ends live sessions within 2 seconds, without restart (T10)" {
@@ -300,11 +355,11 @@ event() {
 	sg-trust -q --trust elsewhere revoke reader >/dev/null
 	sg-trust --trust elsewhere crl --event >list
 	run as pub sg-pub list
-	[ "$status" -ne 0 ]
+	[ "$status" -eq 77 ]
 	[[ $output == *"denied: no pub pattern of pub covers"* ]]
 	sed 's/"num":[0-9]*/"num":99/' list >forged
 	run as manager sg-pub forged
-	[ "$status" -ne 0 ]
+	[ "$status" -eq 65 ]
 	state '.sessions == 1 and .events_in == 0'
 	as manager sg-pub list
 	ends "$live_pid" 77

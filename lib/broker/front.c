@@ -788,6 +788,14 @@ internet(const struct sockaddr_storage *ss, struct in6_addr *ip)
 	return six4.sin_port;
 }
 
+/* One host of IPv6 has all addresses of its network: count that. */
+static void
+network_of(struct in6_addr *ip)
+{
+	if (!IN6_IS_ADDR_V4MAPPED(ip))
+		memset(ip->s6_addr + 8, 0, 8);
+}
+
 static void
 tune_tcp(int fd)
 {
@@ -894,6 +902,7 @@ conn_accept(
 
 		name_tcp(name, &ip, port);
 		tune_tcp(fd);
+		network_of(&ip);
 		address = address_get(f, &ip);
 	}
 	if (why == NULL)

@@ -12,7 +12,7 @@
 #include "base/blob.h"
 
 struct front;
-struct front_conn;		/* one connection */
+struct front_conn; /* one connection */
 
 /*
  * Every limit but the first may be 0: none.  gather: while hundreds of
@@ -21,18 +21,18 @@ struct front_conn;		/* one connection */
  * few busy connections requests never wait.
  */
 struct front_limits {
-	size_t message;		/* bytes of a request's body */
-	int connections;	/* in all */
-	int address;		/* per source address (tcp) */
-	int strangers;		/* not admitted yet, in all; 0: see below */
-	int address_strangers;	/* not admitted yet, per source address */
-	int64_t admission;	/* us until a connection must be admitted */
-	int requests;		/* unanswered, per connection */
-	size_t memory;		/* bytes of unsent replies, per connection */
-	int64_t greeting;	/* us until the peer's greeting must be in */
-	int64_t message_time;	/* us for a started message to make progress */
-	int64_t write_time;	/* us an unread reply may wait */
-	int64_t gather;		/* us to let requests of many gather, or 0 */
+	size_t message;	       /* bytes of a request's body */
+	int connections;       /* in all */
+	int address;	       /* per source address, IPv6: /64 */
+	int strangers;	       /* not admitted yet, in all; 0: see below */
+	int address_strangers; /* not admitted yet, per source address */
+	int64_t admission;     /* us until a connection must be admitted */
+	int requests;	       /* unanswered, per connection */
+	size_t memory;	       /* bytes of unsent replies, per connection */
+	int64_t greeting;      /* us until the peer's greeting must be in */
+	int64_t message_time;  /* us for a started message to make progress */
+	int64_t write_time;    /* us an unread reply may wait */
+	int64_t gather;	       /* us to let requests of many gather, or 0 */
 };
 
 /*
@@ -61,25 +61,25 @@ int front_local(const char *url);
 int front_watch(struct front *f, int fd);
 
 enum front_kind {
-	FRONT_TIME,		/* the deadline has passed */
+	FRONT_TIME, /* the deadline has passed */
 	FRONT_REQUEST,
-	FRONT_CLOSED,		/* conn is gone after this event */
-	FRONT_READABLE		/* a watched descriptor: fd */
+	FRONT_CLOSED,  /* conn is gone after this event */
+	FRONT_READABLE /* a watched descriptor: fd */
 };
 
 /* The route back of one request: its connection and SP header. */
 struct front_route {
 	struct front_conn *conn;
-	uint8_t hops[64];	/* request id and the hops before it */
+	uint8_t hops[64]; /* request id and the hops before it */
 	uint8_t hops_len;
-	uint64_t number;	/* the caller's, carried along */
+	uint64_t number; /* the caller's, carried along */
 };
 
 struct front_event {
 	enum front_kind kind;
 	int fd;
-	struct front_route route;	/* FRONT_REQUEST; .conn if CLOSED */
-	struct blob *body;	/* FRONT_REQUEST: the caller's to unref */
+	struct front_route route; /* FRONT_REQUEST; .conn if CLOSED */
+	struct blob *body;	  /* FRONT_REQUEST: the caller's to unref */
 };
 
 /*
@@ -116,8 +116,8 @@ void front_cut(struct front *f, struct front_conn *conn, const char *why);
 /*
  * front_admit(f, conn) - It has shown who it is: no stranger any more.
  * front_conn_local(conn) - 1 if it came over ipc.  front_conn_address(conn) -
- * Where from: 16 bytes, an IPv6 address (IPv4 as ::ffff:a.b.c.d), zero for
- * ipc.
+ * Where from: 16 bytes, the network of an IPv6 address (64 bits, the rest
+ * zero) or IPv4 as ::ffff:a.b.c.d, zero for ipc.
  */
 void front_admit(struct front *f, struct front_conn *conn);
 int front_conn_local(const struct front_conn *conn);

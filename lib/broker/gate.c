@@ -51,6 +51,7 @@ struct gate {
 	struct link *gone; /* reported closed by the last call */
 	struct bucket all, *source;
 	uint64_t salt[2];
+	enum keyring_verdict own;     /* on the broker's certificate */
 	char why[256], list_why[512]; /* the last bad file */
 };
 
@@ -64,6 +65,7 @@ gate_new(struct front *front, const struct gate_options *options)
 	g->actors = actors_new(&options->actor);
 	if (g->o.identity == NULL)
 		return g;
+	g->own = KEYRING_VALID;
 	g->source = xcalloc(SOURCES, sizeof *g->source);
 	/* Nobody shall know whose bucket he shares. */
 	if (getrandom(g->salt, sizeof g->salt, 0) != sizeof g->salt)
@@ -180,7 +182,7 @@ send_error(struct gate *g, const struct front_route *route, const char *name,
 	buf_fini(&h);
 }
 
-/* The bucket of an address; of IPv6 the network, which one host can fill. */
+/* The bucket of an address. */
 static struct bucket *
 source_of(struct gate *g, const struct front_conn *conn)
 {
@@ -188,8 +190,6 @@ source_of(struct gate *g, const struct front_conn *conn)
 	uint64_t word[2], h;
 
 	memcpy(word, ip, sizeof word);
-	if (word[0] != 0)
-		word[1] = 0;
 	h = (word[0] ^ g->salt[0]) * 0xff51afd7ed558ccdu;
 	h = (h ^ h >> 32 ^ word[1] ^ g->salt[1]) * 0xc4ceb9fe1a85ec53u;
 	h = (h ^ h >> 32) * 0xff51afd7ed558ccdu;
@@ -544,6 +544,20 @@ judge(struct gate *g)
 	}
 }
 
+/* Clients will refuse us; whoever looks after the broker should know. */
+static void
+judge_own(struct gate *g)
+{
+	const struct identity *id = g->o.identity;
+	const enum keyring_verdict v = keyring_judge(
+	    id->ring, id->cert, keyring_clock(id->ring, time(NULL)));
+
+	if (v != KEYRING_VALID && v != g->own)
+		error("this broker's %s: clients will refuse it",
+		    keyring_verdict_why(v));
+	g->own = v;
+}
+
 /* A file that is no list is told of once. */
 static void
 look_at_lists(struct gate *g)
@@ -570,6 +584,7 @@ gate_turn(struct gate *g, int64_t now)
 		return;
 	look_at_lists(g);
 	judge(g);
+	judge_own(g);
 	for (l = g->links; l != NULL; l = next) {
 		next = l->next;
 		if (l->state != LINK_OPEN || l->until > now)
@@ -602,6 +617,9 @@ gate_reload(struct gate *g, const char **why)
 	drop_handshakes(g);
 	if (identity_reload(g->o.identity, g->o.given, &status, why) < 0)
 		return -1;
+	if (g->o.identity->cert->role != CERT_BROKER)
+		error("the certificate is not a broker's any more: clients "
+		      "will refuse it");
 	gate_turn(g, date_mono());
 	return 0;
 }
