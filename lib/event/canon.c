@@ -261,11 +261,15 @@ static int
 is_kept(const char *token, size_t n, double v, const char *text, size_t text_n)
 {
 	char whole[WHOLE_MAX];
-	size_t digits = n - (token[0] == '-');
+	size_t minus = token[0] == '-', digits = n - minus;
+	int64_t small;
 	int len;
 
 	if (digits <= SAFE_DIGITS || memchr(token, '.', n) != NULL ||
 	    memchr(token, 'e', n) != NULL || memchr(token, 'E', n) != NULL)
+		return 1;
+	if (num_uint(token + minus, digits, &small) == 0 &&
+	    small < INT64_MAX / 2 && small == (int64_t)(minus ? -v : v))
 		return 1;
 	if (same_digits(token, n, text, text_n))
 		return 1;
