@@ -56,7 +56,8 @@ header_mac(const unsigned char key[AGE_FILE_KEY], const char *p, size_t n,
 {
 	unsigned char mac_key[32];
 
-	age_hkdf(key, AGE_FILE_KEY, NULL, 0, "header", mac_key);
+	age_hkdf(
+	    key, AGE_FILE_KEY, (const unsigned char *)"", 0, "header", mac_key);
 	crypto_auth_hmacsha256(out, (const unsigned char *)p, n, mac_key);
 	secret_wipe(mac_key, sizeof mac_key);
 }

@@ -374,6 +374,25 @@ clear_members(const struct event *e)
 	return e->have & mask;
 }
 
+/* Text beside a mark could have made another value of it: 5 and 1 are 51. */
+static int
+same_members(const struct event *a, const struct event *b)
+{
+	if (clear_members(a) != clear_members(b))
+		return 0;
+	for (int i = 0; i < SENDER_CLEAR_MAX; i++) {
+		struct sender_span x, y;
+
+		if (!event_has(a, sender_clear[i]))
+			continue;
+		x = sender_span(a, sender_clear[i]);
+		y = sender_span(b, sender_clear[i]);
+		if (x.n != y.n || memcmp(x.p, y.p, x.n) != 0)
+			return 0;
+	}
+	return 1;
+}
+
 /*
  * Whoever has the key, each recipient too, can seal anything: that it is an
  * event with just these clear members, each from where they are
@@ -391,7 +410,7 @@ rebuild(const struct event *e, const struct buf *text, struct buf *out)
 	add_meta(e, out);
 	if (why == NULL &&
 	    event_scan(&inner, out->p + start, out->len - start, &why) == 0 &&
-	    clear_members(&inner) != clear_members(e))
+	    !same_members(&inner, e))
 		why = "sealed: a member that stays clear";
 	if (why != NULL)
 		out->len = start;
