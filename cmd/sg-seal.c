@@ -77,6 +77,7 @@ static struct ident ident = { .fd = -1 };
 static struct buf line;
 static int64_t renewed, announced; /* date_mono() */
 static uint64_t sealed, keys;
+static int current; /* the sender has a content key */
 
 static void
 output(int status)
@@ -85,19 +86,23 @@ output(int status)
 		die(EXIT_IO, "%s: %s", out.name, strerror(errno));
 }
 
-static void
-gather(void)
+/* What has been sealed goes out before the end. */
+static void __attribute__((noreturn)) leave(int status, const char *why)
 {
-	const char *why;
+	output(line_out_flush(&out));
+	die(status, "%s", why);
+}
 
-	recipients_fini(&to);
+/* The names of all options: 0, or -1 with *why. */
+static int
+gather(struct recipients *r, const char **why)
+{
 	for (size_t i = 0; i < o.to.n; i++)
-		recipients_add(&to, o.to.v[i]);
+		recipients_add(r, o.to.v[i]);
 	for (size_t i = 0; i < o.files.n; i++)
-		if (recipients_file(&to, o.files.v[i], &why) < 0)
-			die(EXIT_NOINPUT, "%s", why);
-	if (to.names == 0)
-		opt_usage("nobody to seal for; -r NAME");
+		if (recipients_file(r, o.files.v[i], why) < 0)
+			return -1;
+	return 0;
 }
 
 static void
@@ -108,7 +113,18 @@ find(void)
 
 	if (recipients_find(
 		&to, id.ring, date_now() / DATE_SECOND, &status, &why) < 0)
-		die(status, "%s", why);
+		leave(status, why);
+}
+
+/* A key event of an expired sender would be refused everywhere. */
+static void
+check_own(void)
+{
+	int64_t now = keyring_clock(id.ring, date_now() / DATE_SECOND);
+	enum keyring_verdict v = keyring_judge(id.ring, id.cert, now);
+
+	if (v != KEYRING_VALID && v != KEYRING_STALE)
+		leave(EXIT_DENIED, keyring_verdict_why(v));
 }
 
 static void
@@ -116,12 +132,14 @@ announce(int64_t now)
 {
 	const char *why;
 
+	check_own();
 	buf_clear(&line);
 	if (sender_announce(sender, o.topic, date_now(), &space, &line, &why) <
 	    0)
-		die(EXIT_DATA, "key event: %s", why);
+		leave(EXIT_DATA, why);
 	output(line_out_line(&out, line.p, line.len));
 	announced = now;
+	current = 1;
 	keys++;
 }
 
@@ -132,7 +150,7 @@ renew(int64_t now)
 
 	find();
 	if (sender_renew(sender, to.cert, to.certs, &why) < 0)
-		die(EXIT_CONFIG, "%s", why);
+		leave(EXIT_CONFIG, why);
 	renewed = now;
 	announce(now);
 }
@@ -146,7 +164,7 @@ keep_key(void)
 {
 	int64_t now = date_mono();
 
-	if (keys == 0 || now - renewed >= o.rotate)
+	if (!current || now - renewed >= o.rotate)
 		renew(now);
 	else if (now - announced >= o.announce)
 		announce(now);
@@ -232,17 +250,22 @@ handle(const char *p, size_t n)
 static void
 reload(void)
 {
+	struct recipients fresh = { 0 };
 	const char *why;
 	int status;
 
-	if (identity_reload(&id, &identity_given, &status, &why) < 0) {
+	if (gather(&fresh, &why) < 0 ||
+	    identity_reload(&id, &identity_given, &status, &why) < 0) {
 		error("%s; the old ones stay", why);
+		recipients_fini(&fresh);
 		return;
 	}
-	gather();
+	recipients_fini(&to);
+	to = fresh;
 	sender_free(sender);
 	sender = sender_new(id.key);
-	keys = 0;
+	fill.src = id.cert->subject;
+	current = 0;
 }
 
 static void
@@ -415,10 +438,14 @@ main(int argc, char **argv)
 	int first = opt_parse(&command, argc, argv), status;
 	size_t files = (size_t)(argc - first);
 	int64_t begun = date_mono();
+	const char *why;
 
-	gather();
-	app_signals();
 	line_out_init(&out, STDOUT_FILENO, "standard output");
+	if (gather(&to, &why) < 0)
+		die(EXIT_NOINPUT, "%s", why);
+	if (to.names == 0)
+		opt_usage("nobody to seal for; -r NAME");
+	app_signals();
 	if (o.document) {
 		check_document(files);
 		status = document(files == 0 ? "-" : argv[first]);

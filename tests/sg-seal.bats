@@ -261,6 +261,31 @@ feed() {
 	[ "$(values <<<"$output")" = 2 ]
 }
 
+@test "HUP with a list that is gone keeps the old one" {
+	echo dso >list
+	feed -R list
+	rm list
+	kill -HUP "$seal_pid"
+	sed -n 2p events >&8
+	wait_lines 3 seal.out
+	exec 8>&-
+	ends "$seal_pid"
+	grep 'the old ones stay' seal.err
+	opens dso seal.out | values | diff - <(seq 2)
+}
+
+@test "--rotate 0 is a key for each event" {
+	events METER/flat12/Load 1 100 >many
+	mkfifo in
+	background seal sg-seal -k "$(key flat12)" -r dso --rotate 0 in
+	exec 8>in
+	cat many >&8
+	exec 8>&-
+	ends "$seal_pid"
+	[ "$(wc -l <seal.out)" -eq 200 ]
+	opens dso seal.out | values | diff - <(seq 100)
+}
+
 @test "--stats counts" {
 	run -0 --separate-stderr seal -r dso --stats events
 	jq -e '.tool == "sg-seal" and .in == 5 and .out == 6 and

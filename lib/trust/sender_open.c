@@ -338,21 +338,15 @@ restore(const struct buf *text, const struct event *e, struct buf *out)
 	return seen;
 }
 
-/* rt, from and pos go into the line before its last brace. */
+/* rt, from and pos go before the last brace of the line, out from start on. */
 static void
-add_meta(const struct event *e, struct buf *out)
+add_meta(const struct event *e, struct buf *out, size_t start)
 {
-	size_t tail;
-	char *brace;
+	char *brace = memrchr(out->p + start, '}', out->len - start);
 
-	if (!event_has(e, EVENT_RT) && !event_has(e, EVENT_FROM) &&
-	    !event_has(e, EVENT_POS))
-		return;
-	brace = memrchr(out->p, '}', out->len);
 	if (brace == NULL)
 		return;
-	tail = out->len - (size_t)(brace - out->p);
-	out->len -= tail;
+	out->len = (size_t)(brace - out->p);
 	for (int m = EVENT_RT; m <= EVENT_POS; m++)
 		if (event_has(e, (enum event_member)m)) {
 			struct sender_span at =
@@ -407,7 +401,9 @@ rebuild(const struct event *e, const struct buf *text, struct buf *out)
 
 	if (restore(text, e, out) != clear_members(e))
 		why = "sealed: its clear members are not those of the line";
-	add_meta(e, out);
+	else if (event_has(e, EVENT_RT) || event_has(e, EVENT_FROM) ||
+	    event_has(e, EVENT_POS))
+		add_meta(e, out, start);
 	if (why == NULL &&
 	    event_scan(&inner, out->p + start, out->len - start, &why) == 0 &&
 	    !same_members(&inner, e))
