@@ -22,7 +22,7 @@
 #include "trust/show.h"
 #include "trust/wish.h"
 
-enum { PASSPHRASE = 1024 };
+enum { PASSPHRASE = 1024, EXPORT_MAX = 1024 };
 
 /* What was given where there is no other sign of it. */
 #define UNSET INT64_MIN
@@ -437,9 +437,10 @@ run_issue(char **v, size_t n)
 		die(EXIT_CANTCREATE,
 		    "%s has a certificate: sg-trust renew changes it",
 		    c->subject);
-	choose_key(c->subject, &c->key);
 	c->nbf = net.now;
 	c->exp = net.now + seconds(o.ttl, network_life(&net, c->role));
+	finish(network_allowed(&net, c));
+	choose_key(c->subject, &c->key);
 	finish(network_issue(&net, c));
 	say_issued(c);
 	cert_free(c);
@@ -494,6 +495,9 @@ run_renew(char **v, size_t n)
 		say_until("the root is valid", c->exp);
 	} else {
 		finish(network_signer_valid(&net));
+		c->nbf = net.now;
+		c->exp = net.now + seconds(o.ttl, network_life(&net, c->role));
+		finish(network_allowed(&net, c));
 		rekeyed = choose_new_key(old, &c->key);
 		finish(network_renew(&net, old, c, seconds(o.ttl, 0), rekeyed));
 		say_issued(c);
@@ -536,6 +540,8 @@ run_revoke(char **v, size_t n)
 	c = keyring_subject(net.ring, v[0]);
 	if (c == NULL && !is_serial(v[0]))
 		find_cert(v[0]);
+	if (c == NULL && o.before != UNSET)
+		opt_usage("--all-before is for a name");
 	if (c != NULL && cert_is_root(c))
 		die(EXIT_DENIED, "%s is a root: take it out of %s/root.cert",
 		    v[0], net.dir);
@@ -729,6 +735,8 @@ run_export(char **v, size_t n)
 
 	(void)n;
 	open_network(NETWORK_READ);
+	/* No growth: it would leave copies of the secret behind. */
+	buf_room(&out, EXPORT_MAX);
 	if (is_file(v[0], ".key"))
 		buf_adds(&path, v[0]);
 	else
@@ -855,6 +863,10 @@ main(int argc, char **argv)
 	check_options(verb);
 	if (o.pass_fd > INT_MAX)
 		opt_usage("--pass-fd: no descriptor");
+	if (o.ttl != UNSET && o.ttl < DATE_SECOND)
+		opt_usage("--ttl: shorter than a second");
+	if (o.rekey && o.jwk != NULL)
+		opt_usage("--rekey and --jwk: one of them");
 	secret_start();
 	net.now = date_now() / DATE_SECOND;
 	first = verb->run(argv + first + 1, n);

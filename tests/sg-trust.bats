@@ -47,6 +47,8 @@ state() {
 	run -64 net issue a --secret
 	run -64 net issue a --all-before now
 	run -64 sg-trust demo other --ttl 1d
+	run -64 sg-trust init other --ttl 0
+	run -64 net renew root --rekey --jwk -
 	[ ! -e other ]
 }
 
@@ -147,6 +149,7 @@ issuer() {
 	run -77 net issue --issuer north north/m --via '#'
 	run -77 net issue --issuer north north/b --role broker --names b
 	[ ! -e net/certs/north/m.cert ]
+	[ ! -e net/keys/north/m.key ]
 }
 
 @test "T12: an issuer gives nothing away for longer than its maxttl" {
@@ -233,6 +236,9 @@ issuer() {
 	[ "$(jq -c '[.d, .enc.d, .box.kdf, .box.ops, .box.mem]' \
 	    net/keys/root.key)" = '[null,null,"argon2id",3,67108864]' ]
 	net show net/keys/root.key -f json | jq -e .passphrase
+	net show net/keys/root.key | grep -qx '  passphrase  yes'
+	sg-trust demo other
+	net show other/keys/flat12.key -f json | jq -e '.passphrase|not'
 }
 
 @test "T13: no secret in a process's arguments, environment or core" {
@@ -396,6 +402,32 @@ refused_key() {
 	grep -qx '  bps         65536' out
 	net show i >out
 	grep -qx '  maxttl      86400 s' out
+}
+
+@test "what is done is said, and -q keeps it quiet" {
+	export SG_NOW=2026-01-01T00:00:00Z
+	run -0 sg-trust init net
+	[[ "$output" == *"net is a network now"*"until 2036-01-02T00:00:00Z" ]]
+	run -0 net issue a --pub A
+	[ "$output" = "sg-trust: note: net/certs/a.cert is valid until 2026-01-31T00:00:00Z" ]
+	run -0 net renew -q a
+	[ -z "$output" ]
+	run -0 --separate-stderr net show -q
+	[ "${#lines[@]}" -eq 4 ]
+}
+
+@test "members of a network with a shared secret need it" {
+	sg-trust init -q net --psk
+	net issue -q broker --role broker
+	net issue -q a --pub '#' --subs '#'
+	start_memory_broker -k net/keys/broker.key --trust net
+	events A 1 3 | sg-pub -k net/keys/a.key --trust net
+	[ "$(sg-sub -e -k net/keys/a.key --trust net '#' | wc -l)" -eq 3 ]
+	cp -R net other
+	rm other/psk
+	run ! sg-sub -e --retry 1s -k other/keys/a.key --trust other '#'
+	[ "$status" -ne 0 ]
+	[[ "$output" != *'"v"'* ]]
 }
 
 @test "a device's secret never leaves it" {
@@ -566,6 +598,27 @@ deny flat12 pub COMMAND/x: no pub pattern covers it" ]
 	[ "$(state a)" = valid ]
 }
 
+@test "an issuer's list is its own, and signed by its own key" {
+	issuer
+	net issue -q --issuer north north/m --pub MEASUREMENT/METER/m
+	mv net/keys/root.key .
+	net revoke -q north/m
+	[ "$(state north/m)" = revoked ]
+	[ "$(state north)" = valid ]
+	[ "$(net crl -f json | jq -r .iss)" = \
+	    "$(net show north -f json | sed -n 1p | jq -r .cert.key.x |
+		net_thumbprint)" ]
+	run -78 net crl new
+	[[ "$output" == *"net/keys/root.key: No such file"* ]]
+	net crl new -q --issuer north
+	[ "$(net crl -f json | jq .num)" -eq 2 ]
+}
+
+net_thumbprint() {
+	printf '{"crv":"Ed25519","kty":"OKP","x":"%s"}' "$(cat)" |
+	    openssl dgst -sha256 -binary | basenc --base64url | tr -d '=\n'
+}
+
 @test "one certificate is revoked by its serial number" {
 	init
 	net issue -q a --pub A
@@ -574,6 +627,7 @@ deny flat12 pub COMMAND/x: no pub pattern covers it" ]
 	[ "$(net crl -f json | jq '.all_before|length')" -eq 0 ]
 	run -66 net revoke 0123456789abcdef
 	run -64 net revoke a --reason "$(printf 'x%.0s' {1..64})"
+	run -64 net revoke 0123456789abcdef0123456789abcdef --all-before now
 }
 
 @test "all certificates from before a time are revoked, later ones not" {

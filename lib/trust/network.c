@@ -410,13 +410,23 @@ write_chain(struct network *w, const struct cert *c, const char *name)
 }
 
 int
+network_allowed(struct network *w, const struct cert *c)
+{
+	const char *why;
+
+	if (cert_allowed(c, w->issuer, &why))
+		return 0;
+	return network_fail(w, EXIT_DENIED, "%s may not issue %s: %s",
+	    w->issuer->subject, c->subject, why);
+}
+
+int
 network_issue(struct network *w, struct cert *c)
 {
 	const char *why;
 
-	if (!cert_allowed(c, w->issuer, &why))
-		return network_fail(w, EXIT_DENIED, "%s may not issue %s: %s",
-		    w->issuer->subject, c->subject, why);
+	if (network_allowed(w, c) < 0)
+		return -1;
 	if (cert_issue(c, w->signer, &why) < 0)
 		return network_fail(w, EXIT_USAGE, "%s: %s", c->subject, why);
 	return write_chain(w, c, c->subject);

@@ -96,7 +96,9 @@ void network_cert_name(struct cert *c, const char *p, size_t n);
  * nobody says: the default above, or as long as the signer may.
  *
  * network_issue(w, c) - Sign c, whose fields apart from serial and issuer are
- * set, and write its chain to certs/.  *c gets its text.
+ * set, and write its chain to certs/.  *c gets its text.  network_allowed(w,
+ * c) - 0 if the signer may issue it, the key apart; to be asked before a key
+ * is made.
  *
  * network_renew(w, old, c, life, rekeyed) - c, which was old and may have
  * been changed, gets another life (0: the default) and is signed and written,
@@ -107,6 +109,7 @@ void network_cert_name(struct cert *c, const char *p, size_t n);
  * network_renew_root(w, old, c, life) - The same for a root, whose key stays.
  */
 int64_t network_life(const struct network *w, enum cert_role role);
+int network_allowed(struct network *w, const struct cert *c);
 int network_issue(struct network *w, struct cert *c);
 int network_renew(struct network *w, const struct cert *old, struct cert *c,
     int64_t life, int rekeyed);
