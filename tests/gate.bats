@@ -339,7 +339,7 @@ event() {
 	before=$(date +%s%N)
 	sg-trust -q revoke reader >/dev/null
 	wait_until state '.sessions == 0 and .sessions_ended == 1'
-	[ $(($(date +%s%N) - before)) -lt 4000000000 ]
+	sanitized || [ $(($(date +%s%N) - before)) -lt 4000000000 ]
 	ends "$live_pid" 77
 	grep -q revoked live.err
 	run as reader sg-sub -e 'T/#'
@@ -422,7 +422,7 @@ event() {
 	wait_until state '.strangers > 10'
 	gets_in reader
 	event T/pub/x 1 1 | as pub sg-pub
-	[ $(($(date +%s%N) - before)) -lt 5000000000 ]
+	sanitized || [ $(($(date +%s%N) - before)) -lt 5000000000 ]
 	wait_lines 2 attack.out
 	ends "$attack_pid" 0
 	[ "$(awk 'NR == 2 { print $1 <= 12 }' attack.out)" = 1 ]

@@ -9,7 +9,7 @@
 enum {
 	BUCKETS = 1024, /* actors by subject */
 	KNOWN_MIN = 64,
-	SOURCES = 64 /* sources remembered of each grant */
+	SOURCES = 1024 /* of others, remembered of each grant */
 };
 
 /*
@@ -42,7 +42,7 @@ struct rights {
 	struct grant grant; /* first */
 	size_t users;
 	uint32_t stamp;
-	struct source source[SOURCES]; /* that it may use */
+	struct source *source; /* of others that it may use; NULL: none yet */
 };
 
 struct actors {
@@ -74,6 +74,13 @@ rights_of(struct grant *g)
 	return (struct rights *)(void *)g;
 }
 
+static void
+rights_free(struct rights *r)
+{
+	free(r->source);
+	free(r);
+}
+
 void
 actors_free(struct actors *a)
 {
@@ -85,7 +92,7 @@ actors_free(struct actors *a)
 		return;
 	while ((g = a->grants) != NULL) {
 		a->grants = g->next;
-		free(g);
+		rights_free(rights_of(g));
 	}
 	for (i = 0; i < BUCKETS; i++)
 		while ((actor = a->actor[i]) != NULL) {
@@ -176,7 +183,7 @@ grant_leave(struct actors *a, struct grant *g)
 	while (*at != g)
 		at = &(*at)->next;
 	*at = g->next;
-	free(g);
+	rights_free(rights_of(g));
 }
 
 struct grant *
@@ -268,9 +275,15 @@ check_topic(struct actors *a, struct grant *g, struct last *last, const char *p,
 static const char *
 check_source(struct actors *a, struct grant *g, const char *p, size_t n)
 {
-	struct source *known = &rights_of(g)->source[last_hash(p, n) % SOURCES];
-	const char *rule;
+	struct rights *r = rights_of(g);
+	const char *subject = g->actor->subject, *rule;
+	struct source *known;
 
+	if (strncmp(subject, p, n) == 0 && subject[n] == '\0')
+		return NULL;
+	if (r->source == NULL)
+		r->source = xcalloc(SOURCES, sizeof *r->source);
+	known = &r->source[last_hash(p, n) % SOURCES];
 	if (known->n == n && memcmp(known->text, p, n) == 0)
 		return NULL;
 	if (!cert_may_source(g->cert, p, n, &rule)) {

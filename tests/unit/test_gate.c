@@ -88,7 +88,10 @@ server_start(struct server *s, const char *name)
 	if (s->pid == 0) {
 		close(fd[0]);
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		die_verbosity(getenv("SG_VERBOSE") != NULL ? 1 : -1);
+		die_verbosity(1);
+		if (getenv("SG_VERBOSE") == NULL &&
+		    freopen("/dev/null", "w", stderr) == NULL)
+			exit(1);
 		app_signals();
 		serve(s, fd[1]);
 	}
