@@ -208,20 +208,20 @@ fill_unsigned(struct fill *fill, struct event *e, const char **why)
 enum fill_result
 fill_line(struct fill *fill, const char *p, size_t n, const char **why)
 {
-	struct event e;
+	struct event *e = &fill->event;
 
-	if (event_scan(&e, p, n, why) < 0)
+	if (event_scan(e, p, n, why) < 0)
 		return FILL_BAD;
-	if (e.have & SEALED) {
-		*why = e.have & META ? "rt, from or pos in a sealed line"
-				     : check_rules(&e);
+	if (e->have & SEALED) {
+		*why = e->have & META ? "rt, from or pos in a sealed line"
+				      : check_rules(e);
 		return *why == NULL ? FILL_PLAIN : FILL_BAD;
 	}
-	if (e.have & META || !event_has(&e, EVENT_TOPIC) ||
-	    !event_has(&e, EVENT_T) || e.text >> EVENT_T & 1 ||
-	    !has_identity(fill, &e))
-		return fill_unsigned(fill, &e, why);
-	*why = check_rules(&e);
+	if (e->have & META || !event_has(e, EVENT_TOPIC) ||
+	    !event_has(e, EVENT_T) || e->text >> EVENT_T & 1 ||
+	    !has_identity(fill, e))
+		return fill_unsigned(fill, e, why);
+	*why = check_rules(e);
 	return *why == NULL ? FILL_PLAIN : FILL_BAD;
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "event/event.h"
 #include "event/ident.h"
 
 struct fill {
@@ -17,6 +18,7 @@ struct fill {
 	const char *src;     /* needs no JSON escapes */
 	struct ident *ident; /* NULL until FILL_IDENT has asked for it */
 	struct buf line, spare;
+	struct event event; /* the line to publish, valid as long as that is */
 };
 
 enum fill_result {

@@ -38,9 +38,10 @@ sign_line(const struct jws_signer *signer, struct sign_space *s, const char *p,
 	const char *close = n == 0 ? NULL : memrchr(p, '}', n);
 	struct buf *line = &s->line;
 
-	*why = "not a JSON object";
-	if (close == NULL)
+	if (close == NULL) {
+		*why = "not a JSON object";
 		return -1;
+	}
 	buf_clear(line);
 	buf_add(line, p, (size_t)(close - p));
 	buf_adds(line, ",\"kid\":\"");
