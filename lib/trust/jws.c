@@ -5,6 +5,7 @@
 
 #include <sodium.h>
 
+#include "base/base64.h"
 #include "event/json.h"
 
 enum { HEADER_MAX = 512, SIGNATURE_TEXT = 86 };
@@ -80,7 +81,7 @@ jws_sign(const struct jws_signer *s, struct buf *out, struct buf *space,
 	    space->len, s->key->sign);
 	buf_add(out, s->head.p, s->head.len);
 	buf_adds(out, "..");
-	key_b64(out, sig, sizeof sig);
+	base64_add(out, BASE64_URL, sig, sizeof sig);
 }
 
 int
@@ -110,7 +111,8 @@ take_kid(struct jws *j, const struct json_value *v)
 	unsigned char hash[crypto_hash_sha256_BYTES];
 
 	if (v->kind != JSON_STRING || v->n != KEY_ID ||
-	    key_b64_parse(hash, sizeof hash, v->p, v->n) != sizeof hash)
+	    base64_parse(hash, sizeof hash, BASE64_URL, v->p, v->n) !=
+		(long)sizeof hash)
 		return "kid is no thumbprint";
 	memcpy(j->kid, v->p, KEY_ID);
 	j->kid[KEY_ID] = '\0';
@@ -153,7 +155,8 @@ parse_header(struct jws *j, const char *typ)
 	char text[HEADER_MAX];
 	struct json_value header;
 	const char *why;
-	int n = key_b64_parse(text, sizeof text, j->head, j->head_n);
+	long n =
+	    base64_parse(text, sizeof text, BASE64_URL, j->head, j->head_n);
 
 	if (n <= 0)
 		return "header is not base64url";
@@ -176,8 +179,8 @@ jws_parse(struct jws *j, const char *text, size_t n, const char *typ,
 		return -1;
 	}
 	j->head_n = (size_t)(dot - text);
-	if (key_b64_parse(j->sig, sizeof j->sig, dot + 2, SIGNATURE_TEXT) !=
-	    KEY_SIGNATURE) {
+	if (base64_parse(j->sig, sizeof j->sig, BASE64_URL, dot + 2,
+		SIGNATURE_TEXT) != KEY_SIGNATURE) {
 		*why = "signature is not base64url";
 		return -1;
 	}
