@@ -270,6 +270,8 @@ outputs() {
 	sg-csv sg-csv --topic 'A/{meter}' --time t --value v --scale 1 rows.csv
 	sg-trust sg-trust export --trust net meter-01 --age
 	sg-aggregate sg-aggregate --window 1m --from 'A/{meter}' --to 'B/{meter}' --stat sum events
+	sg-sign sg-sign -k net/keys/operator.key --trust net events
+	sg-verify sg-verify --trust net --keep events
 	sg-seal sg-seal -k net/keys/flat12.key --trust net -r dso events
 	sg-open sg-open -k net/keys/dso.key --trust net --keep events
 	END

@@ -1,0 +1,22 @@
+# fish completion of sg-verify
+# Written by "make completions".
+
+complete -c sg-verify -l trust -x -a '(__fish_complete_directories)' -d 'the network\'s folder (~/.config/sg)'
+complete -c sg-verify -l certs -r -F -d 'further certificate chains'
+complete -c sg-verify -l drop -d 'only good lines pass (the default)'
+complete -c sg-verify -l keep -d 'all lines pass'
+complete -c sg-verify -l report -r -F -d 'write findings to FILE, as JSON'
+complete -c sg-verify -l at -x -d 'judge as of then (rt of a line, else t)'
+complete -c sg-verify -l follow -d 'live: revocations and silence, too'
+complete -c sg-verify -l state -r -F -d 'remember what came, for a restart'
+complete -c sg-verify -l partial -d 'a filter took some out: no gaps'
+complete -c sg-verify -l hold -x -d 'wait that long for a seal (10s)'
+complete -c sg-verify -l act -r -F -d 'guard of commands that are acted on; its memory'
+complete -c sg-verify -l prove -x -d 'write that sealed event and its proof'
+complete -c sg-verify -s j -l jobs -x -d 'threads (one per processor)'
+complete -c sg-verify -l dead -r -F -d 'append what is dropped to FILE'
+complete -c sg-verify -l stats -d 'count on standard error at the end'
+complete -c sg-verify -s q -l quiet -d 'say nothing but errors'
+complete -c sg-verify -s v -l verbose -d 'say more'
+complete -c sg-verify -s h -l help -d 'print this help'
+complete -c sg-verify -s V -l version -d 'print the version'
