@@ -331,20 +331,19 @@ ask_passphrase(struct age_open *a)
 	int n = secret_passphrase((int)identity_given.pass_fd,
 	    "Passphrase of the document: ", pass, PASSPHRASE);
 
-	if (n < 0)
-		die(EXIT_DENIED,
-		    "%s: sealed with a passphrase, and there is none to read",
-		    in.name);
-	r = age_open_passphrase(a, pass, (size_t)n, &out.buf);
+	r = n < 0 ? AGE_PASSPHRASE
+		  : age_open_passphrase(a, pass, (size_t)n, &out.buf);
 	secret_free(pass);
 	return r;
 }
 
 static void
-document_failed(enum age_result r, uint64_t given)
+document_failed(struct age_open *a, enum age_result r, uint64_t given)
 {
+	age_open_free(a);
 	output(line_out_flush(&out));
-	die(r == AGE_NO_MATCH ? EXIT_DENIED : EXIT_DATA, "%s: %s%s", in.name,
+	die(r == AGE_NO_MATCH || r == AGE_PASSPHRASE ? EXIT_DENIED : EXIT_DATA,
+	    "%s: %s%s", in.name,
 	    r == AGE_NO_MATCH && key == NULL ? "cannot be opened without a key "
 					       "or with this passphrase"
 					     : age_result_why(r),
@@ -381,12 +380,12 @@ document(void)
 			r = ask_passphrase(a);
 		given += out.buf.len;
 		if (r != AGE_GOOD)
-			document_failed(r, given);
+			document_failed(a, r, given);
 		output(line_out_flush(&out));
 	} while (!app_stop() && next_piece());
 	r = app_stop() ? AGE_GOOD : age_open_end(a, &out.buf);
 	if (r != AGE_GOOD)
-		document_failed(r, given + out.buf.len);
+		document_failed(a, r, given + out.buf.len);
 	output(line_out_fini(&out));
 	age_open_free(a);
 	return app_stop() ? 128 + app_stop() : EXIT_OK;

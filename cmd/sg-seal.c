@@ -425,11 +425,12 @@ document(const char *path)
 	}
 	/* A document that was left in the middle must not look whole. */
 	if (app_stop())
-		return 128 + app_stop();
-	age_seal_end(seal, &out.buf);
+		age_seal_free(seal);
+	else
+		age_seal_end(seal, &out.buf);
 	output(line_out_fini(&out));
 	close(fd);
-	return EXIT_OK;
+	return app_stop() ? 128 + app_stop() : EXIT_OK;
 }
 
 int

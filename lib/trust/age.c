@@ -145,7 +145,8 @@ age_result_why(enum age_result r)
 	case AGE_NO_MATCH: return "sealed for somebody else";
 	case AGE_HMAC: return "its header was altered";
 	case AGE_PAYLOAD: return "altered or cut off";
-	case AGE_PASSPHRASE: return "sealed with a passphrase";
+	case AGE_PASSPHRASE:
+		return "sealed with a passphrase, and there is none to read";
 	case AGE_GOOD: break;
 	}
 	return "whole";
@@ -211,8 +212,7 @@ age_seal_new(const unsigned char (*recipient)[KEY_BYTES], size_t n,
 	stream_start(&s->stream, key, nonce);
 	secret_wipe(key, sizeof key);
 	if (made < 0) {
-		buf_fini(&s->chunk);
-		secret_free(s);
+		age_seal_free(s);
 		return NULL;
 	}
 	buf_add(&s->chunk, nonce, sizeof nonce);
@@ -246,7 +246,16 @@ age_seal_end(struct age_seal *s, struct buf *out)
 	seal_chunk(s, s->in.len, 1, out);
 	if (s->form == AGE_ARMOR)
 		armor_write_end(&s->armor, out);
-	secret_wipe(s->in.p, s->in.cap);
+	age_seal_free(s);
+}
+
+void
+age_seal_free(struct age_seal *s)
+{
+	if (s == NULL)
+		return;
+	if (s->in.p != NULL)
+		secret_wipe(s->in.p, s->in.cap);
 	buf_fini(&s->in);
 	buf_fini(&s->chunk);
 	secret_free(s);

@@ -35,13 +35,15 @@ struct age_seal;
  * 1 to AGE_RECIPIENTS_MAX; its header is appended to out.  NULL if one is
  * no key (a point of low order).
  * age_seal_add(s, p, n, out) - Seal more, in pieces of any length.
- * age_seal_end(s, out) - Seal the end and free s.
+ * age_seal_end(s, out) - Seal the end and free s.  age_seal_free(s) - Free it
+ * without: what was written does not open as a whole.
  */
 struct age_seal *age_seal_new(const unsigned char (*recipient)[KEY_BYTES],
     size_t n, enum age_form form, struct buf *out);
 void
 age_seal_add(struct age_seal *s, const void *p, size_t n, struct buf *out);
 void age_seal_end(struct age_seal *s, struct buf *out);
+void age_seal_free(struct age_seal *s);
 
 enum age_result {	/* zero is no */
 	AGE_HEADER = 0, /* no age document, or a malformed one */
