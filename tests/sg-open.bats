@@ -237,8 +237,7 @@ altered() {
 }
 
 @test "a signature inside verifies when it is out again" {
-	need_command sg-sign sg-verify
-	sg-sign -k "$(key flat12)" events >signed
+	jq -c '.t = now' events | sg-sign -k "$(key flat12)" >signed
 	sg-seal -k "$(key flat12)" -r dso signed >sealed
 	run -1 grep -c '"v"' sealed
 	opens dso sealed >opened
@@ -256,6 +255,22 @@ altered() {
 	opens dso stored | values | diff - <(seq 5)
 	SG_TRUST='' sg-sub --from-start -e --meta '+/#' | opens dso |
 	    values | diff - <(seq 5)
+	stop_broker
+}
+
+@test "signed, sealed, through sessions with the broker, opened, verified" {
+	sg-trust -q issue broker --role broker --names localhost
+	broker_key=$(key broker) start_broker -l tcp://127.0.0.1:0
+	SG_BROKER=$(broker_tcp | sed 's/127.0.0.1/localhost/')
+	export SG_BROKER
+	jq -c '.t = now' events | sg-sign -k "$(key flat12)" |
+	    sg-seal -k "$(key flat12)" -r dso | sg-pub -k "$(key flat12)"
+	sg-sub -k "$(key dso)" --from-start -e --meta '+/#' |
+	    opens dso | sg-verify --drop | values | diff - <(seq 5)
+	sg-sub -k "$(key eve)" --from-start -e '+/#' >seen
+	[ "$(wc -l <seen)" -eq 6 ]
+	run -1 grep -c '"v"' seen
+	run -1 opens eve seen
 	stop_broker
 }
 
