@@ -149,17 +149,17 @@ open_reach(void)
 	if (reach_open(&s.reach, o.retry, &status, &why) < 0)
 		die(status, "%s", why);
 	s.from = reach_subject(&s.reach);
-	if (o.src == NULL)
-		o.src = s.from != NULL ? s.from : default_src();
-	if (!wire_name_check(o.src, strlen(o.src)))
+	if (o.src != NULL && !wire_name_check(o.src, strlen(o.src)))
 		opt_usage("--src %s: 1-64 of A-Z a-z 0-9 . _ : @ / -", o.src);
-	if (s.from == NULL)
-		s.from = o.src;
-	else if (!cert_may_source(
-		     s.reach.identity.cert, o.src, strlen(o.src), &why))
+	if (o.src != NULL && s.from != NULL &&
+	    !cert_may_source(s.reach.identity.cert, o.src, strlen(o.src), &why))
 		die(EXIT_DENIED,
 		    "--src %s: not %s and in none of its via patterns", o.src,
 		    s.from);
+	if (s.from == NULL)
+		s.from = o.src != NULL ? o.src : default_src();
+	if (o.src == NULL)
+		o.src = s.from;
 }
 
 static void

@@ -460,7 +460,7 @@ event() {
 	for i in $(seq 50); do
 		who=reader
 		[ $((i % 2)) -eq 0 ] || who=second
-		ready "r$i" as $who sg-sub 'T/#'
+		ready "r$i" sg-sub -k "$(key $who)" 'T/#'
 		who=r${i}_pid
 		pids+=("${!who}")
 	done

@@ -38,8 +38,12 @@ common_setup() {
 common_teardown() {
 	local pid
 	for pid in "${started[@]}"; do
-		kill -CONT "$pid" 2>/dev/null || :
-		kill -KILL "$pid" 2>/dev/null || :
+		# What a function started is the child of a shell.
+		for pid in $(cat "/proc/$pid/task/$pid/children" 2>/dev/null) \
+		    "$pid"; do
+			kill -CONT "$pid" 2>/dev/null || :
+			kill -KILL "$pid" 2>/dev/null || :
+		done
 	done
 	for pid in "${started[@]}"; do
 		wait "$pid" 2>/dev/null || :

@@ -12,9 +12,9 @@ start_proxy() {
 		printf '%s\n' "Port $port" "Listen 127.0.0.1" "Timeout 60" \
 		    "MaxClients 50" "$@" >proxy.conf
 		background proxy tinyproxy -d -c proxy.conf
-		# shellcheck disable=SC2154	# set by background
 		wait_until proxy_decided "$port" || return 1
 		PROXY=http://127.0.0.1:$port
+		# shellcheck disable=SC2154	# set by background
 		_gone "$proxy_pid" || return 0
 	done
 	return 1
@@ -22,6 +22,7 @@ start_proxy() {
 
 # It listens, or has ended because somebody else does.
 proxy_decided() {
+	# shellcheck disable=SC2154	# set by background
 	_gone "$proxy_pid" || (exec 7<>"/dev/tcp/127.0.0.1/$1")
 }
 
