@@ -75,7 +75,7 @@ static const struct opt options[] = {
 	    "run for each batch (-e, -n, --every)", &o.command },
 	{ 0, "every", OPT_DURATION, "DUR", "length of a batch in time",
 	    &o.run.every },
-	{ 'f', "format", OPT_CHOICE, "FORMAT", "form of a line", &o.format,
+	{ 'f', "format", OPT_CHOICE, "FORMAT", "lines as", &o.format,
 	    .choices = format_names },
 	{ 0, "columns", OPT_STRING, "NAMES", "of csv and tsv", &o.columns },
 	{ 0, "meta", OPT_FLAG, NULL, "add receive time, publisher, position",

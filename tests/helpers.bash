@@ -36,13 +36,13 @@ common_setup() {
 }
 
 common_teardown() {
-	local pid
+	local pid each
 	for pid in "${started[@]}"; do
 		# What a function started is the child of a shell.
-		for pid in $(cat "/proc/$pid/task/$pid/children" 2>/dev/null) \
+		for each in $(cat "/proc/$pid/task/$pid/children" 2>/dev/null) \
 		    "$pid"; do
-			kill -CONT "$pid" 2>/dev/null || :
-			kill -KILL "$pid" 2>/dev/null || :
+			kill -CONT "$each" 2>/dev/null || :
+			kill -KILL "$each" 2>/dev/null || :
 		done
 	done
 	for pid in "${started[@]}"; do
