@@ -3,6 +3,7 @@
  * those who ask, until TERM.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +226,15 @@ open_identity(void)
 	o.name = subject;
 }
 
+/* With a key all are strangers at first, however many there may be. */
+static int
+strangers(void)
+{
+	if (identity.key == NULL)
+		return 0;
+	return o.strangers > 0 ? (int)o.strangers : INT_MAX;
+}
+
 static struct broker *
 start(void)
 {
@@ -256,7 +266,7 @@ start(void)
 		.limits = { .message = channel_sealed(WIRE_MESSAGE_MAX),
 		    .connections = (int)o.connections,
 		    .address = (int)o.address,
-		    .strangers = identity.key ? (int)o.strangers : 0,
+		    .strangers = strangers(),
 		    .address_strangers = (int)(o.strangers + 3) / 4,
 		    .admission = o.admission,
 		    .requests = (int)o.requests,
