@@ -486,6 +486,14 @@ refused_key() {
 	[[ "$output" == *": certificate revoked" ]]
 }
 
+@test "a clock set back revives nobody once a list has told the time" {
+	export SG_NOW=2030-01-01T00:00:00Z
+	sg-trust demo net
+	SG_NOW=2030-02-15T00:00:00Z net crl new -q
+	run -1 net check flat12 subs COMMAND/flat12/x
+	[[ "$output" == *": certificate expired" ]]
+}
+
 @test "check is a filter over lines, and names the bad ones" {
 	sg-trust demo net
 	printf '%s\n' 'flat12 pub MEASUREMENT/SENSOR/flat12/t' \

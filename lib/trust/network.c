@@ -119,6 +119,7 @@ network_open(struct network *w, enum network_use use)
 	w->ring = keyring_open(w->dir, &why);
 	if (w->ring == NULL)
 		return network_fail(w, EXIT_CONFIG, "%s", why);
+	w->now = keyring_clock(w->ring, w->now);
 	return 0;
 }
 

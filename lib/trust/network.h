@@ -26,7 +26,7 @@ enum {
  */
 struct network {
 	const char *dir; /* borrowed */
-	int64_t now;	 /* Unix seconds */
+	int64_t now;	 /* Unix seconds; once open not before a list's */
 	struct keyring *ring;
 	struct key *signer;	   /* who signs, once chosen */
 	const struct cert *issuer; /* the signer's certificate, ring's */
