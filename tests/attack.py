@@ -50,6 +50,13 @@ def closed(s):
         return True
 
 
+def wait_any(held):
+    poll = select.poll()
+    for s in held:
+        poll.register(s, select.POLLIN)
+    poll.poll(200)
+
+
 def main():
     port, source = int(sys.argv[1]), sys.argv[2]
     silent, garbage, halves = map(int, sys.argv[3:6])
@@ -65,7 +72,7 @@ def main():
     for s in held:
         s.setblocking(False)
     while held and time.monotonic() - begun < 30:
-        select.select(held, [], [], 0.2)
+        wait_any(held)
         held = [s for s in held if not closed(s)]
     print(f"{time.monotonic() - begun:.1f}", flush=True)
     return 1 if held else 0
