@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/blob.h"
 #include "base/buf.h"
 #include "broker/front.h"
+#include "trust/channel.h"
 
 enum fake_deed {
 	FAKE_REPLY,  /* send the reply */
@@ -127,6 +129,64 @@ fake_stop(struct fake_broker *b)
 	pthread_join(b->thread, NULL);
 	close(b->stop);
 	*b = (struct fake_broker){ 0 };
+}
+
+/* The broker's end of a session, of one client at a time. */
+struct fake_session {
+	struct identity *id;
+	struct channel *channel;
+	uint64_t astray; /* added to the request number of each reply */
+};
+
+static inline enum fake_deed
+fake_seal(struct fake_session *s, uint64_t request, const struct buf *text,
+    struct buf *reply)
+{
+	struct channel_piece piece = { text->p, text->len };
+	size_t n = channel_sealed(text->len);
+
+	channel_seal(
+	    s->channel, request + s->astray, &piece, 1, buf_room(reply, n));
+	reply->len += n;
+	return FAKE_REPLY;
+}
+
+/*
+ * fake_talk(s, p, n, reply, answer, ctx) - The answer to a frame, what is in
+ * it being answered as fake_serve() says.  Plain text is refused.
+ */
+static inline enum fake_deed
+fake_talk(struct fake_session *s, const char *p, size_t n, struct buf *reply,
+    enum fake_deed (*answer)(
+	void *ctx, const char *p, size_t n, struct buf *reply),
+    void *ctx)
+{
+	struct buf in = { 0 }, out = { 0 };
+	enum fake_deed deed = FAKE_CUT;
+	const char *why;
+	uint64_t request;
+	int64_t got;
+
+	if (!channel_frame(p, n)) {
+		buf_adds(reply, "{\"ok\":false,\"error\":\"denied\"}");
+		return FAKE_REPLY;
+	}
+	if (p[3] == 1) {
+		channel_free(s->channel);
+		s->channel = channel_accept(s->id);
+	}
+	if (p[3] != 5) {
+		channel_step(s->channel, p, n, time(NULL), reply, &why);
+		return reply->len > 0 ? FAKE_REPLY : FAKE_CUT;
+	}
+	got = channel_open(s->channel, p, n, &request, buf_room(&in, n));
+	if (got >= 0)
+		deed = answer(ctx, in.p, (size_t)got, &out);
+	if (deed == FAKE_REPLY)
+		fake_seal(s, request, &out, reply);
+	buf_fini(&in);
+	buf_fini(&out);
+	return deed;
 }
 
 #endif

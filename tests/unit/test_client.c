@@ -10,6 +10,8 @@
 #include "bus/client.h"
 #include "check.h"
 #include "fake_broker.h"
+#include "network.h"
+#include "trust/identity.h"
 
 enum manner {
 	HONEST,
@@ -24,6 +26,8 @@ struct broker {
 	enum manner manner;
 	uint64_t last; /* number of the last pub */
 	int disorder;
+	struct fake_session session; /* if it has an identity */
+	int handshakes;
 };
 
 static enum fake_deed
@@ -334,10 +338,195 @@ test_failover(const char *first, const char *second)
 	buf_fini(&both);
 }
 
+static enum fake_deed
+answer_frame(void *ctx, const char *p, size_t n, struct buf *reply)
+{
+	struct broker *b = ctx;
+
+	b->handshakes += channel_frame(p, n) && p[3] == 1;
+	return fake_talk(&b->session, p, n, reply, answer, b);
+}
+
+static void
+start_session(struct broker *b, const char *url, struct identity *id)
+{
+	*b = (struct broker){ .session.id = id };
+	fake_listen(&b->fake, url);
+	fake_serve(&b->fake, answer_frame, b);
+}
+
+static void
+stop_session(struct broker *b)
+{
+	stop(b);
+	channel_free(b->session.channel);
+}
+
+static void
+who(const struct network *n, struct identity *id, const char *subject)
+{
+	struct identity_options given = { .pass_fd = -1, .trust = n->dir };
+	const char *why = "";
+	int status;
+
+	given.key = network_path(n, "keys/", subject, ".key");
+	if (identity_open(id, &given, &status, &why) != 1)
+		network_die(subject, why);
+}
+
+struct people {
+	struct network network;
+	struct identity broker, actor;
+};
+
+static void
+people_init(struct people *p)
+{
+	*p = (struct people){ .broker = { 0 } };
+	network_init(&p->network);
+	network_issue(&p->network,
+	    &(struct network_wish){ .subject = "broker-a",
+		.role = CERT_BROKER,
+		.names = { "broker-a", "localhost" } });
+	network_issue(&p->network,
+	    &(struct network_wish){ .subject = "flat12", .pub = { "#" } });
+	who(&p->network, &p->broker, "broker-a");
+	who(&p->network, &p->actor, "flat12");
+}
+
+static void
+people_fini(struct people *p)
+{
+	identity_close(&p->broker);
+	identity_close(&p->actor);
+	network_fini(&p->network);
+}
+
+/* Frames of all lengths, many in flight. */
+static void
+test_session(struct people *people, const char *url)
+{
+	enum { N = 500, FLIGHT = 8 };
+	const struct client_config config = {
+		.urls = url, .identity = &people->actor, .retry = DATE_SECOND
+	};
+	struct client_event event;
+	struct buf head = { 0 }, lines = { 0 };
+	struct broker b;
+	struct client *c;
+	const char *why;
+	uint64_t sent = 0, got = 0;
+	int wrong = 0;
+
+	start_session(&b, url, &people->broker);
+	c = client_open(&config, &why);
+	check(c != NULL, "%s", c ? "session" : why);
+	if (c == NULL)
+		exit(1);
+	memset(buf_room(&lines, 1000 * N), 'x', 1000 * N);
+	for (; got < N; got++) {
+		for (; sent < N && sent - got < FLIGHT; sent++) {
+			wire_pub(&head, "x", 1, sent + 1, 1, 0);
+			wrong += client_send_lines(
+			    c, sent + 1, &head, lines.p, 1000 * sent);
+		}
+		event = next(c);
+		wrong += event.result != CLIENT_REPLY ||
+		    event.reply.local != event.tag ||
+		    event.reply.lines_len != 1000 * (event.tag - 1);
+		if (event.result == CLIENT_NONE)
+			break;
+	}
+	check(wrong == 0 && got == N, "every request has its own reply");
+	check(b.disorder == 0 && b.handshakes == 1, "in order, one session");
+	/* The broker begins anew: so does the session. */
+	stop_session(&b);
+	start_session(&b, url, &people->broker);
+	event = next(c);
+	check(event.result == CLIENT_CONNECTED, "a new session");
+	/* A reply to another request is as good as none. */
+	b.session.astray = 1;
+	wire_stat(&head);
+	client_send(c, 7, &head);
+	event = next(c);
+	check(event.result == CLIENT_LOST && event.tag == 7,
+	    "a reply with another request's number");
+	client_close(c);
+	stop_session(&b);
+	buf_fini(&head);
+	buf_fini(&lines);
+}
+
+static const struct {
+	const char *name;	     /* dialled */
+	int actor, insecure, broker; /* has an identity */
+	int want;		     /* errno, 0: a session */
+	const char *says;
+} trust[] = {
+	{ "broker-a@", 1, 0, 1, 0, "" },
+	{ "localhost@", 1, 0, 1, 0, "" },
+	{ "", 1, 0, 1, 0, "any broker" },
+	{ "broker-b@", 1, 0, 1, EACCES,
+	    ": the broker is \"broker-a\", its certificate does not name "
+	    "broker-b: dial ipc://broker-a@/" },
+	{ "", 1, 0, 0, EPROTO, "not a broker of ours" },
+	{ "", 0, 0, 1, EACCES, "denied" },
+	{ "", 0, 1, 1, EACCES, "denied" },
+};
+
+static void
+test_trust(struct people *people, const char *path)
+{
+	struct broker b;
+	struct client *c;
+	const char *why;
+	char url[128];
+
+	for (size_t i = 0; i < sizeof trust / sizeof *trust; i++) {
+		const struct client_config config = { .urls = url,
+			.identity = trust[i].actor ? &people->actor : NULL,
+			.insecure = trust[i].insecure,
+			.retry = DATE_SECOND / 2 };
+
+		snprintf(url, sizeof url, "ipc://%s", path);
+		if (trust[i].broker)
+			start_session(&b, url, &people->broker);
+		else
+			start(&b, url, HONEST);
+		snprintf(url, sizeof url, "ipc://%s%s", trust[i].name, path);
+		errno = 0;
+		why = "";
+		c = client_open(&config, &why);
+		check((c != NULL) == (trust[i].want == 0) &&
+			(c != NULL || errno == trust[i].want),
+		    "%s: errno %d, %s", url, errno, why);
+		check(c != NULL || strstr(why, trust[i].says) != NULL,
+		    "%s: says %s", url, why);
+		client_close(c);
+		stop_session(&b);
+	}
+}
+
+static void
+test_plain_tcp(void)
+{
+	const struct client_config config = { .urls = "tcp://127.0.0.1:1" };
+	const char *why = "";
+
+	errno = 0;
+	check(client_open(&config, &why) == NULL && errno == ENOKEY &&
+		strstr(why, "--insecure") != NULL,
+	    "plain tcp: %s", why);
+	errno = 0;
+	check(client_begin(&config, &why) == NULL && errno == ENOKEY,
+	    "plain tcp, without waiting");
+}
+
 int
 main(void)
 {
 	char dir[] = "/tmp/sgt.XXXXXX", first[64], second[64];
+	struct people people;
 
 	if (mkdtemp(dir) == NULL)
 		return 1;
@@ -350,6 +539,11 @@ main(void)
 	test_peers(first);
 	test_urls();
 	test_failover(first, second);
+	people_init(&people);
+	test_session(&people, first);
+	test_trust(&people, first + strlen("ipc://"));
+	test_plain_tcp();
+	people_fini(&people);
 	rmdir(dir);
 	return check_done();
 }

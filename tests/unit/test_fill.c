@@ -53,6 +53,9 @@ static const struct {
 	{ "{\"topic\":\"COMMAND/d/on\",\"t\":1700000000,\"id\":\"1\","
 	  "\"ttl\":9,\"v\":1,\"src\":\"x\"}",
 	    NULL, "command in time" },
+	{ "{\"topic\":\"$SG/TRUST/CRL/kid_-1\",\"t\":1,\"d\":{},"
+	  "\"src\":\"x\"}",
+	    NULL, "revocation list" },
 };
 
 static const struct {
@@ -66,6 +69,12 @@ static const struct {
 	{ "{\"topic\":\"$SG/MARK\",\"t\":1,\"v\":1,\"src\":\"x\"}",
 	    "topic: reserved" },
 	{ "{\"topic\":\"\\u0024SG/MARK\",\"t\":1,\"v\":1,\"src\":\"x\"}",
+	    "topic: reserved" },
+	{ "{\"topic\":\"$SG/TRUST/CRL/\",\"t\":1,\"v\":1,\"src\":\"x\"}",
+	    NULL },
+	{ "{\"topic\":\"$SG/TRUST/CRL\",\"t\":1,\"v\":1,\"src\":\"x\"}",
+	    "topic: reserved" },
+	{ "{\"topic\":\"$SG/TRUST/CRL/k/x\",\"t\":1,\"v\":1,\"src\":\"x\"}",
 	    "topic: reserved" },
 	{ "{\"t\":1,\"v\":1,\"sig\":\"s\"}", "topic: missing" },
 	{ "{\"topic\":\"A\",\"v\":1,\"sig\":\"s\"}", "t: missing" },

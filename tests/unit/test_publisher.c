@@ -15,8 +15,8 @@
 
 /*
  * What is done with the pub requests, one letter each, the last for ever:
- * o take it, g gap, f full, b busy, d denied, c take it and cut the
- * connection unanswered, x cut it without taking, l safe lags behind.
+ * o take it, g gap, f full, b busy, w busy for 10 ms, d denied, c take it and
+ * cut the connection unanswered, x cut it without taking, l safe lags behind.
  */
 struct broker {
 	struct fake_broker fake;
@@ -100,6 +100,9 @@ answer_pub(struct broker *b, const struct wire_request *r, struct buf *reply)
 		buf_adds(reply, "{\"ok\":false,\"error\":\"full\"}\n");
 	else if (step == 'b')
 		buf_adds(reply, "{\"ok\":false,\"error\":\"busy\"}\n");
+	else if (step == 'w')
+		buf_adds(reply,
+		    "{\"ok\":false,\"error\":\"busy\",\"after\":0.01}\n");
 	else if (step == 'd')
 		buf_adds(reply,
 		    "{\"ok\":false,\"error\":\"denied\","
@@ -140,6 +143,8 @@ static const struct {
 	{ "xo", "a b c", 1, "a b c ", "", 0, "not taken, not answered" },
 	{ "oxcoxco", "a b c d e f", 1, "a b c d e f ", "", 0, "cut often" },
 	{ "bo", "a b", 1, "a b ", "", 0, "busy" },
+	{ "wo", "a b", 1, "a b ", "", 0, "busy, and for how long" },
+	{ "owwowo", "a b c d e", 1, "a b c d e ", "", 0, "busy often" },
 	{ "fo", "a b", 1, "a b ", "", 0, "full for a while" },
 	{ "lo", "a", 0, "a ", "", 0, "safe lags, asked again" },
 	{ "o", "a no b", 0, "a b ", "no=2 ", 0, "one refused" },
