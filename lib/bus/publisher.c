@@ -439,6 +439,7 @@ take_reply(struct publisher *p, const struct client_event *c,
 	return 1;
 }
 
+/* Another frame's answer may have said that this one is safe. */
 static void
 take_lost(struct publisher *p, uint64_t tag)
 {
@@ -512,7 +513,7 @@ take_event(struct publisher *p, const struct client_event *c,
 {
 	switch (c->result) {
 	case CLIENT_REPLY: return take_reply(p, c, event);
-	case CLIENT_LOST: take_lost(p, c->tag); return 0;
+	case CLIENT_LOST: take_lost(p, c->tag); return drop_safe(p, event);
 	case CLIENT_CONNECTED:
 		p->connected = 1;
 		p->pause_until = 0;
