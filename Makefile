@@ -43,6 +43,8 @@ BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(sort $(wildcard tests/bench/*.c)))
 BENCH_COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/common/*.c))
 PEERS := $(addprefix $(BUILD)/peers/,zmq redis nats tls)
+ATTACK := $(patsubst tests/attack/%.c,$(BINDIR)/test/%,\
+	$(sort $(wildcard tests/attack/*.c)))
 LIB_zmq = -lzmq
 LIB_redis = -lhiredis
 LIB_nats = -lnats
@@ -56,13 +58,16 @@ SHARED = bash-completion/completions zsh/site-functions \
 	fish/vendor_completions.d sg
 MANUALS = $(addprefix man/man,$(sort $(subst .,,$(suffix $(wildcard man/*)))))
 
-all: $(BIN)
+all: $(BIN) $(ATTACK)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 bench-programs: $(BENCH)
 peer-programs: $(PEERS)
 
 $(BINDIR)/%: $(BUILD)/cmd/%.o $(ARCHIVE)
+	$(LINK)
+
+$(BINDIR)/test/%: $(BUILD)/tests/attack/%.o $(ARCHIVE)
 	$(LINK)
 
 $(BUILD)/unit/%: $(BUILD)/tests/unit/%.o $(ARCHIVE)
