@@ -108,7 +108,9 @@ static const struct opt options[] = {
 static const struct opt_command command = {
 	.name = "sg-trust",
 	.purpose = "make and keep the keys and certificates of a network",
-	.operands = "VERB [OPERAND]...",
+	.operands = "VERB [OPERAND]...\n"
+		    "verbs: init key issue renew revoke crl show check"
+		    " acl export demo",
 	.options = options,
 	.examples = {
 		"sg-trust init grid",
