@@ -264,6 +264,37 @@ power() {
 	[ "$(values reader.out | tr '\n' ' ')" = '1 2 3 ' ]
 }
 
+@test "a session is replaced in time, and nothing is lost" {
+	start_gate -v
+	# A session is replaced 120 s before its end.
+	sg-trust issue --pub '#' --ttl 122s brief >/dev/null
+	mkfifo feed
+	exec 7<>feed
+	ready writer sg-pub -k "$(key brief)" -b "$URL" feed
+	v=0
+	replaced() {
+		v=$((v + 1))
+		events A/B $v $v >&7
+		[ "$(grep -c ': session of brief ' broker.err)" -ge 2 ]
+	}
+	wait_until replaced
+	# shellcheck disable=SC2154	# set by ready
+	kill -TERM "$writer_pid"
+	ends "$writer_pid" 143
+	exec 7>&-
+	expect 0 sg-sub -e 'A/#'
+	events A/B 1 $v | values >want
+	values out | cmp - want
+}
+
+@test "a denial is told rather than that the next of the list is away" {
+	start_gate
+	expect 69 as flat12 sg-pub --retry 300ms \
+	    -b "tcp://broker-b@${URL#tcp://},tcp://127.0.0.1:1" </dev/null
+	grep -q 'the broker is "broker-a"' err
+	[ "$(wc -l <err)" -eq 1 ]
+}
+
 @test "a reader survives a broker that is killed, and misses nothing" {
 	start_broker
 	ready reader sg-sub -k "$(key archive)" 'MEASUREMENT/#'

@@ -559,7 +559,6 @@ shake_hands(struct client *c, const struct url *url, nng_msg *answer,
 {
 	const char *p = nng_msg_body(answer), *why;
 	size_t n = nng_msg_len(answer);
-	int last = out->len == 0;
 	enum channel_result result;
 
 	/* Whoever has no sessions says so in plain text, or is a stranger. */
@@ -571,10 +570,8 @@ shake_hands(struct client *c, const struct url *url, nng_msg *answer,
 	}
 	result =
 	    channel_step(c->channel, p, n, date_now() / DATE_SECOND, out, &why);
-	if (result == CHANNEL_DENIED) {
+	if (result == CHANNEL_DENIED)
 		*error = deny(c, url, why);
-		c->unwanted |= last;
-	}
 	return result;
 }
 
@@ -600,7 +597,7 @@ handshake(struct client *c, const struct url *url)
 	enum channel_result result = CHANNEL_SEND;
 	struct buf out = { 0 };
 	nng_msg *answer;
-	int error = 0;
+	int error = 0, answers = 0;
 
 	channel_free(c->channel);
 	c->number = 0;
@@ -614,10 +611,15 @@ handshake(struct client *c, const struct url *url)
 			break;
 		result = shake_hands(c, url, answer, &out, &error);
 		nng_msg_free(answer);
+		answers++;
 	}
 	buf_fini(&out);
 	if (error == 0)
 		set_life(c);
+	/* The first is the broker's certificate, the second its word on ours.
+	 */
+	if (error == EACCES && answers == 2)
+		c->unwanted = 1;
 	return error;
 }
 
@@ -764,6 +766,16 @@ explain(struct client *c, const char *url, int error)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* 1 if one of the list is left alone for a while. */
+static int
+any_shunned(const struct client *c)
+{
+	for (size_t i = 0; i < c->nplace; i++)
+		if (date_mono() < c->place[i].shun)
+			return 1;
+	return 0;
+}
+
 /*
  * Each URL once, from the current one on: 0, or EACCES, EPROTO if none of
  * them will ever do, else ETIMEDOUT.
@@ -772,7 +784,9 @@ static int
 round_of_urls(struct client *c)
 {
 	size_t hopeless = 0;
-	int error, last = ETIMEDOUT, denied = 0;
+	int error, last = ETIMEDOUT;
+	/* A denial is the better reason than that others are away. */
+	int denied = any_shunned(c);
 
 	c->unwanted = 0;
 	for (size_t i = 0; i < c->nplace; i++) {
