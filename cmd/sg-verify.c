@@ -184,7 +184,7 @@ struct source {
 	int chained, sealed;
 	unsigned char last[TREE_HASH], seen[SEEN][TREE_HASH];
 	size_t seals;
-	int64_t seal_next;
+	int64_t seal_ep, seal_next;
 	int64_t every, heard;
 	int silent;
 	/* Its lines without a seal. */
@@ -828,8 +828,8 @@ check_chain(struct source *q, const struct batch_seal *seal, struct place at)
 	if (!q->chained ||
 	    (seal->has_prev && memcmp(seal->prev, q->last, TREE_HASH) == 0))
 		return 1;
-	at.ep = q->sequence.ep;
-	if (seal->ep > q->sequence.ep) {
+	at.ep = q->seal_ep;
+	if (seal->ep > q->seal_ep) {
 		if (seal->has_prev)
 			find(GAP, &at, 0, "the end of that epoch is missing");
 		return 1;
@@ -848,6 +848,7 @@ remember_seal(struct source *q, const struct batch_seal *seal,
 {
 	q->chained = 1;
 	memcpy(q->last, id, TREE_HASH);
+	q->seal_ep = seal->ep;
 	q->seal_next = seal->first + seal->n;
 	q->every = seal->every;
 	q->heard = s.now;
@@ -1232,8 +1233,9 @@ add_state(struct buf *b, const struct source *q)
 	if (q->chained) {
 		buf_adds(b, ",\"last\":\"");
 		base64_add(b, BASE64_URL, q->last, TREE_HASH);
-		buf_addf(b, "\",\"next\":%lld,\"every\":%lld",
-		    (long long)q->seal_next, (long long)q->every);
+		buf_addf(b, "\",\"seal_ep\":%lld,\"next\":%lld,\"every\":%lld",
+		    (long long)q->seal_ep, (long long)q->seal_next,
+		    (long long)q->every);
 	}
 	buf_addf(b, ",\"sealed\":%d}\n", q->sealed);
 }
@@ -1325,6 +1327,7 @@ load_source(const char *p, size_t n)
 	if (json_get(&object, "gaps", &v) && v.kind == JSON_ARRAY)
 		load_gaps(q, &v, state_number(&object, "high"));
 	q->sealed = state_number(&object, "sealed") != 0;
+	q->seal_ep = state_number(&object, "seal_ep");
 	q->seal_next = state_number(&object, "next");
 	q->every = state_number(&object, "every");
 	q->heard = s.now;
