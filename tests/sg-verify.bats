@@ -420,20 +420,17 @@ finds() {
 	done
 }
 
+# switch TIME ID - A command of the operator, signed.
+switch() {
+	echo '{"topic":"COMMAND/flat12/on","t":'"$1"',"id":"'"$2"'","ttl":30,"vb":true}' |
+	    sg-sign -k net/keys/operator.key
+}
+
 @test "a gateway's device gets only what was signed, in time and once" {
-	sg-trust -q issue dispatcher --pub 'COMMAND/#' --subs '#'
-	sg-trust -q issue flat12 --pub 'MEASUREMENT/#,STATUS/#' \
-	    --subs 'COMMAND/flat12/#'
-	sg-trust -q issue broker --role broker --names broker,localhost
-	now=$(date +%s)
-	command() {
-		echo '{"topic":"COMMAND/flat12/on","t":'"$1"',"id":"'"$2"'","ttl":30,"vb":true}'
-	}
-	command "$now" c1 | sg-sign -k net/keys/dispatcher.key >good
-	command "$now" c2 | sg-sign -k net/keys/dispatcher.key |
-	    sed 's/true/false/' >forged
-	command "$now" c3 >unsigned
-	command $((now - 25)) c4 | sg-sign -k net/keys/dispatcher.key >late
+	rm -r net
+	trust_network
+	unset SG_KEY
+	start_broker
 	cat >device <<-'END'
 	#!/bin/sh
 	while read -r line; do
@@ -442,13 +439,29 @@ finds() {
 	done
 	END
 	chmod +x device
-	cat good forged unsigned good >stream
-	sg-verify --drop --partial --act guard stream 2>err | ./device |
-	    sg-sign -k net/keys/flat12.key >answers
-	cmp good acted
-	[ "$(wc -l <answers)" -eq 1 ]
+	export SG_KEY=net/keys/flat12.key
+	cat >gateway <<-'END'
+	sg-sub --from-start -n 5 'COMMAND/flat12/#' |
+	    sg-verify --drop --partial --act guard --report report | ./device |
+	    sg-sign | sg-pub
+	END
+	now=$(date +%s)
+	{
+		switch "$now" c1
+		switch "$now" c2 | sed 's/"vb":true/"vb":false/'
+		switch $((now - 15)) c3
+		switch "$now" c4
+		switch "$now" c4
+	} >stream
+	sg-pub -k net/keys/operator.key stream
+	SG_NOW=@$((now + 20)) bash gateway
+	cmp acted <(sed -n '1p;4p' stream)
+	[ "$(jq -r .verdict report | tr '\n' ' ')" = 'bad late repeated ' ]
+	# The answers are signed, the commands are not acted on again.
+	sg-sub -k net/keys/operator.key --from-start -n 2 'STATUS/COMMAND/#' \
+	    >answers
 	sg-verify --at now answers
-	SG_NOW=@$((now + 60)) sg-verify --partial --act guard late 2>err |
-	    ./device
-	cmp good acted
+	SG_NOW=@$((now + 20)) bash gateway
+	cmp acted <(sed -n '1p;4p' stream)
+	stop_broker
 }
