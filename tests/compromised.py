@@ -4,9 +4,10 @@
 compromised.py play SEED DONE [seals] <lines >lines
     Drops, repeats, reorders and alters 1 % each of the events (with seals of
     those lines, too) and writes what it did to DONE.
-compromised.py judge DONE FINDINGS OUTPUT
+compromised.py judge DONE FINDINGS OUTPUT [loose]
     Is each of these deeds among the findings of sg-verify, and has nothing
-    passed that was altered or repeated?
+    passed that was altered or repeated?  Loose: whatever it did may also be
+    unproven, because a seal is missing.
 """
 import json
 import random
@@ -24,9 +25,11 @@ def play(seed, done_path, seals):
     chance = random.Random(int(seed))
     done = {"drop": [], "repeat": [], "reorder": [], "alter": []}
     later = None
-    for line in sys.stdin:
+    lines = sys.stdin.readlines()
+    for i, line in enumerate(lines):
         event = name(line)
-        if event is None and not seals:
+        # What comes after the last seal nobody can vouch for.
+        if event is None and (not seals or i == len(lines) - 1):
             sys.stdout.write(line)
             continue
         deed = chance.choices(
@@ -52,7 +55,7 @@ def play(seed, done_path, seals):
         json.dump(done, out)
 
 
-def judge(done_path, findings_path, output_path):
+def judge(done_path, findings_path, output_path, loose):
     done = json.load(open(done_path))
     said = {}
     for line in open(findings_path):
@@ -77,14 +80,12 @@ def judge(done_path, findings_path, output_path):
         "repeat": {"replayed"},
         "reorder": {"reordered", "gap", "unproven"},
     }
-    loose = set()
-    if len(sys.argv) > 5:
-        loose = {"unproven"}
     for deed, verdicts in wanted.items():
+        verdicts = verdicts | ({"unproven"} if loose else set())
         if len(done[deed]) < 20:
             sys.exit("only %d of %s" % (len(done[deed]), deed))
         for event in done[deed]:
-            if not said.get(tuple(event), set()) & (verdicts | loose):
+            if not said.get(tuple(event), set()) & verdicts:
                 sys.exit("%s of %s was not found: %s" %
                          (deed, event, said.get(tuple(event))))
 
@@ -93,4 +94,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "play":
         play(sys.argv[2], sys.argv[3], len(sys.argv) > 4)
     else:
-        judge(*sys.argv[2:5])
+        judge(*sys.argv[2:5], len(sys.argv) > 5)

@@ -420,6 +420,17 @@ finds() {
 	done
 }
 
+@test "T09: nor is anything lost where it does so to the seals, too" {
+	now_events A/1 1 40000 | sign --seal --heartbeat 1m >lines
+	for seed in 1 2; do
+		"$ROOT"/tests/compromised.py play $seed done seals <lines >played
+		run -1 --separate-stderr sg-verify --follow --report report \
+		    played
+		echo "$output" >passed
+		"$ROOT"/tests/compromised.py judge done report passed loose
+	done
+}
+
 # switch TIME ID - A command of the operator, signed.
 switch() {
 	echo '{"topic":"COMMAND/flat12/on","t":'"$1"',"id":"'"$2"'","ttl":30,"vb":true}' |
