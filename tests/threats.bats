@@ -206,7 +206,7 @@ unmasked() {
 	[ -z "$(stored)" ]
 	# Of a reply in the session: it is broken off and taken up again.
 	for bit in 0 17 25 40 100 160 161 300 431; do
-		between "1:r:4:flip:$bit" "2:r:4:flip:$bit"
+		between "1:r:3:flip:$bit" "2:r:4:flip:$bit"
 		publish one
 		[ "$(attacks)" -ge 2 ]
 	done

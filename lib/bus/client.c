@@ -704,7 +704,7 @@ hello(struct client *c)
 		return error;
 	error = open_reply(c, c->number, answer, &p, &n) == 0
 	    ? read_hello(c, p, n)
-	    : EPROTO;
+	    : ECONNRESET;
 	nng_msg_free(answer);
 	return error;
 }
