@@ -855,6 +855,24 @@ remember_seal(struct source *q, const struct batch_seal *seal,
 	q->silent = 0;
 }
 
+/*
+ * Where the seal's events begin that might have come: of a source that was
+ * never heard before, with the first one that did.
+ */
+static int64_t
+first_expected(const struct source *q, const struct batch_seal *seal)
+{
+	int64_t first = seal->first + seal->n;
+
+	if (q->sequence.ep > 0)
+		return seal->first;
+	for (size_t i = 0; i < q->n; i++)
+		if (q->held[i].ep == seal->ep &&
+		    q->held[i].seq >= seal->first && q->held[i].seq < first)
+			first = q->held[i].seq;
+	return first;
+}
+
 static void
 take_seal(
     const struct entry *e, struct source *q, struct place at, const char *line)
@@ -880,7 +898,7 @@ take_seal(
 	if (check_chain(q, &seal, at))
 		remember_seal(q, &seal, e->leaf);
 	memcpy(q->seen[q->seals++ % SEEN], e->leaf, TREE_HASH);
-	sequence_until(&q->sequence, seal.ep, seal.first);
+	sequence_until(&q->sequence, seal.ep, first_expected(q, &seal));
 	tell_gaps(q, seal.first, &at);
 	if (seal.n == 0) {
 		pass(&at, line, e->n);

@@ -248,6 +248,14 @@ finds() {
 	[ "$(verdicts report)" = unproven ]
 }
 
+@test "who comes in the middle of a seal misses nothing before" {
+	now_events A/1 1 2000 | sign --seal >lines
+	run -1 --separate-stderr sg-verify --report report \
+	    <(tail -n +1001 lines)
+	[ "$(verdicts report)" = unproven ]
+	cmp <(tail -n +1025 lines) <(echo "$output")
+}
+
 @test "a seal that is repeated, missing, forged or another's shows" {
 	now_events A/1 1 3000 | sign --seal >lines
 	grep STATUS/SEAL lines | head -1 >seal
