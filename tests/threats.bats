@@ -353,3 +353,18 @@ no_session() {
 	publish --src client event
 	stored_exactly 1
 }
+
+@test "T23: a dump of a broker would hold no secret of its key" {
+	[ "$(id -u)" -eq 0 ] || skip "reading another's memory needs root"
+	[ -z "${SG_SANITIZED:-}" ] || skip "the sanitizer has memory of its own"
+	secure_broker
+	VIA=$URL
+	marked 100 | publish
+	[ "$(stored | wc -l)" -eq 100 ]
+	read -r looked found apart <<<"$(
+		"$ROOT/tests/dumped.py" "$broker_pid" net/keys/b1.key)"
+	echo "$looked bytes, $found in them, $apart in what is left out"
+	[ "$looked" -gt 100000 ]
+	[ "$found" -eq 0 ]
+	[ "$apart" -gt 0 ]
+}

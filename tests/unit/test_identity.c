@@ -83,7 +83,7 @@ no_key(struct setting *s)
 static void
 no_folder(struct setting *s)
 {
-	s->given.trust = "/nonexistent";
+	s->given.trust = "/proc/nonexistent";
 }
 
 static void
@@ -300,7 +300,7 @@ test_nobody(void)
 	no_folder(&s);
 	check(identity_network(&id, &s.given, &status, &why) == -1 &&
 		status == EXIT_CONFIG &&
-		strcmp(why, "/nonexistent: No such file or directory") == 0,
+		strcmp(why, "/proc/nonexistent: No such file or directory") == 0,
 	    "no folder: %s", why);
 	tear_down(&s);
 }

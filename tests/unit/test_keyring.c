@@ -1245,8 +1245,8 @@ test_folder_extras(void)
 	    "a psk, and files that are no certificates: %s", why);
 	keyring_free(r);
 	network_fini(&n);
-	check(!keyring_open("/nonexistent", &why) &&
-		strcmp(why, "/nonexistent: No such file or directory") == 0,
+	check(!keyring_open("/proc/nonexistent", &why) &&
+		strcmp(why, "/proc/nonexistent: No such file or directory") == 0,
 	    "no folder: %s", why);
 }
 
