@@ -239,7 +239,10 @@ new_passphrase(const char *name)
 	if (n < 0 && errno == EINVAL)
 		die(EXIT_DENIED, "the two passphrases differ");
 	if (n < 0)
-		die(EXIT_NOINPUT, "no passphrase: %s", strerror(errno));
+		die(EXIT_NOINPUT, "no passphrase: %s",
+		    errno == ENOTTY	   ? "no terminal, --pass-fd N"
+			: errno == ENODATA ? "--pass-fd has no more lines"
+					   : strerror(errno));
 	if (n == 0)
 		die(EXIT_DENIED, "an empty passphrase protects nothing");
 	pass.p = text;
@@ -474,6 +477,16 @@ choose_new_key(const struct cert *old, struct key_public *key)
 	return strcmp(old->key.kid, key->kid) != 0;
 }
 
+/* Whoever has a stolen key gains from what is issued for it. */
+static void
+warn_of_key(const struct cert *old)
+{
+	if (keyring_judge(net.ring, old, net.now) == KEYRING_REVOKED)
+		warn("%s was revoked and is valid again, with the same key; "
+		     "--rekey makes another",
+		    old->subject);
+}
+
 static int
 run_renew(char **v, size_t n)
 {
@@ -501,6 +514,8 @@ run_renew(char **v, size_t n)
 		c->exp = net.now + seconds(o.ttl, network_life(&net, c->role));
 		finish(network_allowed(&net, c));
 		rekeyed = choose_new_key(old, &c->key);
+		if (!rekeyed)
+			warn_of_key(old);
 		finish(network_renew(&net, old, c, seconds(o.ttl, 0), rekeyed));
 		say_issued(c);
 	}

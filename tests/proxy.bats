@@ -170,3 +170,10 @@ while True:
 	kill -TERM "$reader_pid"
 	ends "$reader_pid" 143
 }
+
+@test "a proxy's password without a proxy is a mistake" {
+	echo 'user:word' >auth
+	chmod 600 auth
+	run -64 sg-pub --proxy-auth auth </dev/null
+	[ "$output" = "sg-pub: error: --proxy-auth is for --proxy" ]
+}

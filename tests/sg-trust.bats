@@ -260,7 +260,7 @@ issuer() {
 @test "T13: no terminal, no descriptor: no passphrase, and it says so" {
 	printf 'correct\n' | sg-trust init -q net --passphrase --pass-fd 0
 	run -78 setsid sg-trust issue --trust net a --pub A
-	[[ "$output" == *"needs a passphrase"* ]]
+	[[ "$output" == *"needs a passphrase: no terminal, --pass-fd N" ]]
 	run -66 net issue b --pub A --passphrase --pass-fd 0 <<<correct
 	[ ! -e net/keys/b.key ]
 	run -77 net issue b --pub A --passphrase --pass-fd 0 \
@@ -604,6 +604,29 @@ deny flat12 pub COMMAND/x: no pub pattern covers it" ]
 	net revoke -q a
 	net renew -q a --rekey
 	[ "$(state a)" = valid ]
+}
+
+@test "a broker whose subject is no host needs a name that is one" {
+	init
+	run -64 net issue north/b --role broker
+	[[ "$output" == *"--names: north/b is no host, and a broker needs one"* ]]
+	net issue -q north/b --role broker --names b
+	[ "$(cert north/b | jq -c .names)" = '["b"]' ]
+}
+
+@test "who is renewed in the second of the revocation is valid after it, too" {
+	export SG_NOW=2030-01-01T00:00:00Z
+	init
+	net issue -q a --pub A
+	net revoke -q a
+	net renew a 2>err
+	grep -q 'warning: a was revoked and is valid again, with the same key; --rekey' err
+	[ "$(state a)" = valid ]
+	SG_NOW=2030-01-01T00:00:02Z
+	[ "$(state a)" = valid ]
+	net revoke -q a
+	net renew a --rekey 2>err
+	! grep warning err
 }
 
 @test "an issuer's list is its own, and signed by its own key" {

@@ -59,6 +59,12 @@ reach_open(struct reach *r, int64_t retry, int *status, const char **why)
 		.insecure = reach_given.insecure,
 		.retry = retry,
 	};
+	if (got >= 0 && reach_given.proxy_auth != NULL &&
+	    reach_given.proxy == NULL) {
+		*status = EXIT_USAGE;
+		*why = "--proxy-auth is for --proxy";
+		return -1;
+	}
 	if (got >= 0 && reach_given.proxy_auth != NULL) {
 		*status = EXIT_CONFIG;
 		got = read_secret(r, reach_given.proxy_auth, why);

@@ -141,12 +141,15 @@ age_result_why(enum age_result r)
 {
 	switch (r) {
 	case AGE_HEADER: return "not an age document, or its header is damaged";
-	case AGE_BAD_ARMOR: return "its armor is damaged or cut off";
+	case AGE_BAD_ARMOR:
+		return "its armor is damaged or cut off, or it is no "
+		       "document of age";
 	case AGE_NO_MATCH: return "sealed for somebody else";
 	case AGE_HMAC: return "its header was altered";
 	case AGE_PAYLOAD: return "altered or cut off";
 	case AGE_PASSPHRASE:
-		return "sealed with a passphrase, and there is none to read";
+		return "sealed with a passphrase, and there is none to read: "
+		       "--pass-fd N";
 	case AGE_GOOD: break;
 	}
 	return "whole";

@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "trust/reason.h"
 #include "trust/secret.h"
 
 enum {
@@ -475,6 +476,18 @@ key_parse(
 	return NULL;
 }
 
+static const char *
+no_passphrase(int error)
+{
+	switch (error) {
+	case ENOTTY: return "needs a passphrase: no terminal, --pass-fd N";
+	case ENODATA: return "needs a passphrase: --pass-fd has no more lines";
+	case EMSGSIZE: return "needs a passphrase: this one is too long";
+	default: break;
+	}
+	return reason("needs a passphrase: %s", strerror(error));
+}
+
 static struct key *
 parse_asking(
     const char *path, const char *p, size_t n, int pass_fd, const char **why)
@@ -490,7 +503,7 @@ parse_asking(
 	if (length >= 0)
 		k = key_parse(p, n, pass, (size_t)length, why);
 	else
-		*why = "needs a passphrase, and there is none to read";
+		*why = no_passphrase(errno);
 	error = errno;
 	buf_fini(&prompt);
 	secret_free(pass);

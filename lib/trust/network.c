@@ -470,13 +470,15 @@ revoked_before(const struct network *w, const char *kid)
 static int64_t
 renewed_start(struct network *w, const struct cert *old, int64_t exp)
 {
-	int64_t nbf = old->nbf;
+	int64_t nbf = old->nbf, revoked = revoked_before(w, old->key.kid);
 
 	if (exp - nbf > w->issuer->ca.max_life)
 		nbf = exp - w->issuer->ca.max_life;
 	if (nbf < w->issuer->nbf)
 		nbf = w->issuer->nbf;
-	return nbf < revoked_before(w, old->key.kid) ? w->now : nbf;
+	if (nbf >= revoked)
+		return nbf;
+	return w->now > revoked ? w->now : revoked;
 }
 
 int

@@ -66,7 +66,9 @@ wish_names(struct cert *c, const struct opt_list *list)
 		network_cert_name(c, c->subject, strlen(c->subject));
 	while (next_word(&words, &p, &n))
 		network_cert_name(c, p, n);
-	return c->names == 0 ? "a broker needs a name" : NULL;
+	return c->names == 0
+	    ? reason("%s is no host, and a broker needs one", c->subject)
+	    : NULL;
 }
 
 static const char *
