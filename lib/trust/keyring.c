@@ -8,7 +8,7 @@
 #include "trust/reason.h"
 #include "trust/secret.h"
 
-enum { WAITING_MAX = 1024, BUCKETS_MIN = 64 };
+enum { WAITING_MAX = 1024, BUCKETS_MIN = 64, FORGET_AFTER = 86400 /* s */ };
 
 static const char *
 entry_name(const struct entry *e, enum way way)
@@ -508,6 +508,29 @@ keyring_verdict_why(enum keyring_verdict v)
 	return "no verdict";
 }
 
+/* The best that any of the issuers above can do for it. */
+static int64_t
+end_of(const struct keyring *r, const struct cert *c, int above)
+{
+	int64_t best = 0, one;
+	struct entry *e = NULL;
+
+	if (cert_is_root(c))
+		return is_pinned(r, c) ? c->exp : 0;
+	while (above > 0 && (e = next_issuer(r, c, e))) {
+		one = end_of(r, e->cert, above - 1);
+		if (one > best)
+			best = one;
+	}
+	return best < c->exp ? best : c->exp;
+}
+
+int64_t
+keyring_end(const struct keyring *r, const struct cert *c)
+{
+	return end_of(r, c, CERT_CHAIN_MAX - 1);
+}
+
 int64_t
 keyring_clock(const struct keyring *r, int64_t now)
 {
@@ -521,14 +544,75 @@ keyring_told(struct keyring *r, int64_t time)
 		r->told = time;
 }
 
+/* What old has verified is verified once more: roots may have gone. */
+static void
+inherit_issuer(
+    struct keyring *r, const struct keyring *old, const struct cert *c)
+{
+	struct buf chain = { 0 };
+	const struct cert *leaf;
+	size_t line;
+
+	keyring_chain(old, c, &chain);
+	keyring_take_chain(r, chain.p, chain.len, &leaf, &line);
+	buf_fini(&chain);
+}
+
+static void
+inherit_list(struct keyring *r, const struct crl *list)
+{
+	const char *why;
+	struct crl *c = crl_parse(list->text, list->len, &why);
+
+	if (c)
+		keyring_take_crl(r, c, &why);
+}
+
 void
 keyring_inherit(struct keyring *r, const struct keyring *old)
 {
-	const char *why;
-
+	for (size_t i = 0; i < old->buckets; i++)
+		for (const struct entry *e = old->bucket[BY_KID][i]; e;
+		     e = e->next[BY_KID])
+			if (e->cert->role == CERT_ISSUER && !e->root)
+				inherit_issuer(r, old, e->cert);
 	for (size_t i = 0; i < old->crls; i++)
-		keyring_add_crl(r, old->crl[i]->text, old->crl[i]->len, &why);
+		inherit_list(r, old->crl[i]);
+	for (size_t i = 0; i < old->nwaiting; i++)
+		inherit_list(r, old->waiting[i]);
 	keyring_told(r, old->told);
+}
+
+static void
+remove_entry(struct keyring *r, struct entry *e)
+{
+	for (int way = 0; way < WAYS; way++) {
+		const char *name = entry_name(e, (enum way)way);
+		struct entry **at =
+		    &r->bucket[way][hash(name) & (r->buckets - 1)];
+
+		while (*at != e)
+			at = &(*at)->next[way];
+		*at = e->next[way];
+	}
+	r->entries--;
+	cert_free(e->cert);
+	free(e);
+}
+
+void
+keyring_forget(struct keyring *r, int64_t now,
+    int (*held)(const void *ctx, const struct cert *c), const void *ctx)
+{
+	for (size_t i = 0; i < r->buckets; i++)
+		for (struct entry *e = r->bucket[BY_KID][i], *next; e;
+		     e = next) {
+			next = e->next[BY_KID];
+			if (e->cert->role != CERT_ISSUER &&
+			    e->cert->exp < now - FORGET_AFTER &&
+			    !held(ctx, e->cert))
+				remove_entry(r, e);
+		}
 }
 
 void

@@ -93,9 +93,16 @@ keyring_save_crl(const struct keyring *r, const char *issuer, const char **why);
 
 /*
  * keyring_inherit(r, old) - Take what old has learned since it was opened and
- * a fresh r cannot know: newer lists, and the time.
+ * a fresh r cannot know: issuers, if a root of r still vouches for them, newer
+ * lists, and the time.
+ *
+ * keyring_forget(r, now, held, ctx) - Drop the certificates of actors and
+ * brokers that ended more than a day before now (Unix seconds), but for those
+ * of which held(ctx, c) says that somebody still has them.
  */
 void keyring_inherit(struct keyring *r, const struct keyring *old);
+void keyring_forget(struct keyring *r, int64_t now,
+    int (*held)(const void *ctx, const struct cert *c), const void *ctx);
 
 /*
  * keyring_chain(r, c, out) - Append c's chain (leaf first, without the root)
@@ -123,6 +130,12 @@ enum keyring_verdict { /* zero is no */
 enum keyring_verdict
 keyring_judge(const struct keyring *r, const struct cert *c, int64_t at);
 const char *keyring_verdict_why(enum keyring_verdict v);
+
+/*
+ * keyring_end(r, c) - The last second at which keyring_judge() might find c
+ * valid, revocation apart; 0 if nobody known has issued it.
+ */
+int64_t keyring_end(const struct keyring *r, const struct cert *c);
 
 /*
  * keyring_clock(r, now) - now, or the newest time that somebody trusted has

@@ -300,7 +300,8 @@ test_nobody(void)
 	no_folder(&s);
 	check(identity_network(&id, &s.given, &status, &why) == -1 &&
 		status == EXIT_CONFIG &&
-		strcmp(why, "/proc/nonexistent: No such file or directory") == 0,
+		strcmp(why, "/proc/nonexistent: No such file or directory") ==
+		    0,
 	    "no folder: %s", why);
 	tear_down(&s);
 }

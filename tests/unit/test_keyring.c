@@ -963,6 +963,126 @@ test_keeping(void)
 	network_fini(&n);
 }
 
+/* What was learned in handshakes and from events outlives a new reading. */
+static void
+test_inherit(void)
+{
+	struct network n;
+	struct keyring *r, *again;
+	struct buf chain = { 0 };
+	const struct cert *leaf;
+	struct key *by;
+	struct crl_entry entry = { .at = 1 };
+	struct crl list = { .number = 1, .entry = &entry, .entries = 1 };
+	const char *why;
+
+	populate(&n);
+	folder_read(network_path(&n, "certs/", "area/flat12", ".cert"),
+	    CERT_MAX, &chain, &why);
+	by = network_key(&n, "area/ca");
+	remove(network_path(&n, "certs/", "area/flat12", ".cert"));
+	remove(network_path(&n, "certs/", "area/ca", ".cert"));
+	r = open_ring(&n);
+	keyring_add_chain(r, chain.p, chain.len, &leaf, &why);
+	again = open_ring(&n);
+	keyring_inherit(again, r);
+	check(keyring_judge(again, leaf, n.now) == KEYRING_VALID,
+	    "an issuer that a chain brought");
+	keyring_free(again);
+	memcpy(entry.serial, leaf->serial, sizeof(entry.serial));
+	list.issued = n.now;
+	list.next = n.now + NETWORK_DAY;
+	crl_sign(&list, by, &why);
+	keyring_add_crl(r, list.text, list.len, &why);
+	again = open_ring(&n);
+	keyring_inherit(again, r);
+	check(keyring_judge(again, leaf, n.now) == KEYRING_REVOKED,
+	    "and its list");
+	keyring_free(again);
+	free(list.text);
+	key_free(by);
+	keyring_free(r);
+	buf_fini(&chain);
+	network_fini(&n);
+}
+
+static int
+is_subject(const void *subject, const struct cert *c)
+{
+	return strcmp(c->subject, subject) == 0;
+}
+
+static void
+test_forget(void)
+{
+	static const char *const ended[] = { "a", "b", "c/ca" };
+	struct network n;
+	struct keyring *r;
+
+	populate(&n);
+	for (size_t i = 0; i < 3; i++)
+		network_issue(&n,
+		    &(struct network_wish){ .subject = ended[i],
+			.role = i == 2 ? CERT_ISSUER : CERT_ACTOR,
+			.nbf = n.now - 3 * NETWORK_DAY,
+			.exp = n.now - 2 * NETWORK_DAY });
+	network_issue(&n,
+	    &(struct network_wish){
+		.subject = "d", .nbf = n.now - 90, .exp = n.now - 60 });
+	r = open_ring(&n);
+	keyring_forget(r, n.now, is_subject, "b");
+	check(!keyring_subject(r, "a"), "ended long ago");
+	check(keyring_subject(r, "b") != NULL, "held by somebody");
+	check(keyring_subject(r, "c/ca") != NULL, "an issuer");
+	check(keyring_subject(r, "d") != NULL, "just ended");
+	check(keyring_subject(r, "gateway") && keyring_subject(r, "root"),
+	    "valid");
+	keyring_forget(r, n.now, is_subject, "");
+	check(!keyring_subject(r, "b"), "not held any more");
+	check(keyring_subject(r, "area/flat12") != NULL, "others stay");
+	keyring_free(r);
+	network_fini(&n);
+}
+
+static void
+test_end(void)
+{
+	struct network n;
+	struct keyring *r;
+	struct key *other = key_new("other");
+	const struct cert *c;
+	struct cert *alien;
+
+	populate(&n);
+	network_issue(&n,
+	    &(struct network_wish){ .subject = "short/ca",
+		.role = CERT_ISSUER,
+		.scope = { "#" },
+		.subjects = { "#" },
+		.exp = n.now + 10 });
+	network_issue(
+	    &n, &(struct network_wish){ .subject = "y", .issuer = "short/ca" });
+	/* The root's key in another's name says nothing of the root. */
+	network_issue(&n,
+	    &(struct network_wish){
+		.subject = "z", .key = n.root, .gen = 9, .exp = n.now + 5 });
+	r = open_ring(&n);
+	c = keyring_subject(r, "gateway");
+	check(keyring_end(r, c) == c->exp, "its own end");
+	check(keyring_end(r, keyring_subject(r, "y")) == n.now + 10,
+	    "its issuer's, which is sooner");
+	check(keyring_end(r, keyring_subject(r, "root")) ==
+		keyring_subject(r, "root")->exp,
+	    "a root's");
+	alien = network_make(
+	    &n, &(struct network_wish){ .subject = "x" }, other, other);
+	check(keyring_end(r, alien) == 0, "of nobody known");
+	cert_free(alien);
+	key_free(other);
+	keyring_free(r);
+	network_fini(&n);
+}
+
 static void
 test_clock(void)
 {
@@ -1246,7 +1366,8 @@ test_folder_extras(void)
 	keyring_free(r);
 	network_fini(&n);
 	check(!keyring_open("/proc/nonexistent", &why) &&
-		strcmp(why, "/proc/nonexistent: No such file or directory") == 0,
+		strcmp(why, "/proc/nonexistent: No such file or directory") ==
+		    0,
 	    "no folder: %s", why);
 }
 
@@ -1302,6 +1423,9 @@ main(void)
 	test_forged_lists();
 	test_waiting();
 	test_keeping();
+	test_inherit();
+	test_forget();
+	test_end();
 	test_clock();
 	test_folders();
 	test_folder_extras();
