@@ -464,7 +464,7 @@ payload_read(const struct buf *payload, int64_t *time, const char **chain)
 	if (json_check(payload->p, n, &why) != JSON_OBJECT)
 		return -1;
 	object = json_value(payload->p, n);
-	if (!json_get(&object, "time", &value) ||
+	if (!json_get(&object, "time", &value) || value.kind != JSON_NUMBER ||
 	    num_uint(value.p, value.n, time) != 0)
 		return -1;
 	*chain = nl + 1;
@@ -569,24 +569,20 @@ peer_verify(struct channel *c, const struct buf *payload, int64_t now)
 	return peer_judge(c, now, told);
 }
 
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* The session ends with the first certificate, or after an hour. */
 static int64_t
 expiry(const struct channel *c, int64_t now)
 {
-	const struct cert *chain[] = { c->id->cert, c->peer }, *cert, *issuer;
-	int64_t at = now + CHANNEL_LIFE;
+	const struct keyring *ring = c->id->ring;
 
-	for (size_t i = 0; i < 2; i++) {
-		cert = chain[i];
-		for (int depth = 0; cert != NULL && depth < CERT_CHAIN_MAX;
-		     depth++) {
-			if (cert->exp < at)
-				at = cert->exp;
-			issuer = keyring_find(c->id->ring, cert->issuer);
-			cert = issuer != cert ? issuer : NULL;
-		}
-	}
-	return at;
+	return sooner(now + CHANNEL_LIFE,
+	    sooner(keyring_end(ring, c->id->cert), keyring_end(ring, c->peer)));
 }
 
 static void

@@ -148,6 +148,62 @@ check_expires(void)
 	identity_close(&id);
 }
 
+/* Somebody's certificate for the root's key ends nobody's session. */
+static void
+check_root_key(void)
+{
+	struct network_wish wish = { .subject = "fake", .gen = 99 };
+	struct identity id = { 0 };
+	struct session s;
+	struct cert *c;
+	const struct cert *leaf;
+	const char *why;
+
+	wish.exp = now + 5;
+	session_who(&net, &id, "b1");
+	c = network_make(&net, &wish, net.root, net.root);
+	check(keyring_add_chain(id.ring, c->text, c->len, &leaf, &why) == 0,
+	    "learned: %s", why);
+	check(session_open(&s, &actor, &id, "b1", now), "opens");
+	check(channel_expires(s.broker) == now + CHANNEL_LIFE, "lasts %lld s",
+	    (long long)(channel_expires(s.broker) - now));
+	session_fini(&s);
+	identity_close(&id);
+	cert_free(c);
+}
+
+static void
+check_payloads(void)
+{
+	static const struct {
+		const char *in;
+		int want;
+	} cases[] = {
+		{ "{\"time\":5}\nx", 0 },
+		{ "{\"time\":5,\"more\":1}\n", 0 },
+		{ "{\"time\":\"5\"}\nx", -1 },
+		{ "{\"time\":5.0}\nx", -1 },
+		{ "{\"time\":-5}\nx", -1 },
+		{ "{\"time\":5}", -1 },
+		{ "{}\n", -1 },
+		{ "[5]\n", -1 },
+		{ "", -1 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct buf b = { 0 };
+		const char *chain;
+		int64_t time = 0;
+
+		buf_adds(&b, cases[i].in);
+		check(payload_read(&b, &time, &chain) == cases[i].want,
+		    "payload %s", cases[i].in);
+		check(
+		    cases[i].want < 0 || time == 5, "time of %s", cases[i].in);
+		buf_fini(&b);
+	}
+}
+
 /* T02: whom a client takes for its broker. */
 static void
 check_brokers(void)
@@ -1079,6 +1135,8 @@ main(void)
 	check_clients();
 	check_clock();
 	check_expires();
+	check_root_key();
+	check_payloads();
 	check_revoked();
 	check_stale();
 	identity_close(&actor);
