@@ -162,8 +162,8 @@ grant_take(struct actors *a, const struct cert *cert, const char **why)
 		return NULL;
 	}
 	for (g = a->grants; g != NULL; g = g->next)
-		if (strcmp(g->cert->serial, cert->serial) == 0 &&
-		    strcmp(g->cert->issuer, cert->issuer) == 0)
+		if (g->cert->len == cert->len &&
+		    memcmp(g->cert->text, cert->text, cert->len) == 0)
 			break;
 	if (g == NULL)
 		g = grant_new(a, cert);
