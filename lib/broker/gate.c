@@ -16,6 +16,7 @@
 enum {
 	SOURCES = 4096, /* buckets of handshakes, addresses share them */
 	BURST = 2,	/* seconds' worth of handshakes at once */
+	FORGET = 60,	/* s between looks for certificates to forget */
 	GRACE = 300,	/* s that a session may outlive channel_expires() */
 	PIECES = 16	/* of a reply, without allocating */
 };
@@ -52,6 +53,7 @@ struct gate {
 	struct bucket all, *source;
 	uint64_t salt[2];
 	enum keyring_verdict own;     /* on the broker's certificate */
+	int64_t forget_at;	      /* date_mono() time */
 	char why[256], list_why[512]; /* the last bad file */
 };
 
@@ -575,6 +577,36 @@ look_at_lists(struct gate *g)
 	}
 }
 
+static int
+is_held(const void *ctx, const struct cert *cert)
+{
+	const struct gate *g = ctx;
+	const struct grant *grant;
+
+	if (cert == g->o.identity->cert)
+		return 1;
+	for (grant = grants(g->actors); grant != NULL; grant = grant->next)
+		if (grant->cert == cert)
+			return 1;
+	return 0;
+}
+
+/* Whoever had a session once is not remembered forever. */
+static void
+forget(struct gate *g, int64_t now)
+{
+	const struct identity *id = g->o.identity;
+	const int64_t clock = keyring_clock(id->ring, time(NULL));
+	size_t i;
+
+	if (now < g->forget_at)
+		return;
+	g->forget_at = now + FORGET * DATE_SECOND;
+	keyring_forget(id->ring, clock, is_held, g);
+	for (i = 0; i < id->nretired; i++)
+		keyring_forget(id->retired[i], clock, is_held, g);
+}
+
 void
 gate_turn(struct gate *g, int64_t now)
 {
@@ -585,6 +617,7 @@ gate_turn(struct gate *g, int64_t now)
 	look_at_lists(g);
 	judge(g);
 	judge_own(g);
+	forget(g, now);
 	for (l = g->links; l != NULL; l = next) {
 		next = l->next;
 		if (l->state != LINK_OPEN || l->until > now)
@@ -624,10 +657,15 @@ gate_reload(struct gate *g, const char **why)
 	return 0;
 }
 
-/* The list's own issuer has to be the one of the topic. */
+/*
+ * The list's own issuer has to be the one of the topic, and no older list may
+ * become the topic's last value.
+ */
 static const char *
-list_fault(const char *kid, size_t n, const char *text, size_t len)
+list_fault(const struct gate *g, const char *kid, size_t n, const char *text,
+    size_t len)
 {
+	const struct crl *known;
 	const char *why = NULL;
 	struct crl *crl = crl_parse(text, len, &why);
 
@@ -635,6 +673,9 @@ list_fault(const char *kid, size_t n, const char *text, size_t len)
 		return why;
 	if (strlen(crl->issuer) != n || memcmp(crl->issuer, kid, n) != 0)
 		why = "the list is of another issuer than the topic says";
+	known = keyring_crl(g->o.identity->ring, crl->issuer);
+	if (why == NULL && known != NULL && known->number > crl->number)
+		why = "a newer list of this issuer is known";
 	crl_free(crl);
 	return why;
 }
@@ -651,7 +692,7 @@ gate_list(
 		return "topic is the broker's own";
 	if (n != KEY_ID)
 		return "the topic's last level is no key's id";
-	if ((why = list_fault(kid, n, text, len)) != NULL)
+	if ((why = list_fault(g, kid, n, text, len)) != NULL)
 		return why;
 	switch (keyring_add_crl(id->ring, text, len, &why)) {
 	case -1: return why;

@@ -913,6 +913,11 @@ test_published_list(const struct server *s)
 	list_event(&text, "flat13", 7);
 	peer_ask(&p, buf_cstr(&text), &text);
 	check(strstr(text.p, "\"n\":1") != NULL, "a good one: %s", text.p);
+	buf_clear(&text);
+	list_event(&text, "reader", 6);
+	peer_ask(&p, buf_cstr(&text), &text);
+	check(strstr(text.p, "\"n\":0,\"refused\":[[1,\"a newer list") != NULL,
+	    "an older one does not replace it: %s", text.p);
 	close(p.fd);
 	check(is_cut(&revoked.p), "ends the session");
 	client_close(&revoked);
