@@ -98,15 +98,9 @@ refuse(const char *p, size_t n, const char *why)
 static int64_t
 moment(const struct event *e)
 {
-	int64_t t = 0;
-	double rt;
+	int64_t at;
 
-	if (event_has(e, EVENT_RT) &&
-	    num_double(e->line + e->at[EVENT_RT], e->len[EVENT_RT], &rt) == 0)
-		return (int64_t)rt;
-	if (event_time(e, &t) < 0)
-		t = date_now();
-	return t / DATE_SECOND;
+	return sign_moment(e, &at) == 0 ? at : date_now() / DATE_SECOND;
 }
 
 /* Give up waiting for the key of the line. */

@@ -947,14 +947,12 @@ verdict_of(enum sign_verdict v)
 static int64_t
 moment_of(const struct event *e)
 {
-	int64_t t = 0;
+	int64_t at = 0;
 
 	if (o.at != INT64_MIN)
-		t = o.at;
-	else if (!event_has(e, EVENT_RT) ||
-	    num_micros(e->line + e->at[EVENT_RT], e->len[EVENT_RT], &t) < 0)
-		event_time(e, &t);
-	return t / DATE_SECOND - (t % DATE_SECOND < 0);
+		return o.at / DATE_SECOND - (o.at % DATE_SECOND < 0);
+	sign_moment(e, &at);
+	return at;
 }
 
 /* The proof's seal: GOOD if it is signed, and by the source. */

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/date.h"
+#include "base/num.h"
 #include "event/json.h"
 #include "trust/reason.h"
 
@@ -29,6 +31,20 @@ const char *
 sign_verdict_name(enum sign_verdict v)
 {
 	return verdict_name[v];
+}
+
+int
+sign_moment(const struct event *e, int64_t *at)
+{
+	int64_t t;
+
+	if ((!event_has(e, EVENT_RT) ||
+		num_micros(e->line + e->at[EVENT_RT], e->len[EVENT_RT], &t) <
+		    0) &&
+	    event_time(e, &t) < 0)
+		return -1;
+	*at = t / DATE_SECOND - (t % DATE_SECOND < 0);
+	return 0;
 }
 
 int

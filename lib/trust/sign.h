@@ -54,9 +54,16 @@ enum sign_verdict sign_check(const struct keyring *ring, struct sign_space *s,
  * signature fits: was the certificate valid at that moment, and may its
  * holder publish this topic?
  */
-enum sign_verdict sign_permitted(const struct keyring *ring,
-    const struct cert *cert, const struct event *e, int64_t at,
-    const char **why);
+enum sign_verdict
+sign_permitted(const struct keyring *ring, const struct cert *cert,
+    const struct event *e, int64_t at, const char **why);
+
+/*
+ * sign_moment(e, at) - The moment for which a line is judged: rt, when a
+ * broker received it, else t (Unix seconds, rounded down).  0, or -1 if it has
+ * neither.
+ */
+int sign_moment(const struct event *e, int64_t *at);
 
 /* sign_verdict_name(v) - "bad", "unsigned", "unknown", "expired", ... */
 const char *sign_verdict_name(enum sign_verdict v);

@@ -50,6 +50,36 @@ expect(const char *line, int64_t at, enum sign_verdict want, const char *what)
 	    why, sign_verdict_name(want));
 }
 
+static void
+check_moment(void)
+{
+	static const struct {
+		const char *in;
+		int result;
+		int64_t at;
+	} cases[] = {
+		{ "{\"t\":1.5}", 0, 1 },
+		{ "{\"t\":1.5,\"rt\":7.9}", 0, 7 },
+		{ "{\"t\":-0.5}", 0, -1 },
+		{ "{\"t\":1.5,\"rt\":1e300}", 0, 1 },
+		{ "{\"rt\":-1e300}", -1, 0 },
+		{ "{\"v\":1}", -1, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct event e;
+		int64_t at = 0;
+		const char *why;
+
+		check(
+		    event_scan(&e, cases[i].in, strlen(cases[i].in), &why) == 0,
+		    "%s", cases[i].in);
+		check(sign_moment(&e, &at) == cases[i].result &&
+			at == cases[i].at,
+		    "%s: %lld", cases[i].in, (long long)at);
+	}
+}
+
 /* Replace the first a in the line by b. */
 static void
 edit(struct buf *line, const char *a, const char *b, struct buf *out)
@@ -204,6 +234,7 @@ main(void)
 	ring = keyring_open(net.dir, &why);
 	if (ring == NULL)
 		network_die(net.dir, why);
+	check_moment();
 	check_edits();
 	check_bytes();
 	check_others();
