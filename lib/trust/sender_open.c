@@ -368,6 +368,16 @@ clear_members(const struct event *e)
 	return e->have & mask;
 }
 
+/* What a broker has said of an event is not its sender's to say. */
+static int
+same_meta(const struct event *a, const struct event *b)
+{
+	const uint32_t mask = UINT32_C(1) << EVENT_RT |
+	    UINT32_C(1) << EVENT_FROM | UINT32_C(1) << EVENT_POS;
+
+	return ((a->have ^ b->have) & mask) == 0;
+}
+
 /* Text beside a mark could have made another value of it: 5 and 1 are 51. */
 static int
 same_members(const struct event *a, const struct event *b)
@@ -405,9 +415,12 @@ rebuild(const struct event *e, const struct buf *text, struct buf *out)
 	    event_has(e, EVENT_POS))
 		add_meta(e, out, start);
 	if (why == NULL &&
-	    event_scan(&inner, out->p + start, out->len - start, &why) == 0 &&
-	    !same_members(&inner, e))
-		why = "sealed: a member that stays clear";
+	    event_scan(&inner, out->p + start, out->len - start, &why) == 0) {
+		if (!same_members(&inner, e))
+			why = "sealed: a member that stays clear";
+		else if (!same_meta(&inner, e))
+			why = "sealed: a member that a broker adds";
+	}
 	if (why != NULL)
 		out->len = start;
 	return why;

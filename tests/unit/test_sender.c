@@ -229,6 +229,10 @@ test_rewritten(void)
 		if (v == SENDER_OPENED)
 			scan(&back);
 	}
+	seal(&flat, "{\"topic\":\"A/1\",\"t\":1,\"v\":2,\"rt\":3}", &line);
+	check(open_line(&dso, line.p, line.len, &back, &why) == SENDER_BAD &&
+		back.len == 0,
+	    "rt of the sender's own: %s", why);
 	seal(&flat, events[1], &line);
 	replace(&line, "\"enc\"", "\"from\":\"x\",\"rt\":99.5,\"enc\"");
 	open_line(&dso, line.p, line.len, &back, &why);
