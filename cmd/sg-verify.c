@@ -32,6 +32,7 @@ enum {
 	JOB_LINES = 1024,
 	SIGNED_LINES = 64,  /* of these a job has enough work */
 	JOB_BYTES = 262144, /* of a job before its last line */
+	HELD_MIN = 4,	    /* lines of a source that there is room for */
 	HELD_LINES = 8192,  /* of a source, that wait for a seal */
 	HELD_BYTES = 67108864,
 	TOLD_GAPS = SEQUENCE_GAPS_MAX / 2,
@@ -166,7 +167,7 @@ struct held {
 /* A seal that waits for its events. */
 struct waiting {
 	int set;
-	struct batch_seal seal;
+	struct batch_seal *seal; /* NULL: there was none yet */
 	struct buf line;
 	const struct cert *cert;
 	int64_t moment, since;
@@ -192,6 +193,7 @@ struct source {
 	struct held *held;
 	unsigned char (*leaf)[TREE_HASH];
 	size_t n, cap;
+	int charged; /* the source itself, too */
 	struct waiting wait;
 };
 
@@ -401,21 +403,22 @@ free_source(struct source *q)
 	sequence_fini(&q->sequence);
 	buf_fini(&q->text);
 	buf_fini(&q->wait.line);
+	free(q->wait.seal);
 	free(q->held);
 	free(q->leaf);
 	free(q->name);
 	free(q);
 }
 
-/* What nobody has signed for is not remembered. */
+/* What nobody has signed for is not remembered, but for one in use. */
 static void
-forget_strangers(void)
+forget_strangers(const struct source *used)
 {
 	for (size_t i = 0; i < SOURCES; i++)
 		for (struct source **at = &s.source[i]; *at != NULL;) {
 			struct source *q = *at;
 
-			if (q->known || q->n > 0) {
+			if (q->known || q->n > 0 || q == used) {
 				at = &q->next;
 				continue;
 			}
@@ -496,6 +499,14 @@ held_cost(const struct held *h)
 	return h->n + sizeof *h + TREE_HASH;
 }
 
+/* Of a source that is there for its held lines alone. */
+static size_t
+source_cost(void)
+{
+	return sizeof(struct source) +
+	    HELD_MIN * (sizeof(struct held) + TREE_HASH);
+}
+
 /* Close the ranks. */
 static void
 remove_done(struct source *q)
@@ -514,6 +525,10 @@ remove_done(struct source *q)
 		kept++;
 	}
 	q->n = kept;
+	if (kept == 0 && q->charged) {
+		s.held_bytes -= source_cost();
+		q->charged = 0;
+	}
 	base = kept > 0 ? q->held[0].at : q->text.len;
 	if (kept > 0 && base < q->text.len / 2)
 		return;
@@ -556,7 +571,7 @@ write_proof(struct source *q, const unsigned char (*leaf)[TREE_HASH],
     const char *line, size_t n)
 {
 	static struct batch_proof proof;
-	const struct batch_seal *seal = &q->wait.seal;
+	const struct batch_seal *seal = q->wait.seal;
 	struct buf b = { 0 };
 	struct event e;
 	const char *why;
@@ -590,9 +605,9 @@ static void
 end_wait(struct source *q)
 {
 	const struct waiting *w = &q->wait;
-	struct place at = { w->file, w->number, q->name, w->seal.ep, 0 };
+	struct place at = { w->file, w->number, q->name, w->seal->ep, 0 };
 
-	tell_gaps(q, w->seal.first + w->seal.n, &at);
+	tell_gaps(q, w->seal->first + w->seal->n, &at);
 	pass(&at, w->line.p, w->line.len);
 	q->wait.set = 0;
 	remove_done(q);
@@ -602,7 +617,7 @@ end_wait(struct source *q)
 static int
 match_row(struct source *q)
 {
-	const struct batch_seal *seal = &q->wait.seal;
+	const struct batch_seal *seal = q->wait.seal;
 	const unsigned char(*leaf)[TREE_HASH];
 	unsigned char root[TREE_HASH];
 	size_t i, k = 0, n = (size_t)seal->n;
@@ -640,7 +655,7 @@ match_row(struct source *q)
 static size_t
 sort_held(struct source *q, int index[BATCH_MAX])
 {
-	const struct batch_seal *seal = &q->wait.seal;
+	const struct batch_seal *seal = q->wait.seal;
 	size_t found = 0;
 
 	memset(index, -1, BATCH_MAX * sizeof *index);
@@ -671,7 +686,7 @@ static void
 match_all(struct source *q, const int index[BATCH_MAX])
 {
 	static unsigned char leaf[BATCH_MAX][TREE_HASH];
-	const struct batch_seal *seal = &q->wait.seal;
+	const struct batch_seal *seal = q->wait.seal;
 	const unsigned char(*leaves)[TREE_HASH] =
 	    (const unsigned char(*)[TREE_HASH])leaf;
 	unsigned char root[TREE_HASH];
@@ -703,7 +718,7 @@ match_all(struct source *q, const int index[BATCH_MAX])
 static void
 drop_unproven(struct source *q, const int index[BATCH_MAX])
 {
-	const struct batch_seal *seal = &q->wait.seal;
+	const struct batch_seal *seal = q->wait.seal;
 
 	for (size_t i = 0; i < (size_t)seal->n; i++) {
 		struct held *h;
@@ -735,11 +750,11 @@ match(struct source *q, int last)
 		return;
 	}
 	found = sort_held(q, index);
-	if (found < (size_t)q->wait.seal.n && !last)
+	if (found < (size_t)q->wait.seal->n && !last)
 		return;
-	sequence_until(
-	    &q->sequence, q->wait.seal.ep, q->wait.seal.first + q->wait.seal.n);
-	if (found == (size_t)q->wait.seal.n)
+	sequence_until(&q->sequence, q->wait.seal->ep,
+	    q->wait.seal->first + q->wait.seal->n);
+	if (found == (size_t)q->wait.seal->n)
 		match_all(q, index);
 	else
 		drop_unproven(q, index);
@@ -759,7 +774,18 @@ expire(struct source *q, size_t n)
 	remove_done(q);
 }
 
-/* Who holds most has to make room. */
+/* Anybody can make up sources; who has signed once does not suffer by it. */
+static void
+expire_strangers(const struct source *used)
+{
+	for (size_t i = 0; i < SOURCES; i++)
+		for (struct source *q = s.source[i]; q != NULL; q = q->next)
+			if (!q->known && q != used)
+				expire(q, q->n);
+	forget_strangers(used);
+}
+
+/* Strangers have to make room, then who holds most. */
 static void
 make_room(struct source *q)
 {
@@ -767,6 +793,9 @@ make_room(struct source *q)
 
 	if (q->n >= HELD_LINES)
 		expire(q, q->n / 2);
+	if (s.held_bytes < HELD_BYTES)
+		return;
+	expire_strangers(q);
 	if (s.held_bytes < HELD_BYTES)
 		return;
 	for (size_t i = 0; i < SOURCES; i++)
@@ -789,8 +818,12 @@ hold(const struct entry *e, struct source *q, const struct place *at,
 		return;
 	}
 	make_room(q);
+	if (!q->known && !q->charged) {
+		q->charged = 1;
+		s.held_bytes += source_cost();
+	}
 	if (q->n == q->cap) {
-		q->cap = q->cap > 0 ? 2 * q->cap : 16;
+		q->cap = q->cap > 0 ? 2 * q->cap : HELD_MIN;
 		q->held = xrealloc(q->held, q->cap * sizeof *q->held);
 		q->leaf = xrealloc(q->leaf, q->cap * sizeof *q->leaf);
 	}
@@ -800,9 +833,9 @@ hold(const struct entry *e, struct source *q, const struct place *at,
 	memcpy(q->leaf[q->n++], e->leaf, TREE_HASH);
 	buf_add(&q->text, line, e->n);
 	s.held_bytes += held_cost(h);
-	if (q->wait.set && e->ep == q->wait.seal.ep &&
-	    e->seq >= q->wait.seal.first &&
-	    e->seq - q->wait.seal.first < q->wait.seal.n)
+	if (q->wait.set && e->ep == q->wait.seal->ep &&
+	    e->seq >= q->wait.seal->first &&
+	    e->seq - q->wait.seal->first < q->wait.seal->n)
 		match(q, 0);
 }
 
@@ -906,7 +939,9 @@ take_seal(
 	}
 	q->sealed = 1;
 	q->wait.set = 1;
-	memcpy(&q->wait.seal, &seal, sizeof seal);
+	if (q->wait.seal == NULL)
+		q->wait.seal = xmalloc(sizeof *q->wait.seal);
+	memcpy(q->wait.seal, &seal, sizeof seal);
 	buf_clear(&q->wait.line);
 	buf_add(&q->wait.line, line, e->n);
 	q->wait.cert = e->cert;
@@ -1414,7 +1449,7 @@ tick(void)
 	for (size_t i = 0; i < SOURCES; i++)
 		for (struct source *q = s.source[i]; q != NULL; q = q->next)
 			tick_source(q);
-	forget_strangers();
+	forget_strangers(NULL);
 	if (s.now - s.told_since >= DATE_SECOND)
 		tell_untold();
 	if (o.state != NULL && s.now - s.saved >= STATE_TIME)

@@ -402,6 +402,23 @@ finds() {
 	ends "$verify_pid" 1
 }
 
+@test "sources that are made up take neither memory nor the place of others" {
+	need_command python3
+	now_events A/1 1 3 | sign --seal >lines
+	awk 'BEGIN { for (i = 0; i < 200000; i++)
+		printf "{\"topic\":\"A/1\",\"t\":1,\"v\":1,\"src\":\"s%d\"," \
+		    "\"ep\":1,\"seq\":1}\n", i }' >strangers
+	sg-sign -k "$KEY" --seal <<<'{"topic":"A/1","v":4}' >more
+	cat lines <(head -n 1 more) strangers <(tail -n 1 more) >all
+	run -0 python3 -c '
+import resource, subprocess
+subprocess.run(["sg-verify", "--hold", "1h", "all"],
+    stdout=open("passed", "w"), stderr=open("said", "w"))
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)'
+	[ "$output" -lt 600 ]
+	[ "$(wc -l <passed)" -eq 6 ]
+}
+
 @test "T09: all that a compromised broker does to signed events is found" {
 	now_events A/1 1 4000 | sign --heartbeat 1m >lines
 	sg-verify --follow --stats lines 2>clean | cmp - lines
