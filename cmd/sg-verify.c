@@ -1638,7 +1638,8 @@ open_outputs(void)
 	if (o.dead != NULL && line_dead(&s.in, o.dead) < 0)
 		die(EXIT_CANTCREATE, "%s: %s", o.dead, strerror(errno));
 	if (o.act != NULL && (s.guard = command_open(o.act, &why)) == NULL)
-		die(EXIT_CONFIG, "--act %s: %s", o.act, why);
+		die(errno == EWOULDBLOCK ? EXIT_UNAVAILABLE : EXIT_CONFIG,
+		    "--act %s: %s", o.act, why);
 	if (o.report == NULL)
 		return;
 	fd = open(o.report, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);

@@ -328,6 +328,15 @@ finds() {
 	run -64 sg-verify --act guard --keep lines
 }
 
+@test "the file of --act serves one at a time" {
+	run -69 flock guard sg-verify --act guard </dev/null
+	[ "$output" = "sg-verify: error: --act guard: another process uses it" ]
+	mkdir folder
+	run -78 sg-verify --act folder </dev/null
+	echo garbage >damaged
+	run -78 sg-verify --act damaged </dev/null
+}
+
 @test "--state goes on where the last run ended" {
 	now_events A/1 1 10 | sign --heartbeat 1m >lines
 	head -5 lines | sg-verify --state seen

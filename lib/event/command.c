@@ -201,6 +201,7 @@ open_locked(const char *path, const char **why)
 		}
 		if (!S_ISREG(ours.st_mode)) {
 			*why = "not a regular file";
+			errno = EINVAL;
 			break;
 		}
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
@@ -292,6 +293,7 @@ struct command_guard *
 command_open(const char *path, const char **why)
 {
 	struct command_guard *g = xcalloc(1, sizeof *g);
+	int error;
 
 	g->fd = -1;
 	if (path == NULL)
@@ -299,7 +301,9 @@ command_open(const char *path, const char **why)
 	g->path = xstrdup(path);
 	g->fd = open_locked(path, why);
 	if (g->fd < 0 || load(g, why) < 0) {
+		error = g->fd < 0 ? errno : EINVAL;
 		command_close(g);
+		errno = error;
 		return NULL;
 	}
 	return g;

@@ -37,9 +37,9 @@ enum command_verdict {	       /* zero refuses */
 /*
  * command_open(path, why) - The guard whose memory is the file at path
  * (created 0600; NULL: this process only).  NULL with *why (valid until the
- * next call) if it cannot be read or locked (one process has it), or is
- * damaged.  The last command's line may be incomplete, after a crash: that
- * one was not executed.
+ * next call) if it cannot be read or locked (one process has it,
+ * errno EWOULDBLOCK), or is damaged.  The last command's line may be
+ * incomplete, after a crash: that one was not executed.
  */
 struct command_guard *command_open(const char *path, const char **why);
 
