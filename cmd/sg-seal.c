@@ -418,7 +418,9 @@ document(const char *path)
 		die(EXIT_CONFIG, "a recipient's X25519 key is none");
 	while ((n = read(fd, piece, sizeof piece)) != 0 && !app_stop()) {
 		if (n < 0 && errno != EINTR)
-			die(EXIT_IO, "%s: %s", path, strerror(errno));
+			die(errno == EISDIR ? EXIT_NOINPUT : EXIT_IO, "%s: %s",
+			    fd == STDIN_FILENO ? "stdin" : path,
+			    strerror(errno));
 		if (n > 0)
 			age_seal_add(seal, piece, (size_t)n, &out.buf);
 		output(line_out_flush(&out));

@@ -308,11 +308,15 @@ lost_errors() {
 			bash -c "$line" >/dev/full 2>/dev/null </dev/null ||
 			    status=$?
 			[ $status -eq 74 ] || echo "$line: status $status"
+			status=0
+			bash -c "$line" >&- 2>/dev/null </dev/null ||
+			    status=$?
+			[ $status -eq 74 ] || echo "$line >&-: status $status"
 		done
 	done
 }
 
-@test "a full disk under standard output is status 74" {
+@test "a full disk under standard output, or none at all, is status 74" {
 	output_inputs
 	none lost_errors
 }

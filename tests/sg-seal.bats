@@ -123,6 +123,8 @@ said() {
 	done
 	run -64 seal --armor -r dso events
 	run -64 sg-seal --document -r dso events events
+	run -66 sg-seal --document -r dso .
+	[[ "$output" == *".: Is a directory" ]]
 }
 
 @test "a line that is no event is refused, kept in --dead, and the rest goes on" {

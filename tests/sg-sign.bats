@@ -26,6 +26,16 @@ member() {
 	[ ! -s absent.key ]
 }
 
+@test "closed standard streams are errors, and no other file in their place" {
+	echo '{"topic":"A/1","v":1}' >line
+	run -66 timeout 20 sh -c "sg-sign -k $KEY <&-"
+	[[ "$output" == *"stdin: Bad file descriptor" ]]
+	run -74 sh -c "sg-sign -k $KEY line >&-"
+	[[ "$output" == *"standard output: Bad file descriptor" ]]
+	sh -c "sg-sign -k $KEY line 2>&-" >signed
+	signed_ok signed
+}
+
 @test "a key without a certificate, or with one that has expired, is refused" {
 	sg-trust -q issue brief --pub 'A/#' --ttl 1h
 	SG_NOW=2030-01-01T00:00:00Z run -77 sg-sign -k net/keys/brief.key \

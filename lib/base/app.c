@@ -18,6 +18,16 @@ enum { PIPE_SIZE = 1 << 20 };
 static volatile sig_atomic_t stop_signal, hup, pending;
 static int signal_fd = -1;
 
+void
+app_streams(void)
+{
+	/* open() takes the lowest number that is free. */
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null",
+			    fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 static void
 on_signal(int number)
 {

@@ -9,6 +9,13 @@
 #include <stdint.h>
 
 /*
+ * app_streams() - Put something in the place of standard input, output and
+ * error where they are closed, so that no file opened later is taken for
+ * them; reading and writing there still fails with EBADF.
+ */
+void app_streams(void);
+
+/*
  * app_signals() - From now on TERM and INT set the flag that app_stop()
  * reads and HUP the one that app_hup() reads and clears, without SA_RESTART,
  * so that a blocking read or poll returns EINTR; SIGPIPE keeps its default

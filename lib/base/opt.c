@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/app.h"
 #include "base/buf.h"
 #include "base/date.h"
 #include "base/die.h"
@@ -441,6 +442,7 @@ opt_parse(const struct opt_command *command, int argc, char **argv)
 	struct table t = { 0 };
 	int first;
 
+	app_streams();
 	die_name(argv[0]);
 	help = version = quiet = verbose = print_options = 0;
 	table_add(&t, command->options);
