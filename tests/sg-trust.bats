@@ -544,6 +544,23 @@ deny flat12 pub COMMAND/x: no pub pattern covers it" ]
 	[ "$(cert a | jq -r .key.x)" = "$(jq -r .x net/keys/a.key)" ]
 }
 
+@test "what was signed before a renewal stays good, however short lives are" {
+	export SG_NOW=2030-01-01T00:00:00Z SG_TRUST=net
+	init
+	net issue -q area --role issuer --scope '#' --maxttl 10d
+	net issue -q a --issuer area --pub A --ttl 10d
+	SG_NOW=2030-01-02T00:00:00Z sg-sign -k net/keys/a.key \
+	    <<<'{"topic":"A","v":1}' >line
+	SG_NOW=2030-01-08T00:00:00Z net renew -q a --issuer area --ttl 10d
+	[ "$(cert a | jq .nbf)" -gt "$(sed -n 1p net/certs/a~1.cert | jq .nbf)" ]
+	run -0 sg-verify line
+	jq -c '.v = 2' line >altered
+	run -1 sg-verify altered
+	SG_NOW=2030-01-09T00:00:00Z net revoke -q a --issuer area
+	run -0 sg-verify line
+	run -1 sg-verify --at 2030-01-09T00:00:02Z line
+}
+
 @test "a renewed root is the same network, what it has issued stays" {
 	SG_NOW=2030-01-01T00:00:00Z sg-trust init -q net --ttl 10d
 	export SG_NOW=2030-01-05T00:00:00Z

@@ -114,18 +114,24 @@ newer(const struct cert *a, const struct cert *b)
 	return a->gen != b->gen ? a->gen > b->gen : a->nbf > b->nbf;
 }
 
+/* The newest; of those that have begun by then, if there is one. */
 static const struct cert *
 newest(const struct keyring *r, enum way way, const char *name,
-    const char *subject)
+    const char *subject, int64_t at)
 {
 	const struct cert *best = NULL;
 	struct entry *e = NULL;
+	int begun = 0;
 
 	while ((e = next_entry(r, way, name, e))) {
+		int has = e->cert->nbf - CERT_EARLY <= at;
+
 		if (subject && strcmp(e->cert->subject, subject) != 0)
 			continue;
-		if (!best || newer(e->cert, best))
-			best = e->cert;
+		if (best && (has != begun ? begun : !newer(e->cert, best)))
+			continue;
+		best = e->cert;
+		begun = has;
 	}
 	return best;
 }
@@ -133,19 +139,20 @@ newest(const struct keyring *r, enum way way, const char *name,
 const struct cert *
 keyring_find(const struct keyring *r, const char *kid)
 {
-	return newest(r, BY_KID, kid, NULL);
+	return newest(r, BY_KID, kid, NULL, INT64_MAX);
 }
 
 const struct cert *
 keyring_subject(const struct keyring *r, const char *subject)
 {
-	return newest(r, BY_SUBJECT, subject, NULL);
+	return newest(r, BY_SUBJECT, subject, NULL, INT64_MAX);
 }
 
 const struct cert *
-keyring_holder(const struct keyring *r, const char *kid, const char *subject)
+keyring_holder(
+    const struct keyring *r, const char *kid, const char *subject, int64_t at)
 {
-	return newest(r, BY_KID, kid, subject);
+	return newest(r, BY_KID, kid, subject, at);
 }
 
 const char *

@@ -4,7 +4,8 @@
  *	root.cert		the roots, pinned here and nowhere else (NDJSON)
  *	certs/SUBJECT.cert	known chains, one file for each subject: that
  *				of a/b is a/b.cert; an earlier one, of
- *				another key, SUBJECT~GEN.cert
+ *				another key or another time,
+ *				SUBJECT~GEN.cert
  *	crl/KID.crl		the newest list of each issuer
  *	keys/SUBJECT.key	0700: the keys of those issued here, if any
  *	psk			0600, optional: 32 bytes in base64url, for
@@ -51,16 +52,18 @@ const unsigned char *keyring_psk(const struct keyring *r);
  * keyring_find(r, kid) - The newest known certificate with that signing key
  * (of roots too), or NULL; newest is the highest gen, then the latest nbf.
  * keyring_subject(r, subject) - The same of that subject.
- * keyring_holder(r, kid, subject) - The same of that key and subject: two
- * issuers may have certified one key, and neither may hide the other's.
+ * keyring_holder(r, kid, subject, at) - The same of that key and subject (NULL:
+ * any): two issuers may have certified one key, and neither may hide the
+ * other's.  Those that began after at (Unix seconds) count only if there is no
+ * other: what was signed before a certificate was renewed stays verifiable.
  * All are valid as long as r is, and safe to call from several threads as long
  * as no one adds.
  */
 const struct cert *keyring_find(const struct keyring *r, const char *kid);
 const struct cert *
 keyring_subject(const struct keyring *r, const char *subject);
-const struct cert *
-keyring_holder(const struct keyring *r, const char *kid, const char *subject);
+const struct cert *keyring_holder(
+    const struct keyring *r, const char *kid, const char *subject, int64_t at);
 
 /*
  * keyring_add_chain(r, p, n, leaf, why) - Verify an NDJSON chain up to a root

@@ -463,9 +463,9 @@ revoked_before(const struct network *w, const char *kid)
 }
 
 /*
- * A verifier knows the newest certificate of a key: so that it covers what
- * the key has signed before, the new one begins where the old one began,
- * unless that would make it longer than it may be or undo a revocation.
+ * So that it covers what the key has signed before, the new certificate begins
+ * where the old one began, unless that would make it longer than it may be or
+ * undo a revocation.
  */
 static int64_t
 renewed_start(struct network *w, const struct cert *old, int64_t exp)
@@ -490,9 +490,9 @@ network_renew(struct network *w, const struct cert *old, struct cert *c,
 	c->exp = w->now + life;
 	if (c->gen == old->gen)
 		c->gen++;
-	if (rekeyed && keep_old(w, old) < 0)
-		return -1;
 	c->nbf = rekeyed ? w->now : renewed_start(w, old, c->exp);
+	if ((rekeyed || c->nbf > old->nbf) && keep_old(w, old) < 0)
+		return -1;
 	return network_issue(w, c);
 }
 

@@ -144,18 +144,18 @@ sign_permitted(const struct keyring *ring, const struct cert *cert,
  */
 static const struct cert *
 find_signer(const struct keyring *ring, const struct event *e,
-    struct sign_space *s, const char *kid)
+    struct sign_space *s, const char *kid, int64_t at)
 {
 	const struct cert *c;
 
 	if (event_has(e, EVENT_SRC)) {
 		buf_clear(&s->space);
 		event_string(e, EVENT_SRC, &s->space);
-		c = keyring_holder(ring, kid, buf_cstr(&s->space));
+		c = keyring_holder(ring, kid, buf_cstr(&s->space), at);
 		if (c != NULL)
 			return c;
 	}
-	return keyring_find(ring, kid);
+	return keyring_holder(ring, kid, NULL, at);
 }
 
 static int
@@ -180,7 +180,7 @@ sign_check(const struct keyring *ring, struct sign_space *s,
 	*why = read_signature(e, s, &j);
 	if (*why != NULL)
 		return SIGN_BAD;
-	*cert = find_signer(ring, e, s, j.kid);
+	*cert = find_signer(ring, e, s, j.kid, at);
 	*why = "no certificate of that key";
 	if (*cert == NULL)
 		return SIGN_UNKNOWN;

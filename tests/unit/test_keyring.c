@@ -573,16 +573,25 @@ test_finding(void)
 	populate(&n);
 	key = network_key(&n, "gateway");
 	network_issue(&n,
-	    &(struct network_wish){ .subject = "late", .key = key, .gen = 3 });
+	    &(struct network_wish){ .subject = "late", .key = key, .gen = 4 });
 	network_issue(&n,
-	    &(struct network_wish){ .subject = "early", .key = key, .gen = 2 });
+	    &(struct network_wish){ .subject = "early",
+		.key = key,
+		.nbf = n.now - 5000,
+		.gen = 2 });
 	r = open_ring(&n);
 	c = keyring_find(r, key->public.kid);
 	check(c && strcmp(c->subject, "late") == 0, "the newest of a key");
-	c = keyring_holder(r, key->public.kid, "gateway");
+	c = keyring_holder(r, key->public.kid, "gateway", n.now);
 	check(c && c->gen == 1, "of a key and a subject");
-	check(!keyring_holder(r, key->public.kid, "broker-a"),
+	check(!keyring_holder(r, key->public.kid, "broker-a", n.now),
 	    "of a key and another's subject");
+	c = keyring_holder(r, key->public.kid, NULL, n.now);
+	check(c && c->gen == 4, "the newest that has begun");
+	c = keyring_holder(r, key->public.kid, NULL, n.now - 1000);
+	check(c && c->gen == 2, "that had begun then");
+	c = keyring_holder(r, key->public.kid, NULL, 0);
+	check(c && c->gen == 4, "the newest if none had");
 	c = keyring_subject(r, "area/flat12");
 	check(c && strcmp(c->subject, "area/flat12") == 0, "of a subject");
 	check(!keyring_subject(r, "area/flat1"), "of nobody");
