@@ -117,6 +117,7 @@ soak:
 	@$(MAKE) -s -j2 all
 	@tests/soak/storm.py --rounds $(SOAK_ROUNDS)
 	@FUZZ_SECONDS=3600 tests/check.sh fuzz
+	@tests/check.sh asan
 	@tests/check.sh tsan
 
 # A peer whose library is absent is left out.

@@ -974,7 +974,7 @@ main(void)
 	struct server open = { .insecure = 1 };
 	struct server tight = {
 		.actor = { .connections = 4, .topics = 1000, .events = 10000 },
-		.handshakes = 20,
+		.handshakes = 5,
 		.limits = { .strangers = 32,
 		    .address_strangers = 8,
 		    .greeting = 2 * DATE_SECOND,
