@@ -245,13 +245,32 @@ normal_form(const char *p, size_t n)
 	return form;
 }
 
+/*
+ * 1 if they differ before the first wildcard of wide: then it covers nothing
+ * of narrow.  Most do, and whoever subscribes may send many.
+ */
+static int
+surely_apart(const char *wide, size_t wn, const char *narrow, size_t nn)
+{
+	for (size_t i = 0; i < wn && i < nn; i++) {
+		if (wide[i] == '+' || wide[i] == '#' || wide[i] == '*')
+			return 0;
+		if (wide[i] != narrow[i])
+			return 1;
+	}
+	return 0;
+}
+
 int
 topic_covers(const char *wide, size_t wn, const char *narrow, size_t nn)
 {
-	struct normal w = normal_form(wide, wn), n = normal_form(narrow, nn);
+	struct normal w, n;
 
-	if (is_dollar(wide, wn) != is_dollar(narrow, nn))
+	if (is_dollar(wide, wn) != is_dollar(narrow, nn) ||
+	    surely_apart(wide, wn, narrow, nn))
 		return 0;
+	w = normal_form(wide, wn);
+	n = normal_form(narrow, nn);
 	if (w.n > n.n || (!w.open && (w.n != n.n || n.open)))
 		return 0;
 	for (size_t i = 0; i < w.n; i++)
