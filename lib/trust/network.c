@@ -176,6 +176,8 @@ write_psk(struct network *w)
 	int status = 0;
 
 	secret_random(psk, PSK);
+	/* No growth: it would leave copies of the secret behind. */
+	buf_room(&text, 2 * PSK);
 	key_b64(&text, psk, PSK);
 	buf_addc(&text, '\n');
 	buf_addf(&path, "%s/psk", w->dir);
