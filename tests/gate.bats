@@ -63,6 +63,24 @@ event() {
 
 # --- the broker's own key ---
 
+@test "with a pre-shared key nobody gets in without it or with another" {
+	local other
+	cp -r "$SG_TRUST" without
+	head -c 32 /dev/urandom | basenc --base64url | tr -d = >"$SG_TRUST/psk"
+	chmod 600 "$SG_TRUST/psk"
+	cp -r "$SG_TRUST" another
+	head -c 32 /dev/urandom | basenc --base64url | tr -d = >another/psk
+	start_gate
+	for other in without another; do
+		SG_TRUST=$PWD/$other run -69 as reader \
+		    sg-sub --retry 100ms -e 'T/#'
+		[[ "$output" == *"another pre-shared key (psk)?" ]]
+	done
+	grep -q 'malformed handshake, or of another pre-shared key' broker.err
+	grep -q 'handshake forged, or of another' broker.err
+	gets_in reader
+}
+
 @test "a key that is not a broker's ends with 78 and says whose it is" {
 	run sg-broker --memory -k "$(key pub)"
 	[ "$status" -eq 78 ]

@@ -607,6 +607,10 @@ handshake(struct client *c, const struct url *url)
 	while (result == CHANNEL_SEND && error == 0) {
 		error = exchange(c, &out, &answer);
 		buf_clear(&out);
+		if (error == ECONNRESET)
+			say(c, error,
+			    "it hung up at the handshake: another "
+			    "pre-shared key (psk)?");
 		if (error != 0)
 			break;
 		result = shake_hands(c, url, answer, &out, &error);

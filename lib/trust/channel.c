@@ -616,7 +616,9 @@ broker_first(struct channel *c, const unsigned char *p, size_t n, int64_t now,
 	}
 	buf_fini(&payload);
 	if (bad)
-		return deny_because(c, why, "malformed handshake");
+		return deny_because(c, why,
+		    "malformed handshake, or of another "
+		    "pre-shared key");
 	c->stage = STAGE_ANSWER;
 	return CHANNEL_SEND;
 }
