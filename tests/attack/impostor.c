@@ -62,6 +62,7 @@ main(int argc, char **argv)
 	if (id.ring == NULL ||
 	    folder_read(argv[2], CERT_MAX, &id.chain, &why) != 0)
 		die(EXIT_CONFIG, "%s", why);
+	id.cert = keyring_find(id.ring, id.key->public.kid);
 	listener = wire_listen();
 	while ((fd = accept(listener, NULL, NULL)) >= 0)
 		serve(&id, fd);
