@@ -641,7 +641,7 @@ refresh_identity(struct client *c)
 
 	if (id == NULL || given == NULL ||
 	    id->cert->exp - date_now() / DATE_SECOND > RELOAD ||
-	    identity_reload(id, given, &status, &why) > 0 ||
+	    identity_renew(id, given, &status, &why) >= 0 ||
 	    status != EXIT_DENIED)
 		return 0;
 	c->unwanted = 1;

@@ -195,6 +195,20 @@ identity_open(struct identity *id, const struct identity_options *given,
 	return given->key ? load_all(id, given, NULL, status, why) : 0;
 }
 
+/* fresh takes id's place; the old ring stays for those who use it. */
+static void
+replace(struct identity *id, struct identity *fresh)
+{
+	keyring_inherit(fresh->ring, id->ring);
+	fresh->nretired = id->nretired + 1;
+	fresh->retired =
+	    xrealloc(id->retired, fresh->nretired * sizeof(*fresh->retired));
+	fresh->retired[id->nretired] = id->ring;
+	key_free(id->key);
+	buf_fini(&id->chain);
+	*id = *fresh;
+}
+
 int
 identity_reload(struct identity *id, const struct identity_options *given,
     int *status, const char **why)
@@ -206,15 +220,26 @@ identity_reload(struct identity *id, const struct identity_options *given,
 		same.key = NULL;
 	if (load_all(&fresh, &same, id->key, status, why) < 0)
 		return -1;
-	keyring_inherit(fresh.ring, id->ring);
-	fresh.nretired = id->nretired + 1;
-	fresh.retired =
-	    xrealloc(id->retired, fresh.nretired * sizeof(*fresh.retired));
-	fresh.retired[id->nretired] = id->ring;
-	key_free(id->key);
-	buf_fini(&id->chain);
-	*id = fresh;
+	replace(id, &fresh);
 	return 1;
+}
+
+int
+identity_renew(struct identity *id, const struct identity_options *given,
+    int *status, const char **why)
+{
+	struct identity fresh = { .crl_soft = id->crl_soft };
+
+	if (load_all(&fresh, given, id->key, status, why) < 0)
+		return -1;
+	if (fresh.cert->len != id->cert->len ||
+	    memcmp(fresh.cert->text, id->cert->text, id->cert->len) != 0) {
+		replace(id, &fresh);
+		return 1;
+	}
+	keyring_inherit(id->ring, fresh.ring);
+	identity_close(&fresh);
+	return 0;
 }
 
 void

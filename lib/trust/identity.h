@@ -57,8 +57,15 @@ int identity_network(struct identity *id, const struct identity_options *given,
  * ring had learned since is kept, and so are the old ring's certificates, until
  * identity_close().  A passphrase is not asked for again: a key file that
  * needs one is taken to hold the key that it held.  -1: the old one stays.
+ *
+ * identity_renew(id, given, status, why) - Is there another certificate of id,
+ * which has a key?  1: all of it was read again, as by identity_reload(); 0:
+ * no, only newer lists have been taken, and nothing has to be kept.  -1 as
+ * above.
  */
 int identity_reload(struct identity *id, const struct identity_options *given,
+    int *status, const char **why);
+int identity_renew(struct identity *id, const struct identity_options *given,
     int *status, const char **why);
 void identity_close(struct identity *id);
 

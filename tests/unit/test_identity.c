@@ -372,6 +372,47 @@ test_new_key(void)
 	tear_down(&s);
 }
 
+/* Asking again and again for a new certificate costs no memory. */
+static void
+test_renew(void)
+{
+	struct identity id = { 0 };
+	struct network_wish wish = { .subject = "area/flat12", .gen = 7 };
+	const struct cert *old;
+	const char *why = "";
+	struct setting s;
+	struct key *key;
+	int status = 0;
+
+	set_up(&s);
+	identity_open(&id, &s.given, &status, &why);
+	old = id.cert;
+	check(identity_renew(&id, &s.given, &status, &why) == 0 &&
+		id.cert == old && id.nretired == 0,
+	    "nothing new: %s", why);
+	network_issue(&s.n, &(struct network_wish){ .subject = "x" });
+	network_revoke(&s.n, NULL, "x", s.n.now, 3);
+	check(identity_renew(&id, &s.given, &status, &why) == 0 &&
+		keyring_crl(id.ring, s.n.root->public.kid) != NULL,
+	    "a newer list is taken");
+	key = network_key(&s.n, "area/flat12");
+	wish.key = key;
+	network_issue(&s.n, &wish);
+	check(identity_renew(&id, &s.given, &status, &why) == 1 &&
+		id.cert->gen == 7 && id.nretired == 1,
+	    "a new one: %s", why);
+	check(identity_renew(&id, &s.given, &status, &why) == 0 &&
+		id.nretired == 1,
+	    "once");
+	put(network_path(&s.n, "root", ".cert", ""), "{}\n");
+	check(identity_renew(&id, &s.given, &status, &why) == -1 &&
+		id.cert->gen == 7,
+	    "what was there stays");
+	key_free(key);
+	identity_close(&id);
+	tear_down(&s);
+}
+
 int
 main(void)
 {
@@ -379,5 +420,6 @@ main(void)
 	test_nobody();
 	test_reload();
 	test_new_key();
+	test_renew();
 	return check_done();
 }
