@@ -307,14 +307,14 @@ chain_fini(struct chain *chain)
 static const char *
 parse_chain(struct chain *chain, const char *p, size_t n, size_t *line)
 {
-	const char *end = p + n, *why;
+	const char *end, *why;
 
 	*line = 1;
 	if (n == 0)
 		return "no certificate";
 	if (n > CERT_MAX)
 		return "chain longer than 4096 bytes";
-	while (p < end) {
+	for (end = p + n; p < end;) {
 		const char *lf = memchr(p, '\n', (size_t)(end - p));
 		size_t len = (size_t)((lf ? lf : end) - p);
 		struct cert *c;
