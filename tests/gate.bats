@@ -379,6 +379,10 @@ event() {
 	run as manager sg-pub forged
 	[ "$status" -eq 65 ]
 	state '.sessions == 1 and .events_in == 0'
+	for _ in $(seq 40); do cat forged; done >flood
+	run as manager sg-pub flood
+	[ "$status" -eq 65 ]
+	[[ $output == *"too many revocation lists at once"* ]]
 	as manager sg-pub list
 	ends "$live_pid" 77
 	[ -s "$(echo "$SG_TRUST"/crl/*.crl)" ]

@@ -16,7 +16,8 @@ enum {
 	AHEAD_BYTES = 32 * 1024 * 1024, /* all channels together */
 	AHEAD_SHARE = AHEAD_BYTES / 4,	/* of an actor */
 	AHEAD_TIME = 5 * DATE_SECOND,	/* then the answer is "gap" */
-	CHANNELS_MAX = 1 << 20
+	CHANNELS_MAX = 1 << 20,
+	LISTS_MAX = 16 /* revocation lists in a frame */
 };
 
 /* A publish request that is not answered yet. */
@@ -215,11 +216,12 @@ struct scan {
 	int64_t now;
 	uint32_t kept, numbers;
 	uint64_t line; /* index in the request, from 1 */
+	int lists;     /* revocation lists among the lines so far */
 };
 
 /* Of the broker's own topics only revocation lists may be published. */
 static const char *
-list_fault(struct broker *b, const struct event *e, const char *topic, size_t n)
+list_fault(struct scan *s, const struct event *e, const char *topic, size_t n)
 {
 	static const char first[] = "$SG/TRUST/CRL/";
 	const size_t head = sizeof first - 1;
@@ -228,21 +230,23 @@ list_fault(struct broker *b, const struct event *e, const char *topic, size_t n)
 		return "topic is the broker's own";
 	if (!event_has(e, EVENT_D))
 		return "a revocation list without d";
-	return gate_list(b->gate, topic + head, n - head,
+	/* Each costs a signature; all others wait meanwhile. */
+	if (++s->lists > LISTS_MAX)
+		return "too many revocation lists at once";
+	return gate_list(s->b->gate, topic + head, n - head,
 	    e->line + e->at[EVENT_D], e->len[EVENT_D]);
 }
 
 static const char *
-class_fault(struct broker *b, const struct event *e, const char *topic,
-    size_t n, int64_t now)
+class_fault(struct scan *s, const struct event *e, const char *topic, size_t n)
 {
 	const char *why;
 
 	if (topic[0] == '$')
-		return list_fault(b, e, topic, n);
+		return list_fault(s, e, topic, n);
 	if (n < sizeof "COMMAND" - 1 || (topic[0] != 'C' && topic[0] != 'D'))
 		return NULL;
-	return event_command(e, now, &why) == 1 ? NULL : why;
+	return event_command(e, s->now, &why) == 1 ? NULL : why;
 }
 
 static void
@@ -290,7 +294,7 @@ scan_line(struct scan *s, const char *line, size_t n, const char **why)
 		s->b->counts.denied++;
 		return refuse_event(s, fault);
 	}
-	fault = class_fault(s->b, &e, topic, topic_n, s->now);
+	fault = class_fault(s, &e, topic, topic_n);
 	if (fault != NULL)
 		return refuse_event(s, fault);
 	if (grant == NULL)
