@@ -5,6 +5,7 @@
 #ifndef SG_BASE_APP_H
 #define SG_BASE_APP_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,6 +37,12 @@ int app_hup(void);
  * app_hup().  Belongs to the module.
  */
 int app_signal_fd(void);
+
+/*
+ * app_thread(thread, run, arg) - pthread_create() with all signals blocked,
+ * since they are for the thread that waits on app_signal_fd(): 0 or an errno.
+ */
+int app_thread(pthread_t *thread, void *(*run)(void *), void *arg);
 
 /* app_ready(fd) - Write "ready\n" to fd if fd >= 0 and close it; once. */
 void app_ready(int fd);

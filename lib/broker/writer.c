@@ -2,12 +2,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/app.h"
 #include "base/buf.h"
 #include "base/crc.h"
 #include "base/die.h"
@@ -588,17 +588,11 @@ run(void *ctx)
 	return NULL;
 }
 
-/* Signals belong to the front, whose waits they must end. */
 static int
 start_thread(struct writer *w)
 {
-	sigset_t all, old;
-	int rc;
+	int rc = app_thread(&w->thread, run, w);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	rc = pthread_create(&w->thread, NULL, run, w);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	errno = rc;
 	return rc == 0 ? 0 : -1;
 }

@@ -1,7 +1,7 @@
 /*
- * The client's side of the wire over libnng: one REQ socket per broker, a
- * context per request in flight, RESENDTIME -1, our own redial schedule and
- * our own failover along a list of URLs.  nng's types stay in client.c.
+ * The client's side of the wire: requests in flight to a broker and what comes
+ * of them.  bus/dial.h makes the connection, again and along a list of URLs,
+ * and bus/link.h is it.
  */
 #ifndef SG_BUS_CLIENT_H
 #define SG_BUS_CLIENT_H

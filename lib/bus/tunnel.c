@@ -7,7 +7,6 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/app.h"
 #include "base/date.h"
 #include "base/die.h"
 #include "trust/secret.h"
@@ -374,13 +374,8 @@ relay(void *arg)
 static int
 start_thread(struct tunnel *t)
 {
-	sigset_t all, old;
-	int error;
+	int error = app_thread(&t->thread, relay, t);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	error = pthread_create(&t->thread, NULL, relay, t);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	t->started = error == 0;
 	return error;
 }
