@@ -107,6 +107,9 @@ try_host(struct dial *d, const struct url *url)
 	return error;
 }
 
+static int say(struct dial *d, int error, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
 /* Keep what there is to say of an attempt that fails: error. */
 static int
 say(struct dial *d, int error, const char *fmt, ...)
