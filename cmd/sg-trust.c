@@ -24,22 +24,19 @@
 
 enum { PASSPHRASE = 1024, EXPORT_MAX = 1024 };
 
-/* What was given where there is no other sign of it. */
-#define UNSET INT64_MIN
+#define UNSET WISH_UNSET
 
 static struct {
 	const char *trust, *issuer, *jwk, *reason;
-	int64_t ttl, pass_fd, before, depth, maxttl;
+	int64_t ttl, pass_fd, before;
 	int role, format, passphrase, psk, rekey, event, secret, minisign, age,
 	    pkcs8, nkey;
-	struct opt_list pub, subs, call, serve, deny, via, names, limit, scope,
-	    subjects, brokers;
+	struct wish wish;
 } o = {
 	.ttl = UNSET,
 	.pass_fd = UNSET,
 	.before = UNSET,
-	.depth = UNSET,
-	.maxttl = UNSET,
+	.wish = { .depth = UNSET, .maxttl = UNSET },
 	.role = -1,
 	.format = -1,
 };
@@ -61,27 +58,30 @@ static const struct opt options[] = {
 	    &o.psk },
 	{ 0, "role", OPT_CHOICE, "ROLE", "of the holder (actor)", &o.role, NULL,
 	    roles },
-	{ 0, "pub", OPT_LIST, "FILTER", "topics it may publish", &o.pub },
+	{ 0, "pub", OPT_LIST, "FILTER", "topics it may publish", &o.wish.pub },
 	{ 0, "subs", OPT_LIST, "FILTER", "topics it may subscribe to",
-	    &o.subs },
-	{ 0, "call", OPT_LIST, "FILTER", "services it may call", &o.call },
-	{ 0, "serve", OPT_LIST, "FILTER", "services it may offer", &o.serve },
+	    &o.wish.subs },
+	{ 0, "call", OPT_LIST, "FILTER", "services it may call", &o.wish.call },
+	{ 0, "serve", OPT_LIST, "FILTER", "services it may offer",
+	    &o.wish.serve },
 	{ 0, "deny", OPT_LIST, "FILTER", "never these, whatever the others say",
-	    &o.deny },
-	{ 0, "via", OPT_LIST, "NAME", "whose events it may pass on", &o.via },
+	    &o.wish.deny },
+	{ 0, "via", OPT_LIST, "NAME", "whose events it may pass on",
+	    &o.wish.via },
 	{ 0, "names", OPT_LIST, "NAME", "hosts a broker answers for",
-	    &o.names },
+	    &o.wish.names },
 	{ 0, "limit", OPT_LIST, "NAME=N",
-	    "eps bps (a second), conn, topics: quotas", &o.limit },
-	{ 0, "depth", OPT_INT, "N", "issuers below this one (0)", &o.depth },
+	    "eps bps (a second), conn, topics: quotas", &o.wish.limit },
+	{ 0, "depth", OPT_INT, "N", "issuers below this one (0)",
+	    &o.wish.depth },
 	{ 0, "scope", OPT_LIST, "FILTER", "topics an issuer may give rights to",
-	    &o.scope },
+	    &o.wish.scope },
 	{ 0, "subjects", OPT_LIST, "NAME", "names an issuer may give away (#)",
-	    &o.subjects },
+	    &o.wish.subjects },
 	{ 0, "brokers", OPT_LIST, "NAME", "hosts an issuer may make brokers of",
-	    &o.brokers },
+	    &o.wish.brokers },
 	{ 0, "maxttl", OPT_DURATION, "DURATION",
-	    "longest life of what an issuer issues (30d)", &o.maxttl },
+	    "longest life of what an issuer issues (30d)", &o.wish.maxttl },
 	{ 0, "ttl", OPT_DURATION, "DURATION",
 	    "life (actor 30d, broker 90d, issuer 1y, root 10y)", &o.ttl },
 	{ 0, "jwk", OPT_STRING, "FILE", "a public key made elsewhere, - stdin",
@@ -150,75 +150,14 @@ say_until(const char *what, int64_t until)
 	buf_fini(&b);
 }
 
-/* Each kind of filters and whose it is; NONE: everybody's. */
-static void
-fill_filters(struct cert *c)
-{
-	const struct {
-		const char *name;
-		const struct opt_list *list;
-		struct topic_set *set;
-		enum cert_role role;
-	} rows[] = {
-		{ "pub", &o.pub, &c->rights.pub, CERT_ACTOR },
-		{ "subs", &o.subs, &c->rights.subs, CERT_ACTOR },
-		{ "call", &o.call, &c->rights.call, CERT_ACTOR },
-		{ "serve", &o.serve, &c->rights.serve, CERT_ACTOR },
-		{ "via", &o.via, &c->rights.via, CERT_ACTOR },
-		{ "deny", &o.deny, &c->rights.deny, CERT_NONE },
-		{ "scope", &o.scope, &c->ca.scope, CERT_ISSUER },
-		{ "subjects", &o.subjects, &c->ca.subjects, CERT_ISSUER },
-		{ "brokers", &o.brokers, &c->ca.brokers, CERT_ISSUER },
-	};
-
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		const char *why = wish_filters(rows[i].set, rows[i].list);
-
-		if (rows[i].list->n > 0 && rows[i].role != CERT_NONE &&
-		    rows[i].role != c->role)
-			opt_usage("only an %s has --%s (--role)",
-			    cert_role_name(rows[i].role), rows[i].name);
-		if (why != NULL)
-			opt_usage("--%s %s", rows[i].name, why);
-	}
-}
-
-static void
-fill_issuer(struct cert *c)
-{
-	if (c->role != CERT_ISSUER && (o.depth != UNSET || o.maxttl != UNSET))
-		opt_usage("only an issuer has --depth, --maxttl (--role)");
-	if (c->role != CERT_ISSUER)
-		return;
-	if (c->ca.scope.n + c->ca.brokers.n == 0)
-		opt_usage("an issuer needs --scope, what it may give rights "
-			  "to, or --brokers");
-	if (c->ca.subjects.n == 0)
-		topic_set_add(&c->ca.subjects, "#", 1);
-	if (o.depth != UNSET)
-		c->ca.depth = o.depth;
-	if (c->ca.max_life == 0)
-		c->ca.max_life = NETWORK_LIFE_ACTOR;
-	c->ca.max_life = seconds(o.maxttl, c->ca.max_life);
-}
-
 /* The fields of a certificate that the options name. */
 static void
 fill(struct cert *c)
 {
-	const char *why = NULL;
+	const char *why = wish_fill(&o.wish, c);
 
-	if (o.names.n > 0 && c->role != CERT_BROKER)
-		opt_usage("only a broker has --names (--role)");
-	fill_filters(c);
-	fill_issuer(c);
-	if (c->role == CERT_BROKER && (o.names.n > 0 || c->names == 0))
-		why = wish_names(c, &o.names);
 	if (why != NULL)
-		opt_usage("--names: %s", why);
-	why = wish_limits(&c->limits, &o.limit);
-	if (why != NULL)
-		opt_usage("--limit %s", why);
+		opt_usage("%s", why);
 }
 
 /* For a new key, if it is to have one; in memory that is never given back. */
@@ -248,31 +187,6 @@ new_passphrase(const char *name)
 	pass.p = text;
 	pass.n = (size_t)n;
 	return pass;
-}
-
-static void
-read_public(const char *name, struct key_public *out)
-{
-	int fd = strcmp(o.jwk, "-") == 0 ? STDIN_FILENO
-					 : open(o.jwk, O_RDONLY | O_CLOEXEC);
-	char text[SECRET_FILE_MAX], subject[KEY_SUBJECT_MAX + 1];
-	const char *why;
-	size_t n = 0;
-	ssize_t got = 1;
-
-	while (fd >= 0 && got > 0 && n < sizeof text) {
-		got = read(fd, text + n, sizeof text - n);
-		n += got > 0 ? (size_t)got : 0;
-	}
-	if (fd < 0 || got < 0)
-		die(EXIT_NOINPUT, "%s: %s", o.jwk, strerror(errno));
-	if (fd != STDIN_FILENO)
-		close(fd);
-	if (key_public_parse(text, n, subject, out, &why) < 0)
-		die(EXIT_DATA, "%s: %s", o.jwk, why);
-	if (strcmp(subject, name) != 0)
-		die(EXIT_DATA, "%s: the key of %s, not of %s", o.jwk, subject,
-		    name);
 }
 
 /* The network's folder, given or where it is by default. */
@@ -404,7 +318,7 @@ choose_key(const char *name, struct key_public *out)
 	int known;
 
 	if (o.jwk != NULL) {
-		read_public(name, out);
+		finish(network_given_key(&net, o.jwk, name, out));
 		return;
 	}
 	known = network_known_key(&net, name, out);
@@ -469,7 +383,7 @@ choose_new_key(const struct cert *old, struct key_public *key)
 	struct network_pass pass;
 
 	if (o.jwk != NULL) {
-		read_public(old->subject, key);
+		finish(network_given_key(&net, o.jwk, old->subject, key));
 	} else if (o.rekey) {
 		pass = new_passphrase(old->subject);
 		finish(network_rekey(&net, old, &pass, key));
@@ -630,31 +544,11 @@ run_show(char **v, size_t n)
 	return EXIT_OK;
 }
 
-/* Its certificate may be missing: why. */
-static const char *
-make_request(struct explain_request *r, const char *subject, const char *right,
-    const char *topic, size_t topic_n)
-{
-	int number = explain_right(right, strlen(right));
-
-	r->ring = net.ring;
-	r->at = net.now;
-	r->cert = keyring_subject(net.ring, subject);
-	r->topic = topic;
-	r->topic_n = topic_n;
-	if (r->cert == NULL)
-		return "no certificate of that name";
-	if (number < 0)
-		return "the right is none of pub, subs, call, serve";
-	r->right = (enum cert_right)number;
-	return explain_check(r);
-}
-
 /* Lines "NAME RIGHT TOPIC" from standard input. */
 static int
 check_lines(void)
 {
-	struct explain_request r;
+	struct explain_request r = { .ring = net.ring, .at = net.now };
 	struct line_in in;
 	struct line_out out;
 	struct buf text = { 0 };
@@ -672,7 +566,7 @@ check_lines(void)
 		const char *right = strsep(&rest, " \t");
 		const char *why = rest == NULL
 		    ? "not NAME RIGHT TOPIC"
-		    : make_request(&r, name, right, rest, strlen(rest));
+		    : explain_ask(&r, name, right, rest);
 
 		buf_clear(&text);
 		if (why != NULL)
@@ -697,9 +591,9 @@ check_lines(void)
 static int
 decide(char **v, int explained)
 {
-	struct explain_request r;
+	struct explain_request r = { .ring = net.ring, .at = net.now };
 	struct buf out = { 0 };
-	const char *why = make_request(&r, v[0], v[1], v[2], strlen(v[2]));
+	const char *why = explain_ask(&r, v[0], v[1], v[2]);
 	int may;
 
 	if (r.cert == NULL)
@@ -839,13 +733,8 @@ check_options(const struct verb *verb)
 		{ "pkcs8", o.pkcs8 },
 		{ "nkey", o.nkey },
 		{ "secret", o.secret },
-		{ "rights",
-		    o.pub.n + o.subs.n + o.call.n + o.serve.n + o.deny.n +
-			    o.via.n + o.names.n + o.limit.n >
-			0 },
-		{ "ca",
-		    o.scope.n + o.subjects.n + o.brokers.n > 0 ||
-			o.depth != UNSET || o.maxttl != UNSET },
+		{ "rights", wish_rights(&o.wish) },
+		{ "ca", wish_power(&o.wish) },
 	};
 
 	for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)

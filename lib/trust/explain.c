@@ -8,8 +8,9 @@
 
 enum { RIGHTS = CERT_SERVE + 1 };
 
-int
-explain_right(const char *p, size_t n)
+/* The right of that name, or -1. */
+static int
+find_right(const char *p, size_t n)
 {
 	for (int r = 0; r < RIGHTS; r++) {
 		const char *name = cert_right_name((enum cert_right)r);
@@ -33,8 +34,19 @@ right_set(const struct cert_rights *rights, enum cert_right right)
 }
 
 const char *
-explain_check(const struct explain_request *r)
+explain_ask(struct explain_request *r, const char *subject, const char *right,
+    const char *topic)
 {
+	int number = find_right(right, strlen(right));
+
+	r->cert = keyring_subject(r->ring, subject);
+	r->topic = topic;
+	r->topic_n = strlen(topic);
+	if (r->cert == NULL)
+		return "no certificate of that name";
+	if (number < 0)
+		return "the right is none of pub, subs, call, serve";
+	r->right = (enum cert_right)number;
 	return r->right == CERT_SUBS ? topic_filter_check(r->topic, r->topic_n)
 				     : topic_check(r->topic, r->topic_n);
 }

@@ -24,21 +24,22 @@ struct explain_request {
 };
 
 /*
- * explain_check(r) - NULL if the topic is one (a filter for subs), else why
- * not.  explain_verdict(r, form, out) - 1 allowed, 0 not; one line with LF is
+ * explain_ask(r, subject, right, topic) - Fill in what is wanted from words;
+ * ring and at are set.  NULL, or what is wrong with them; r->cert is NULL if
+ * the subject has no certificate.
+ *
+ * explain_verdict(r, form, out) - 1 allowed, 0 not; one line with LF is
  * appended, with the rule: "deny flat12 pub COMMAND/x: no pub pattern ...".
  *
  * explain_rules(r, form, out) - The same after one line for each rule that
  * takes part, in the order in which they are looked at.
  */
-const char *explain_check(const struct explain_request *r);
+const char *explain_ask(struct explain_request *r, const char *subject,
+    const char *right, const char *topic);
 int explain_verdict(
     const struct explain_request *r, enum explain_form form, struct buf *out);
 int explain_rules(
     const struct explain_request *r, enum explain_form form, struct buf *out);
-
-/* explain_right(p, n) - The right of that name, or -1. */
-int explain_right(const char *p, size_t n);
 
 /*
  * explain_cert(ring, c, at, form, out) - All of a certificate; text has many

@@ -320,30 +320,6 @@ network_rekey(struct network *w, const struct cert *old,
 }
 
 int
-network_known_key(
-    struct network *w, const char *subject, struct key_public *out)
-{
-	char *text = secret_new(SECRET_FILE_MAX + 1), name[KEY_SUBJECT_MAX + 1];
-	struct buf path = { 0 };
-	const char *why;
-	size_t n;
-	int status = 1;
-
-	network_file(w, "keys", subject, ".key", &path);
-	if (access(path.p, F_OK) < 0)
-		status = 0;
-	else if (secret_read(path.p, text, &n, &why) < 0 ||
-	    key_public_parse(text, n, name, out, &why) < 0)
-		status = network_fail(w, EXIT_CONFIG, "%s: %s", path.p, why);
-	else if (strcmp(name, subject) != 0)
-		status = network_fail(
-		    w, EXIT_CONFIG, "%s: the key of %s", path.p, name);
-	buf_fini(&path);
-	secret_free(text);
-	return status;
-}
-
-int
 network_signer(struct network *w, const char *name, int pass_fd)
 {
 	const struct cert *root;

@@ -75,7 +75,9 @@ void network_file(const struct network *w, const char *folder, const char *name,
  * there is one.  network_rekey(w, old, pass, out) - Put a new one in
  * the place of a certificate's, which becomes keys/SUBJECT~GEN.key: it opens
  * what was sealed for it.  network_known_key(w, subject, out) - The public half
- * of the one that is there: 1, 0 if there is none, -1.
+ * of the one that is there: 1, 0 if there is none, -1.  network_given_key(w,
+ * path, subject, out) - That of one made elsewhere, "-" standard input: 0, or
+ * -1 also if it is another's.
  */
 int network_key(struct network *w, const char *subject,
     const struct network_pass *pass, struct key_public *out);
@@ -83,6 +85,8 @@ int network_rekey(struct network *w, const struct cert *old,
     const struct network_pass *pass, struct key_public *out);
 int network_known_key(
     struct network *w, const char *subject, struct key_public *out);
+int network_given_key(struct network *w, const char *path, const char *subject,
+    struct key_public *out);
 
 /*
  * network_cert(role) - A certificate to fill in and to issue; cert_free().
@@ -113,8 +117,8 @@ int network_allowed(struct network *w, const struct cert *c);
 int network_issue(struct network *w, struct cert *c);
 int network_renew(struct network *w, const struct cert *old, struct cert *c,
     int64_t life, int rekeyed);
-int network_renew_root(struct network *w, const struct cert *old,
-    struct cert *c, int64_t life);
+int network_renew_root(
+    struct network *w, const struct cert *old, struct cert *c, int64_t life);
 
 /*
  * network_list(w) - The signer's revocation list, or an empty one with number
