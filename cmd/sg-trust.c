@@ -342,13 +342,14 @@ say_issued(const struct cert *c)
 static int
 run_issue(char **v, size_t n)
 {
-	struct cert *c = network_cert(
-	    (enum cert_role)(CERT_ACTOR + (o.role < 0 ? 0 : o.role)));
 	const char *why = key_subject_check(v[0], strlen(v[0]));
+	struct cert *c;
 
 	(void)n;
 	if (why != NULL)
 		opt_usage("%s: %s", v[0], why);
+	c = network_cert(
+	    (enum cert_role)(CERT_ACTOR + (o.role < 0 ? 0 : o.role)));
 	snprintf(c->subject, sizeof c->subject, "%s", v[0]);
 	fill(c);
 	open_signer(o.issuer);
