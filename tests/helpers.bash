@@ -91,6 +91,14 @@ _has_lines() {
 	[ -e "$2" ] && [ "$(wc -l <"$2")" -ge "$1" ]
 }
 
+# closed_by_peer FD - Until the peer has closed the connection, in good order
+# or, as it does when it leaves what we sent unread, by a reset.
+closed_by_peer() {
+	local status=0
+	timeout "$WAIT_LIMIT" cat <&"$1" >/dev/null 2>&1 || status=$?
+	[ "$status" -ne 124 ]
+}
+
 # ends PID [STATUS] - Wait for a background process, check its exit status.
 ends() {
 	local status=0
