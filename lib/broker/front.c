@@ -20,7 +20,7 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "broker/listen.h"
-#include "broker/sp.h"
+#include "bus/sp.h"
 
 enum {
 	SCRATCH = 65536, /* one read for all small messages of a turn */

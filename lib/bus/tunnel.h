@@ -2,7 +2,7 @@
  * A connection through an HTTP proxy for a library that can only dial by
  * itself: a socket in a private folder, which it dials, and a thread that
  * carries the SP messages between that socket, where each begins with a byte
- * 01, and the proxy, where it does not (broker/sp.h has both mappings).
+ * 01, and the proxy, where it does not (bus/sp.h has both mappings).
  */
 #ifndef SG_BUS_TUNNEL_H
 #define SG_BUS_TUNNEL_H

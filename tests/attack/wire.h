@@ -21,7 +21,7 @@
 
 #include "base/buf.h"
 #include "base/die.h"
-#include "broker/sp.h"
+#include "bus/sp.h"
 
 enum { WIRE_LIMIT = 1 << 24, WIRE_WAIT = 10000 /* ms */ };
 

@@ -24,7 +24,7 @@
 #include "base/buf.h"
 #include "base/date.h"
 #include "base/die.h"
-#include "broker/sp.h"
+#include "bus/sp.h"
 
 #include "common/load.h"
 

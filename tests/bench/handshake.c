@@ -13,7 +13,7 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "base/num.h"
-#include "broker/sp.h"
+#include "bus/sp.h"
 #include "trust/channel.h"
 #include "trust/secret.h"
 

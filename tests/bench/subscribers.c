@@ -26,7 +26,7 @@
 #include "base/buf.h"
 #include "base/date.h"
 #include "base/die.h"
-#include "broker/sp.h"
+#include "bus/sp.h"
 
 #include "common/load.h"
 

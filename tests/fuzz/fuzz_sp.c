@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker/sp.h"
+#include "bus/sp.h"
 
 enum { LIMIT = 300, STREAM = 4096, TRACE = 8192 };
 

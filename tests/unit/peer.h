@@ -16,7 +16,7 @@
 
 #include "base/buf.h"
 #include "base/die.h"
-#include "broker/sp.h"
+#include "bus/sp.h"
 #include "check.h"
 
 enum { PEER_LONG = 20000 }; /* ms after which a test has failed */

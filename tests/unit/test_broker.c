@@ -22,7 +22,7 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "broker/broker.h"
-#include "broker/sp.h"
+#include "bus/sp.h"
 #include "bus/wire.h"
 #include "check.h"
 #include "event/topic.h"

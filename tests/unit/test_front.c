@@ -23,7 +23,7 @@
 #include "base/blob.h"
 #include "base/date.h"
 #include "broker/front.h"
-#include "broker/sp.h"
+#include "bus/sp.h"
 #include "check.h"
 
 enum {

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "broker/sp.h"
+#include "bus/sp.h"
 #include "check.h"
 
 enum { LIMIT = 1000 };

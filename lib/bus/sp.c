@@ -1,4 +1,4 @@
-#include "broker/sp.h"
+#include "bus/sp.h"
 
 #include <string.h>
 

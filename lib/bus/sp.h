@@ -9,8 +9,8 @@
  * or more u32 hops (high bit clear, one per device passed) and a u32
  * request id (high bit set); the reply begins with the same words.
  */
-#ifndef SG_BROKER_SP_H
-#define SG_BROKER_SP_H
+#ifndef SG_BUS_SP_H
+#define SG_BUS_SP_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -20,8 +20,8 @@ enum sp_transport { SP_TCP, SP_IPC };
 enum sp_protocol { SP_REQ = 0x30, SP_REP = 0x31 };
 
 enum {
-	SP_GREETING = 8,	/* bytes of a greeting */
-	SP_PATH_MAX = 64,	/* bytes of 15 hops and the request id */
+	SP_GREETING = 8,  /* bytes of a greeting */
+	SP_PATH_MAX = 64, /* bytes of 15 hops and the request id */
 	SP_HEAD_MAX = 9 + SP_PATH_MAX
 };
 
@@ -37,23 +37,23 @@ size_t sp_head(uint8_t out[SP_HEAD_MAX], enum sp_transport transport,
     const uint8_t *path, size_t n, uint64_t body);
 
 enum sp_step {
-	SP_BAD = -1,	/* protocol broken: *why */
-	SP_MORE = 0,	/* all bytes used up, more are needed */
-	SP_GREETED,	/* the peer's greeting is in */
-	SP_MESSAGE	/* .path, .path_len, .body are set */
+	SP_BAD = -1, /* protocol broken: *why */
+	SP_MORE = 0, /* all bytes used up, more are needed */
+	SP_GREETED,  /* the peer's greeting is in */
+	SP_MESSAGE   /* .path, .path_len, .body are set */
 };
 
 /* One direction of a connection as it is read. */
 struct sp_reader {
 	enum sp_transport transport;
-	enum sp_protocol peer;	/* what the greeting must say */
-	uint64_t limit;		/* longest body */
+	enum sp_protocol peer; /* what the greeting must say */
+	uint64_t limit;	       /* longest body */
 	int greeted;
-	size_t have;		/* bytes in head */
+	size_t have; /* bytes in head */
 	uint8_t head[SP_HEAD_MAX];
-	const uint8_t *path;	/* SP_MESSAGE: valid until the next call */
+	const uint8_t *path; /* SP_MESSAGE: valid until the next call */
 	size_t path_len;
-	uint64_t body;		/* bytes of the body that follow */
+	uint64_t body; /* bytes of the body that follow */
 };
 
 /*
@@ -70,7 +70,7 @@ void sp_reader_init(struct sp_reader *r, enum sp_transport transport,
  * the limit is SP_BAD as soon as its length is known; a request id missing
  * or behind more than 15 hops is SP_BAD too.  *why is constant.
  */
-enum sp_step sp_read(struct sp_reader *r, const char **p, size_t *n,
-    const char **why);
+enum sp_step
+sp_read(struct sp_reader *r, const char **p, size_t *n, const char **why);
 
 #endif
