@@ -33,6 +33,12 @@ struct member {
 static const struct member request_members[] = {
 	{ "sg", INTEGER, offsetof(struct wire_request, version), NO_FLAG,
 	    "sg: not a version" },
+	{ "upto", INTEGER, offsetof(struct wire_request, upto), NO_FLAG,
+	    "upto: not a version" },
+	{ "ids", FLAG, offsetof(struct wire_request, ids), NO_FLAG,
+	    "ids: not true or false" },
+	{ "done", COUNT, offsetof(struct wire_request, done), NO_FLAG,
+	    "done: not a count" },
 	{ "from", NAME, offsetof(struct wire_request, from), NO_FLAG,
 	    "from: not a name" },
 	{ "chan", CHAN, offsetof(struct wire_request, chan),
@@ -90,6 +96,8 @@ static const struct member reply_members[] = {
 	    "end: not true or false" },
 	{ "cursor", CURSOR, offsetof(struct wire_reply, cursor),
 	    offsetof(struct wire_reply, has_cursor), "cursor: not a cursor" },
+	{ "now", CURSOR, offsetof(struct wire_reply, now),
+	    offsetof(struct wire_reply, has_now), "now: not a cursor" },
 	{ "meta", ARRAY, offsetof(struct wire_reply, meta), NO_FLAG,
 	    "meta: not an array" },
 	{ "refused", ARRAY, offsetof(struct wire_reply, refused), NO_FLAG,
@@ -109,10 +117,10 @@ static const struct {
 	{ "commit", WIRE_COMMIT },
 	{ "bye", WIRE_BYE },
 	{ "stat", WIRE_STAT },
+	{ "mirror", WIRE_MIRROR },
 	{ "call", WIRE_RESERVED },
 	{ "serve", WIRE_RESERVED },
 	{ "reply", WIRE_RESERVED },
-	{ "mirror", WIRE_RESERVED },
 };
 
 static int
@@ -165,14 +173,15 @@ get_log(const struct json_value *v, struct wire_position *at)
 	return 0;
 }
 
-/* 1 if the cursor already speaks of this broker. */
+/* 1 if the cursor already speaks of this log. */
 static int
-cursor_knows(const struct wire_cursor *c, const char *name)
+cursor_knows(const struct wire_cursor *c, const struct wire_position *log)
 {
 	size_t i;
 
 	for (i = 0; i < c->n; i++)
-		if (strcmp(c->at[i].name, name) == 0)
+		if (c->at[i].start == log->start &&
+		    strcmp(c->at[i].name, log->name) == 0)
 			return 1;
 	return 0;
 }
@@ -190,7 +199,7 @@ wire_cursor_parse(struct wire_cursor *c, const struct json_value *value)
 	json_walk(&w, value);
 	while (json_next(&w, &name, &n)) {
 		if (c->n == WIRE_LOGS_MAX || get_log(&name, &at) < 0 ||
-		    get_count(&n, &at.n) < 0 || cursor_knows(c, at.name))
+		    get_count(&n, &at.n) < 0 || cursor_knows(c, &at))
 			return -1;
 		c->at[c->n++] = at;
 	}
@@ -454,6 +463,8 @@ missing(const struct wire_request *r, const struct json_value *header)
 		return "name: missing";
 	if (r->op == WIRE_COMMIT && !json_get(header, "cursor", &v))
 		return "cursor: missing";
+	if (r->op == WIRE_MIRROR && r->name.kind != JSON_NONE && !r->has_cursor)
+		return "cursor: missing";
 	if (r->op == WIRE_SEEK && !json_get(header, "time", &v) &&
 	    !json_get(header, "to", &v))
 		return "time: missing";
@@ -559,6 +570,7 @@ void
 wire_hello(struct buf *b)
 {
 	add_count(b, "{\"op\":\"hello\",\"sg\":", WIRE_VERSION);
+	add_count(b, ",\"upto\":", WIRE_VERSION);
 	buf_adds(b, "}\n");
 }
 
@@ -629,6 +641,8 @@ add_start(struct buf *b, const struct wire_fetch *fetch)
 	}
 	if (fetch->meta)
 		buf_adds(b, ",\"meta\":true");
+	if (fetch->ids)
+		buf_adds(b, ",\"ids\":true");
 }
 
 void
@@ -679,4 +693,18 @@ void
 wire_stat(struct buf *b)
 {
 	buf_adds(b, "{\"op\":\"stat\"}\n");
+}
+
+void
+wire_mirror(struct buf *b, const char *name, const struct wire_cursor *cursor,
+    uint64_t done)
+{
+	buf_adds(b, "{\"op\":\"mirror\"");
+	if (name != NULL) {
+		add_text(b, ",\"name\":", name);
+		buf_adds(b, ",\"cursor\":");
+		wire_cursor_add(b, cursor);
+	}
+	add_some(b, ",\"done\":", (int64_t)done);
+	buf_adds(b, "}\n");
 }

@@ -9,10 +9,12 @@
  *
  * Requests (all members optional unless said):
  *
- *  {"op":"hello","sg":1}
- *	-> {"ok":true,"sg":1,"name":"A","log":"A.7","time":T,
+ *  {"op":"hello","sg":1,"upto":1}
+ *	-> {"ok":true,"sg":1,"name":"A","log":"A.7","time":T,"twin":true,
  *	    "limits":{"frame":B,"line":B,"events":N,"fetch":B,"parked":N}}
- *	A version the broker does not speak: error "bad".
+ *	sg to upto (absent: sg) are the versions the client speaks, the
+ *	answer's sg is the newest of them that the broker speaks too; if
+ *	there is none: error "bad".  twin: it is one of two.
  *  {"op":"pub","from":S,"chan":"16 hex digits","first":N,"n":N,"safe":N,
  *   "commit":{"name":S,"cursor":C}} + lines
  *	-> {"ok":true,"local":N,"safe":N,"refused":[[I,"why"],…]}
@@ -29,7 +31,8 @@
  *	{"ok":true,"n":N}.  A frame ahead of the channel waits; beyond the
  *	bounds: {"ok":false,"error":"gap","local":N,"safe":N}.
  *  {"op":"fetch","sub":K,"filters":[S,…],"cursor":C|"now"|"begin",
- *   "name":S,"max":BYTES,"count":N,"wait":SECONDS,"until":C,"meta":true}
+ *   "name":S,"max":BYTES,"count":N,"wait":SECONDS,"until":C,"meta":true,
+ *   "ids":true}
  *	-> {"ok":true,"part":P,"n":N,"cursor":C,"end":true,
  *	    "meta":[[N,RT,FROM,LOG,POS],…]} + lines
  *	Without sub: one answer, then forgotten.  With sub (1 … 2^31-1) the
@@ -44,7 +47,12 @@
  *	the latest (the heartbeat).  until: deliver nothing after that
  *	position and say "end":true once it is reached.  meta: runs of N
  *	lines with receive time, publisher, log id and the position of the
- *	run's first line.  A reader behind retention:
+ *	run's first line.  ids: meta, and each run has two elements more,
+ *	[N,RT,FROM,LOG,POS,CHAN,FIRST], the channel (16 hex digits) and the
+ *	number in it of the run's first line, those of the others following
+ *	it without a gap; FIRST is 0 if the publisher did not number its
+ *	frames.  A reader drops what it has had: brokers that are twins may
+ *	both have stored an event.  A reader behind retention:
  *	{"ok":false,"error":"gone","lost":N,"cursor":C}; C is the oldest there is.
  *  {"op":"last","filters":[S,…],"max":BYTES,"next":K}
  *	-> {"ok":true,"n":N,"cursor":C,"next":K | "end":true} + lines
@@ -57,6 +65,15 @@
  *	-> {"ok":true} once durable; null deletes the cursor.
  *  {"op":"bye","from":S,"chan":H}  -> {"ok":true}: the channel is forgotten.
  *  {"op":"stat"}  -> {"ok":true,…}, sg-broker(8).
+ *  {"op":"mirror","name":"B","cursor":C}, then {"op":"mirror","done":P}
+ *	-> {"ok":true,"part":P,"n":N,"cursor":C,"now":C} + lines
+ *	From twin to twin: whole frames of all logs, those of other brokers
+ *	too, in an order in which each comes after what it may depend on.
+ *	The first request opens it: name is the asking broker's, cursor how
+ *	far its copies reach.  Several may be in flight; each is answered
+ *	within 1 s.  done: all parts up to P are durable there.  cursor: how
+ *	far the asking one is after this part; now: how far the answering one
+ *	was.  Lines: sg-wire(7), broker/copy.h.
  *
  * In a session from is the subject of the certificate and may be left out;
  * names of durable cursors are each subject's own.  A publisher that has used
@@ -66,13 +83,15 @@
  * begins with "denied: ".
  *
  * Errors: {"ok":false,"error":E,"why":S} with E one of denied gap gone busy
- * full limit bad.
+ * full limit bad behind.  behind: one of two twins has lost what the other
+ * knows and this publisher or reader has been told of; it takes nothing from
+ * it until it has that back, the other broker may.
  *
  * A cursor C is an object {"<log id>":n}: n events of that log are passed.  A
- * log id is "<broker name>.<start number>".  Of one broker's logs the reader
- * reads them in the order of their start numbers; an entry says all logs of
- * that broker with smaller start numbers are passed and those with greater
- * ones not begun.  {} is the beginning.
+ * log id is "<broker name>.<start number>".  One broker's logs are read in the
+ * order of their start numbers.  Of the logs of one broker, those before the
+ * first that the cursor names are passed, others that it does not name are
+ * not begun.  {} is the beginning.
  */
 #ifndef SG_BUS_WIRE_H
 #define SG_BUS_WIRE_H
@@ -122,8 +141,8 @@ int wire_name_check(const char *p, size_t n);
 enum wire_op {
 	WIRE_NONE = 0,
 	WIRE_HELLO, WIRE_PUB, WIRE_FETCH_OP, WIRE_LAST, WIRE_SEEK,
-	WIRE_COMMIT, WIRE_BYE, WIRE_STAT,
-	WIRE_RESERVED		/* call serve reply mirror: later */
+	WIRE_COMMIT, WIRE_BYE, WIRE_STAT, WIRE_MIRROR,
+	WIRE_RESERVED		/* call serve reply: later */
 };
 
 enum wire_from {		/* where a fetch or a seek starts */
@@ -136,7 +155,7 @@ enum wire_from {		/* where a fetch or a seek starts */
 /* A request's header, decoded.  Borrowed parts point into the message. */
 struct wire_request {
 	enum wire_op op;
-	int64_t version;		/* hello */
+	int64_t version, upto;		/* hello */
 	struct json_value from;		/* pub, bye: string or JSON_NONE */
 	int has_chan;
 	uint64_t chan, first, safe;
@@ -145,8 +164,9 @@ struct wire_request {
 	enum wire_from start;
 	int64_t time;			/* seek: microseconds */
 	struct wire_cursor cursor, until;
-	int has_cursor, has_until, meta;
-	struct json_value name;		/* fetch, commit; pub's commit */
+	int has_cursor, has_until, meta, ids;
+	struct json_value name;		/* fetch, commit, mirror; pub's commit */
+	uint64_t done;			/* mirror */
 	int64_t sub, max, count;	/* 0 if absent */
 	int64_t wait;			/* microseconds */
 	uint64_t next;			/* last */
@@ -181,7 +201,7 @@ struct wire_fetch {
 	const char *name;
 	int64_t max, count, wait;
 	const struct wire_cursor *until;	/* or NULL */
-	int meta;
+	int meta, ids;
 };
 
 /* wire_fetch(b, fetch) - Nothing of fetch is kept. */
@@ -195,6 +215,13 @@ void wire_last(struct buf *b, const char *const *filters, size_t nfilters,
 void wire_seek(struct buf *b, enum wire_from to, int64_t time);
 void wire_stat(struct buf *b);
 
+/*
+ * wire_mirror(b, name, cursor, done) - Opens if name is not NULL, else goes
+ * on.
+ */
+void wire_mirror(struct buf *b, const char *name,
+    const struct wire_cursor *cursor, uint64_t done);
+
 /* A reply's header, decoded by clients. */
 struct wire_reply {
 	int ok;
@@ -204,8 +231,8 @@ struct wire_reply {
 	int64_t line;			/* pub "bad": index from 1, else 0 */
 	int64_t after;			/* "busy": microseconds, 0 if absent */
 	int end, has_next;
-	int has_cursor;
-	struct wire_cursor cursor;
+	int has_cursor, has_now;
+	struct wire_cursor cursor, now;
 	struct json_value meta, refused;	/* arrays or JSON_NONE */
 	struct json_value header;	/* the whole object: hello, stat */
 	const char *lines;

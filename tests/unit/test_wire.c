@@ -89,7 +89,7 @@ static const struct {
 	    "cursor: not a cursor" },
 	{ "{\"op\":\"fetch\",\"cursor\":{\"A.1\":-1}}",
 	    "cursor: not a cursor" },
-	{ "{\"op\":\"fetch\",\"cursor\":{\"A.1\":1,\"A.2\":1}}",
+	{ "{\"op\":\"fetch\",\"cursor\":{\"A.1\":1,\"A.1\":2}}",
 	    "cursor: not a cursor" },
 	{ "{\"op\":\"fetch\",\"until\":\"now\"}", "until: not a cursor" },
 	{ "{\"op\":\"seek\"}", "time: missing" },
