@@ -29,7 +29,7 @@ static const struct {
 	    "cursor deleted" },
 	{ "{\"op\":\"seek\",\"to\":\"end\"}", WIRE_SEEK, "end" },
 	{ "{\"op\":\"bye\",\"chan\":\"0123456789abcdef\"}", WIRE_BYE, "bye" },
-	{ "{\"op\":\"mirror\",\"sub\":\"later\"}", WIRE_RESERVED,
+	{ "{\"op\":\"call\",\"sub\":\"later\"}", WIRE_RESERVED,
 	    "members of reserved operations are theirs" },
 };
 
@@ -90,7 +90,9 @@ static const struct {
 	{ "{\"op\":\"fetch\",\"cursor\":{\"A.1\":-1}}",
 	    "cursor: not a cursor" },
 	{ "{\"op\":\"fetch\",\"cursor\":{\"A.1\":1,\"A.1\":2}}",
-	    "cursor: not a cursor" },
+	    "duplicate member name" },
+	{ "{\"op\":\"mirror\",\"name\":\"B\"}", "cursor: missing" },
+	{ "{\"op\":\"mirror\",\"done\":-1}", "done: not a count" },
 	{ "{\"op\":\"fetch\",\"until\":\"now\"}", "until: not a cursor" },
 	{ "{\"op\":\"seek\"}", "time: missing" },
 	{ "{\"op\":\"seek\",\"to\":\"now\"}",
