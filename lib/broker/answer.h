@@ -21,7 +21,7 @@ struct answer {
 	struct buf meta;   /* elements of the "meta" array */
 	uint64_t run_n;	   /* of the meta element being counted */
 	struct log_place run_end;
-	struct buf run; /* its tail: ,RT,FROM,LOG,POS] */
+	struct buf run; /* its tail: ,RT,FROM,LOG,POS] or with ids */
 };
 
 enum { ANSWER_META_MAX = 49152 }; /* a header has 64 KiB at most */
@@ -40,12 +40,12 @@ void answer_add(struct answer *a, struct blob *blob, const char *p, size_t n,
     uint64_t events);
 
 /*
- * answer_meta(a, head, store, before) - The line just added is event
- * before.n + 1 of log before.run, from that frame.  answer_meta_end(a)
- * completes a->meta.
+ * answer_meta(a, head, store, before, ids) - The line just added is event
+ * before.n + 1 of log before.run, from that frame; with ids its channel and
+ * number there are told.  answer_meta_end(a) completes a->meta.
  */
 void answer_meta(struct answer *a, const struct frame_head *head,
-    const struct store *store, struct log_place before);
+    const struct store *store, struct log_place before, int ids);
 
 void answer_meta_end(struct answer *a);
 

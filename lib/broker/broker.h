@@ -11,6 +11,7 @@
 
 #include "base/opt.h"
 #include "broker/gate.h"
+#include "bus/client.h"
 
 struct broker;
 
@@ -23,7 +24,9 @@ struct broker_options {
 	int64_t segment, retain_age, retain_size;
 	int64_t max_line; /* bytes of an event line */
 	int64_t last_topics;
-	int64_t memory; /* bytes of frames held for readers */
+	int64_t memory;			  /* bytes of frames held for readers */
+	const struct client_config *twin; /* how to reach it, or NULL */
+	int accept_behind; /* go on although the twin may know more */
 	struct front_limits limits;
 	struct gate_options gate;
 };

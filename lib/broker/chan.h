@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "broker/frame.h"
+#include "broker/log.h"
 
 struct publish; /* publish.c's: a request not answered yet */
 
@@ -19,6 +19,8 @@ struct chan {
 	uint64_t chan;
 	uint64_t accepted;     /* highest number handed to the log */
 	uint64_t durable;      /* highest number on disk */
+	uint64_t safe;	       /* highest number the twin has, too */
+	struct log_place last; /* its newest frame in our log; n 0: none */
 	int64_t rt;	       /* when it was used last, us */
 	struct publish *ahead; /* frames beyond a gap, by first number */
 	size_t ahead_count;

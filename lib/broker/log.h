@@ -1,6 +1,7 @@
 /*
  * The store of one broker: frames, channels, cursors and last values on disk
- * (LMDB).  One thread of its own writes, with one fsynced commit for all
+ * (LMDB).  It holds the broker's own logs and, of one that has a twin, copies
+ * of the twin's.  One thread of its own writes, with one fsynced commit for all
  * that waits; the front thread hands items over, takes them back when they
  * are durable, and reads.
  *
@@ -27,14 +28,25 @@ struct log_options {
 	int64_t segment;     /* bytes after which a segment is closed */
 	int64_t retain_age;  /* us, by receive time; 0: no limit */
 	int64_t retain_size; /* bytes of all segments; 0: no limit */
+	int twin;	     /* the broker has a twin: log_settle() */
 };
 
-/* A log: what one start of one broker appended. */
+enum { LOG_UNSETTLED = 4 };
+
+/*
+ * A log: what one start of one broker appended.  open: it may still grow.
+ * That is our own newest, the newest of each other name, and with a twin,
+ * until log_settle(), up to LOG_UNSETTLED of our own earlier ones, the newest
+ * that are not empty: a disk may have been restored from an older copy, and
+ * then the twin knows more of them.
+ */
 struct log_run {
 	char name[65];	/* broker */
 	uint64_t start; /* start number */
 	uint64_t first; /* oldest event still stored, from 1 */
 	uint64_t end;	/* number of the newest durable event */
+	int own;	/* name is this broker's */
+	int open;
 };
 
 /* Where an event is. */
@@ -44,8 +56,22 @@ struct log_place {
 };
 
 /*
+ * How far something has come in all logs: of one broker's logs, by start
+ * number, those before the first that is named are passed, others that are
+ * not named are not begun.  Each run at most once, in any order.
+ */
+enum { TRAIL_MAX = 16 };
+
+struct trail {
+	struct log_place at[TRAIL_MAX];
+	size_t n;
+};
+
+/*
  * log_open(options, status, why) - Open or create the store, begin a new log
- * (start number one above all before, durable), start the writer.  NULL with
+ * (start number above all before and at least the Unix time in seconds, so
+ * that a store lost or restored does not give one again; durable), start the
+ * writer.  NULL with
  * *why and an exit code in *status (config: newer format, other name;
  * cantcreate, io; unavailable: another broker holds the directory).
  */
@@ -75,11 +101,14 @@ struct log_item {
 };
 
 /*
- * A frame without events is not stored, it only moves its channel's row.
+ * A frame without events is not stored, it only moves its channel's row.  run
+ * is the log it is appended to, n and rt are set by the caller, n consecutive
+ * in each log.  A channel's row never moves back.
  */
 struct log_frame {
 	struct log_item item;
-	struct frame_head head; /* n and rt set by the caller, consecutive */
+	uint32_t run;
+	struct frame_head head;
 	struct blob *body;	/* one reference, holds head.lines */
 };
 
@@ -88,7 +117,7 @@ enum { LOG_CURSOR_MAX = 129 }; /* an actor, a space, a name */
 struct log_cursor {
 	struct log_item item;
 	char name[LOG_CURSOR_MAX + 1];
-	char *json; /* cursor object, or NULL: delete */
+	char *json; /* the row's text, or NULL: delete */
 };
 
 struct log_channel { /* LOG_BYE; also what log_channels() gives */
@@ -115,9 +144,9 @@ struct log_rows {
 	struct log_item item;
 	struct log_row *row;
 	size_t n;
-	struct log_place mark;	 /* LOG_LAST: rows are complete up to here */
-	uint64_t segment;	 /* the module's: what LOG_DROP drops */
-	struct log_place oldest; /* the module's: what is left then */
+	struct trail mark;  /* LOG_LAST: rows are complete up to here */
+	uint64_t segment;   /* the module's: what LOG_DROP drops */
+	struct trail first; /* the module's: what is left then */
 };
 
 /*
@@ -140,9 +169,25 @@ void log_put(struct log *log, struct log_item *item);
 int log_done_fd(const struct log *log);
 struct log_item *log_done(struct log *log);
 
-/* log_runs(log) - Number of logs known, oldest first; log_run_at(log, i). */
+/*
+ * log_runs(log) - Number of logs known; log_run_at(log, i); log_own(log) -
+ * index of the one this start appends to.  Indices are stable while the log is
+ * open, a log learned later gets the next; their order says nothing.
+ */
 size_t log_runs(const struct log *log);
 const struct log_run *log_run_at(const struct log *log, size_t i);
+uint32_t log_own(const struct log *log);
+
+/*
+ * log_run_add(log, name, start, run) - A log of a broker (name may be our
+ * own, start then is not our newest) that is not known yet: from now on it is,
+ * empty, durably.  0 with its index, or -1 with errno (EBUSY: too many).
+ */
+int log_run_add(
+    struct log *log, const char *name, uint64_t start, uint32_t *run);
+
+/* log_settle(log) - The twin knows no more of our earlier logs than we do. */
+void log_settle(struct log *log);
 
 /*
  * Reading, by the thread that opened: a view pins a read transaction, so
@@ -170,10 +215,10 @@ int log_view_next(struct log_view *view);
 void log_view_end(struct log_view *view);
 
 /*
- * log_seek(log, rt, place) - The first event received at or after rt (place
- * of the event; one after the newest if none).  0 or -1 with errno.
+ * log_seek(log, run, rt, n) - The number of the first event of that log
+ * received at or after rt (one after the newest if none).  0 or -1 with errno.
  */
-int log_seek(struct log *log, int64_t rt, struct log_place *place);
+int log_seek(struct log *log, uint32_t run, int64_t rt, uint64_t *n);
 
 /*
  * What start-up needs back.  Each walk calls fn for every row and returns 0
@@ -190,7 +235,7 @@ int log_cursors(struct log *log,
  * rows are complete up to *mark: the replay of frames begins behind it.
  */
 int log_last(struct log *log, void (*fn)(void *ctx, const struct log_row *row),
-    void *ctx, struct log_place *mark);
+    void *ctx, struct trail *mark);
 
 /*
  * log_kept(log, topic, n, row, space) - The kept line of a topic.  1 with
@@ -201,12 +246,12 @@ int log_kept(struct log *log, const char *topic, size_t n, struct log_row *row,
     struct buf *space);
 
 /*
- * log_due(log, now, from, to) - 1 if retention asks the oldest segment to
- * go: it holds the places from … to (inclusive).  The caller then puts a
- * LOG_DROP item with the last values that lie there.  0 if not.
+ * log_due(log, now) - 1 if retention asks the oldest segment to go; the
+ * caller then puts a LOG_DROP item with the last values that lie there, those
+ * for which log_leaving(log, place) is 1.  0 if not.
  */
-int log_due(
-    struct log *log, int64_t now, struct log_place *from, struct log_place *to);
+int log_due(struct log *log, int64_t now);
+int log_leaving(const struct log *log, struct log_place place);
 
 /* log_bytes(log) - Bytes on disk of all segments. */
 int64_t log_bytes(const struct log *log);

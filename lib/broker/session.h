@@ -13,8 +13,11 @@
 #include "broker/gate.h"
 #include "broker/last.h"
 #include "broker/log.h"
+#include "broker/mirror.h"
 #include "broker/store.h"
 #include "broker/tap.h"
+#include "broker/trail.h"
+#include "broker/twin.h"
 #include "bus/wire.h"
 
 enum {
@@ -32,6 +35,7 @@ struct commit;
 struct counts {
 	uint64_t events_in, events_out, frames, bytes_in, bytes_out;
 	uint64_t repeated, refused, denied, busy, gaps, behind, damaged;
+	uint64_t copied; /* events that came from the twin */
 };
 
 struct broker {
@@ -45,6 +49,9 @@ struct broker {
 	struct chans *channels;
 	struct session *sessions;
 	struct tap *tap;
+	struct twin *twin;     /* NULL: this broker is alone */
+	struct mirror *mirror; /* NULL as well */
+	int synced; /* nothing can have been lost here that the twin knows */
 	struct durable *durables; /* durable cursors */
 	size_t ndurables;
 	struct fetch *wheel[SESSION_WHEEL];
@@ -52,12 +59,13 @@ struct broker {
 	size_t parked;	       /* fetches in the wheel */
 	struct publish *ahead; /* frames waiting for an earlier one */
 	size_t nahead, ahead_bytes;
-	uint32_t run;  /* the log that is appended to */
-	uint64_t next; /* number of the next event in it */
-	int64_t rt;    /* last receive time given */
-	size_t queued; /* items the log has */
-	int failing;   /* errno of a failed write not yet over */
-	int fatal;     /* the store is lost: leave */
+	uint32_t run;	   /* our log that is appended to */
+	uint64_t next;	   /* number of the next event in it */
+	struct trail deps; /* how far others' logs were at its last frame */
+	int64_t rt;	   /* last receive time given */
+	size_t queued;	   /* items the log has */
+	int failing;	   /* errno of a failed write not yet over */
+	int fatal;	   /* the store is lost: leave */
 	uint32_t frame_mark;
 	struct summary summary; /* of the frame being taken */
 	int64_t started, checkpoint_at, second_at;
@@ -75,17 +83,21 @@ struct session {
 	struct sub *subs;
 	size_t nsubs, nfilters;
 	struct publish *publishes; /* of this connection, unanswered */
+	int mirrors;		   /* the twin's, mirror.c */
 	struct commit *commits;
 };
 
 /*
  * A durable cursor.  One of a session is its subject's own: the name is the
- * subject, a space, and what the client calls it.
+ * subject, a space, and what the client calls it.  One that was deleted stays
+ * for a while, so that the twin hears of it.
  */
 struct durable {
 	struct durable *next;
 	char name[LOG_CURSOR_MAX + 1];
 	struct wire_cursor cursor;
+	int64_t t; /* when it was committed, us */
+	int deleted;
 	struct session *holder; /* has the lease; NULL: nobody */
 	int64_t leased;		/* holder's last sign of life */
 };
@@ -194,14 +206,31 @@ size_t cursor_stat(const struct session *s, struct buf *out);
 void cursor_free(struct broker *b);
 
 /*
- * session_cursor(b, place, cursor) - A place of this broker's logs as clients
- * see it.  session_place(b, cursor, place) - The other way: 0, or -1 if the
- * cursor is ahead of the logs.  session_begin(b) - The oldest place.
+ * cursor_copied(b, name, t, cursor) - The twin has this row: taken if it is
+ * newer than ours (of the same time: the greater text).  cursor NULL:
+ * deleted.  cursor_walk(b, fn, ctx) - All rows, the deleted ones too.
  */
-void session_cursor(
-    const struct broker *b, struct log_place place, struct wire_cursor *cursor);
-int session_place(const struct broker *b, const struct wire_cursor *cursor,
-    struct log_place *place);
-struct log_place session_begin(const struct broker *b);
+void cursor_copied(struct broker *b, const char *name, int64_t t,
+    const struct wire_cursor *cursor);
+void cursor_walk(struct broker *b,
+    void (*fn)(void *ctx, const struct durable *d), void *ctx);
+
+/*
+ * publish_copied(b, frame, error) - publish_done() for a frame that is a
+ * copy of the twin's: frame->owner is NULL, f.run one that is not b->run.
+ * publish_confirmed(b) - mirror_has() has moved, or the twin is away: answer
+ * what waited for that.
+ */
+void publish_copied(struct broker *b, struct store_frame *frame, int error);
+void publish_confirmed(struct broker *b);
+
+/*
+ * session_event(b, topic, v) - Append an event of the broker's own, topic
+ * below $SG and the string v, which need no escapes.
+ */
+void session_event(struct broker *b, const char *topic, const char *v);
+
+/* session_lax(b) - What is unknown here is nowhere: trail_parse()'s lax. */
+int session_lax(const struct broker *b);
 
 #endif

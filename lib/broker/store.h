@@ -14,17 +14,18 @@
 #include "broker/log.h"
 #include "broker/summary.h"
 
+struct chan;
 struct publish;
 
 /* A frame in memory, with the topic and the offset of each line. */
 struct store_frame {
 	struct log_frame f; /* first: what the log takes and gives back */
-	uint32_t run;
 	uint32_t events;
 	struct last_topic **topic; /* NULL entry: topic has no entry */
 	uint32_t *at;		   /* events + 1 offsets into head.lines */
 	uint8_t *summary;	   /* what head.summary points to */
-	struct publish *owner;	   /* the request to answer, publish.c's */
+	struct publish *owner;	   /* the request it ends, publish.c's */
+	struct chan *channel;	   /* its channel, publish.c's; or NULL */
 };
 
 /*
@@ -39,28 +40,40 @@ void store_frame_free(struct store_frame *frame);
  */
 void store_frame_summary(struct store_frame *frame, struct summary *summary);
 
-enum { STORE_RUN_NONE = -1 }; /* run of a place that is in no log */
+/* The run of a place that is in no log. */
+#define STORE_RUN_NONE UINT32_MAX
 
 struct store;
 
 /*
  * store_new(log, name, memory, last) - memory bounds the bytes of frames
- * held.  log may be NULL: then name and the clock give the one log id there
- * is, and a line that leaves memory is kept in last if it is still its
- * topic's newest.  log and last are borrowed.
+ * held.  log may be NULL: then the logs are kept in memory only, name and the
+ * clock give our own, and a line that leaves memory is kept in last if it is
+ * still its topic's newest.  log and last are borrowed.
  */
 struct store *
 store_new(struct log *log, const char *name, size_t memory, struct last *last);
 void store_free(struct store *s);
 
-/* store_runs(s), store_run(s, i) - The logs, oldest first (log.h). */
+/*
+ * As log_runs(), log_run_at(), log_own() and log_run_add(), with or without a
+ * log.  store_find(s, name, start) - The index of that log, or
+ * STORE_RUN_NONE.  store_after(s, run) - The next log of the same broker by
+ * start number, store_oldest(s, name) - its first; STORE_RUN_NONE if there is
+ * none.
+ */
 size_t store_runs(const struct store *s);
 const struct log_run *store_run(const struct store *s, size_t i);
+uint32_t store_own(const struct store *s);
+int store_run_add(
+    struct store *s, const char *name, uint64_t start, uint32_t *run);
+uint32_t store_find(const struct store *s, const char *name, uint64_t start);
+uint32_t store_after(const struct store *s, uint32_t run);
+uint32_t store_oldest(const struct store *s, const char *name);
 
-/* store_now(s) - One past the newest event: {run, events passed}. */
-struct log_place store_now(const struct store *s);
-
-/* store_add(s, frame) - The next frame, now durable; taken. */
+/*
+ * store_add(s, frame) - The next frame of its log, now durable; taken.
+ */
 void store_add(struct store *s, struct store_frame *frame);
 
 /*
@@ -88,17 +101,10 @@ int store_view_next(struct store_view *v);
 void store_view_end(struct store_view *v);
 
 /*
- * store_skip(s, place, lost) - Move a place that is not stored any more to
- * the oldest event there is, and one at the end of a closed log to the next
- * log.  *lost: events passed over, 0 if none.
+ * store_seek(s, run, rt, n) - Events of that log received before rt: the
+ * place to begin at.  0 or -1 with errno.
  */
-void store_skip(struct store *s, struct log_place *place, uint64_t *lost);
-
-/*
- * store_seek(s, rt, place) - Before the first event received at or after rt.
- * 0 or -1 with errno.
- */
-int store_seek(struct store *s, int64_t rt, struct log_place *place);
+int store_seek(struct store *s, uint32_t run, int64_t rt, uint64_t *n);
 
 /*
  * store_kept(s, topic, b) - Append the kept line of a topic whose newest

@@ -1,0 +1,48 @@
+/*
+ * The other of two Event Managers, seen from this one: the connection to it
+ * and what is copied over it.  Private to the broker's session code.
+ */
+#ifndef SG_BROKER_TWIN_H
+#define SG_BROKER_TWIN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bus/client.h"
+
+struct broker;
+struct twin;
+
+/*
+ * twin_new(b, config, why) - Begin to reach the twin at config's one URL; b
+ * is borrowed.  NULL with *why (a bad URL).
+ */
+struct twin *twin_new(
+    struct broker *b, const struct client_config *config, const char **why);
+void twin_free(struct twin *t);
+
+/*
+ * twin_fd(t) - Readable when twin_turn(t, now) has something to do;
+ * twin_due(t) - or when that time has come (date_mono time).
+ */
+int twin_fd(const struct twin *t);
+int64_t twin_due(const struct twin *t);
+void twin_turn(struct twin *t, int64_t now);
+
+/*
+ * twin_copied(t, frame, error) - publish_done() for a frame that is a copy.
+ */
+struct store_frame;
+void twin_copied(struct twin *t, struct store_frame *frame, int error);
+
+/*
+ * twin_peer(t) - The subject of the certificate, or the name, of the broker
+ * at the other end, once it is known; NULL before.
+ */
+const char *twin_peer(const struct twin *t);
+
+/* twin_stat(t, out) - Append the members of stat's object about it. */
+struct buf;
+void twin_stat(const struct twin *t, struct buf *out);
+
+#endif
