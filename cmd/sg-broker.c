@@ -20,8 +20,11 @@
 #include "trust/channel.h"
 #include "trust/identity.h"
 
+static const int64_t twin_retry = 3600 * DATE_SECOND; /* then anew */
+
 static struct {
-	struct opt_list listen;
+	struct opt_list listen, twin;
+	int accept_behind;
 	const char *dir, *name, *tap;
 	int memory, insecure, crl_soft;
 	int64_t ready_fd;
@@ -51,7 +54,7 @@ static struct {
 	    .channels = 65536 },
 };
 
-static struct identity identity;
+static struct identity identity, to_twin; /* used by a thread each */
 
 static const struct opt options[] = {
 	{ 'l', "listen", OPT_LIST, "URL",
@@ -64,6 +67,11 @@ static const struct opt options[] = {
 	{ 0, "name", OPT_STRING, "NAME",
 	    "name of this broker (the certificate's subject)", &o.name, NULL,
 	    NULL },
+	{ 0, "twin", OPT_LIST, "URL", "the other broker of a pair", &o.twin,
+	    NULL, NULL },
+	{ 0, "accept-behind", OPT_FLAG, NULL,
+	    "serve those who know more than this broker", &o.accept_behind,
+	    NULL, NULL },
 	{ 0, "retain-age", OPT_DURATION, "DUR",
 	    "drop events older than this (7d)", &o.retain_age, NULL, NULL },
 	{ 0, "retain-size", OPT_SIZE, "SIZE",
@@ -166,6 +174,17 @@ need_security(const char *url, int sessions)
 }
 
 static void
+check_twin(void)
+{
+	if (o.twin.n > 1)
+		opt_usage("--twin: a broker has one twin, not %zu", o.twin.n);
+	if (o.twin.n == 1 && strchr(o.twin.v[0], ',') != NULL)
+		opt_usage("--twin: \"%s\" is not one URL", o.twin.v[0]);
+	if (o.accept_behind && o.twin.n == 0)
+		opt_usage("--accept-behind is for --twin");
+}
+
+static void
 check_options(void)
 {
 	static const char *standard[1];
@@ -191,6 +210,7 @@ check_options(void)
 	}
 	if (o.tap != NULL)
 		need_security(o.tap, 0);
+	check_twin();
 }
 
 /* Who this broker is, if there is a key: its certificate says the name. */
@@ -235,6 +255,27 @@ strangers(void)
 	return o.strangers > 0 ? (int)o.strangers : INT_MAX;
 }
 
+/* How to reach the twin, or NULL if there is none. */
+static const struct client_config *
+twin_config(void)
+{
+	static struct client_config config;
+	const char *why = NULL;
+	int status = EXIT_CONFIG, got;
+
+	if (o.twin.n == 0)
+		return NULL;
+	got = identity_open(&to_twin, &identity_given, &status, &why);
+	if (got < 0)
+		die(status, "%s", why);
+	config = (struct client_config){ .urls = o.twin.v[0],
+		.identity = got > 0 ? &to_twin : NULL,
+		.given = &identity_given,
+		.insecure = o.insecure,
+		.retry = twin_retry };
+	return &config;
+}
+
 static struct broker *
 start(void)
 {
@@ -263,6 +304,8 @@ start(void)
 		.max_line = o.max_line,
 		.last_topics = o.last_topics,
 		.memory = o.memory_size,
+		.twin = twin_config(),
+		.accept_behind = o.accept_behind,
 		.limits = { .message = channel_sealed(WIRE_MESSAGE_MAX),
 		    .connections = (int)o.connections,
 		    .address = (int)o.address,
@@ -311,5 +354,6 @@ main(int argc, char **argv)
 	status = broker_run(b);
 	broker_free(b);
 	identity_close(&identity);
+	identity_close(&to_twin);
 	return status;
 }

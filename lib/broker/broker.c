@@ -11,7 +11,11 @@
 #include "broker/session.h"
 #include "event/event.h"
 
-enum { CHECKPOINT_BYTES = 64 * 1024 * 1024, DRAIN_TIME = 2 * DATE_SECOND };
+enum {
+	CHECKPOINT_BYTES = 64 * 1024 * 1024,
+	DRAIN_TIME = 2 * DATE_SECOND,
+	REPLAY_AHEAD = 60 * DATE_SECOND /* a clock that was wrong once */
+};
 
 static const int64_t channel_life = (int64_t)30 * 86400 * DATE_SECOND;
 
@@ -40,59 +44,21 @@ session_error(struct broker *b, const struct front_route *route,
 	session_answer(b, route, &h);
 }
 
-struct log_place
-session_begin(const struct broker *b)
-{
-	return (struct log_place){ 0, store_run(b->store, 0)->first - 1 };
-}
-
-void
-session_cursor(
-    const struct broker *b, struct log_place place, struct wire_cursor *cursor)
-{
-	const struct log_run *run = store_run(b->store, place.run);
-
-	memset(cursor, 0, sizeof *cursor);
-	memcpy(cursor->at[0].name, run->name, sizeof run->name);
-	cursor->at[0].start = run->start;
-	cursor->at[0].n = place.n;
-	cursor->n = 1;
-}
-
 int
-session_place(const struct broker *b, const struct wire_cursor *cursor,
-    struct log_place *place)
+session_lax(const struct broker *b)
 {
-	const struct wire_position *at = NULL;
-	const struct log_run *run;
-	size_t i;
-
-	for (i = 0; i < cursor->n; i++)
-		if (strcmp(cursor->at[i].name, b->o.name) == 0)
-			at = &cursor->at[i];
-	*place = session_begin(b);
-	if (at == NULL)
-		return 0;
-	for (i = 0; i < store_runs(b->store); i++) {
-		run = store_run(b->store, i);
-		if (run->start < at->start)
-			continue;
-		place->run = (uint32_t)i;
-		place->n = run->start == at->start ? at->n : 0;
-		return place->n <= run->end ? 0 : -1;
-	}
-	return -1;
+	return b->twin == NULL || b->synced || b->o.accept_behind;
 }
 
 /*
- * A broker's certificate lets it listen, and look how another one is; it is
- * nobody's who publishes or reads.
+ * A broker's certificate lets it listen, look how another one is, and copy
+ * what its twin has; it is nobody's who publishes or reads.
  */
 static int
 may_ask(const struct session *s, enum wire_op op)
 {
 	return s->grant == NULL || s->grant->cert->role == CERT_ACTOR ||
-	    op == WIRE_HELLO || op == WIRE_STAT;
+	    op == WIRE_HELLO || op == WIRE_STAT || op == WIRE_MIRROR;
 }
 
 static void
@@ -120,6 +86,7 @@ request(struct session *s, const struct front_route *route, struct blob *body)
 	case WIRE_COMMIT: cursor_commit(s, route, &r); break;
 	case WIRE_BYE: publish_bye(s, route, &r); break;
 	case WIRE_STAT: query_stat(s, route); break;
+	case WIRE_MIRROR: mirror_request(s, route, &r); break;
 	default:
 		session_error(
 		    s->b, route, "bad", "op: not offered by this broker");
@@ -157,6 +124,7 @@ closed(struct session *s)
 	subscribe_closed(s);
 	cursor_closed(s);
 	publish_closed(s);
+	mirror_closed(s);
 	free(s);
 }
 
@@ -208,14 +176,22 @@ checkpoint_done(struct broker *b, struct log_item *item)
 }
 
 static void
+frame_done(struct broker *b, struct store_frame *frame, int error)
+{
+	if (frame->f.run == b->run)
+		publish_done(b, frame, error);
+	else
+		publish_copied(b, frame, error);
+}
+
+static void
 item_done(struct broker *b, struct log_item *item)
 {
 	b->queued--;
 	switch (item->kind) {
 	case LOG_FRAME:
 		write_failed(b, item->error);
-		publish_done(
-		    b, (struct store_frame *)(void *)item, item->error);
+		frame_done(b, (struct store_frame *)(void *)item, item->error);
 		break;
 	case LOG_CURSOR:
 		write_failed(b, item->error);
@@ -233,8 +209,9 @@ item_done(struct broker *b, struct log_item *item)
 	case LOG_ROLL: break;
 	}
 	if (b->queued == 0 && b->failing && !b->fatal) {
-		b->next = store_now(b->store).n + 1;
+		b->next = store_run(b->store, b->run)->end + 1;
 		b->failing = 0;
+		twin_tails(b);
 	}
 }
 
@@ -245,6 +222,8 @@ take_done(struct broker *b)
 
 	while ((item = log_done(b->log)) != NULL)
 		item_done(b, item);
+	if (b->twin != NULL)
+		twin_turn(b->twin, date_mono());
 }
 
 /* Hand the changed last values to the log. */
@@ -263,7 +242,7 @@ checkpoint(struct broker *b)
 	rows->item.kind = LOG_LAST;
 	rows->row = xcalloc(n, sizeof *rows->row);
 	rows->n = n;
-	rows->mark = store_now(b->store);
+	trail_now(&rows->mark, b->store);
 	for (i = 0; i < n; i++) {
 		rows->row[i].topic = dirty[i]->text;
 		rows->row[i].topic_len = dirty[i]->len;
@@ -274,15 +253,6 @@ checkpoint(struct broker *b)
 	b->checkpoint_out = 1;
 	b->queued++;
 	log_put(b->log, &rows->item);
-}
-
-static int
-in_range(const struct last_topic *t, struct log_place from, struct log_place to)
-{
-	if (t->n == 0 || t->run < from.run || t->run > to.run)
-		return 0;
-	return (t->run > from.run || t->n >= from.n) &&
-	    (t->run < to.run || t->n <= to.n);
 }
 
 static int
@@ -341,17 +311,19 @@ keep_rows(struct broker *b, struct log_rows *rows,
 static void
 retire(struct broker *b)
 {
-	struct log_place from, to;
 	struct log_rows *rows;
-	struct last_topic **topic;
+	struct last_topic **topic, *t;
 	size_t i, n = 0;
 
-	if (b->drop_out || !log_due(b->log, date_now(), &from, &to))
+	if (b->drop_out || !log_due(b->log, date_now()))
 		return;
 	topic = xcalloc(last_count(b->last), sizeof(struct last_topic *));
-	for (i = 0; i < last_count(b->last); i++)
-		if (in_range(last_at(b->last, i), from, to))
-			topic[n++] = last_at(b->last, i);
+	for (i = 0; i < last_count(b->last); i++) {
+		t = last_at(b->last, i);
+		if (t->n != 0 &&
+		    log_leaving(b->log, (struct log_place){ t->run, t->n }))
+			topic[n++] = t;
+	}
 	qsort(topic, n, sizeof(struct last_topic *), by_place);
 	rows = xcalloc(1, sizeof *rows);
 	rows->item.kind = LOG_DROP;
@@ -367,19 +339,9 @@ static void
 forget_old_channel(struct broker *b)
 {
 	struct chan *c = chans_old(b->channels, date_now() - channel_life);
-	struct log_channel *item;
 
-	if (c == NULL)
-		return;
-	if (b->log != NULL) {
-		item = xcalloc(1, sizeof *item);
-		item->item.kind = LOG_BYE;
-		memcpy(item->from, c->from, sizeof item->from);
-		item->chan = c->chan;
-		b->queued++;
-		log_put(b->log, &item->item);
-	}
-	chans_forget(b->channels, c);
+	if (c != NULL)
+		publish_forget(b, c);
 }
 
 static void
@@ -424,22 +386,44 @@ handle(struct broker *b, struct front_event *event)
 	case FRONT_READABLE:
 		if (b->log != NULL && event->fd == log_done_fd(b->log))
 			take_done(b);
+		else if (b->twin != NULL && event->fd == twin_fd(b->twin))
+			twin_turn(b->twin, date_mono());
 		break;
 	case FRONT_TIME: break;
 	}
 }
 
 static int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What only a pair has to do. */
+static int64_t
+twin_timers(struct broker *b, int64_t now)
+{
+	int64_t due;
+
+	if (b->twin == NULL)
+		return INT64_MAX;
+	if (now >= twin_due(b->twin))
+		twin_turn(b->twin, now);
+	due = sooner(twin_due(b->twin), publish_confirmed(b, now));
+	return sooner(due, mirror_turn(b->mirror, now));
+}
+
+static int64_t
 timers(struct broker *b)
 {
-	int64_t now = date_mono(), beat;
+	int64_t now = date_mono();
 
 	if (now >= b->second_at)
 		each_second(b, now);
 	if (b->log != NULL && b->checkpoint_bytes >= CHECKPOINT_BYTES)
 		checkpoint(b);
-	beat = subscribe_turn(b, now);
-	return beat < b->second_at ? beat : b->second_at;
+	return sooner(
+	    b->second_at, sooner(subscribe_turn(b, now), twin_timers(b, now)));
 }
 
 /* Everything the log has comes back before we go. */
@@ -464,6 +448,7 @@ drain(struct broker *b)
 			closed(gate_get(event.route.conn));
 		}
 	}
+	publish_confirmed(b, INT64_MAX);
 	front_drain(b->front, end);
 }
 
@@ -519,54 +504,65 @@ replay_frame(struct broker *b, uint32_t run, const struct frame_head *h)
 {
 	char space[TOPIC_MAX + 1];
 	const char *p = h->lines, *end = p + h->len, *lf, *topic;
-	struct last_topic *t;
 	size_t n;
 	uint32_t i;
 
 	for (i = 0; i < h->events && p < end; i++, p = lf + 1) {
 		lf = memchr(p, '\n', (size_t)(end - p));
 		topic = session_topic(p, (size_t)(lf - p), space, &n);
-		if (topic == NULL || event_momentary(topic, n))
-			continue;
-		t = last_topic(b->last, topic, n);
-		if (t != NULL)
-			last_set(b->last, t, run, h->n + i);
+		if (topic != NULL)
+			publish_newest(
+			    b, last_topic(b->last, topic, n), run, h, i);
 	}
+	if (h->rt > b->rt && h->rt < date_now() + REPLAY_AHEAD)
+		b->rt = h->rt;
 }
 
 /* Last values of the frames stored since the checkpoint. */
 static int
-replay(struct broker *b, struct log_place mark)
+replay(struct broker *b, struct trail *mark)
 {
-	struct store_view v;
-	uint64_t lost;
-	int more;
+	struct store_view v = { 0 };
+	struct log_place at;
+	int found;
 
-	for (;;) {
-		store_skip(b->store, &mark, &lost);
-		more = store_view(&v, b->store, mark);
-		if (more <= 0)
-			return more;
-		for (; more > 0; more = store_view_next(&v)) {
-			replay_frame(b, mark.run, &v.head);
-			mark.n = v.head.n + v.head.events - 1;
-		}
-		store_view_end(&v);
-		if (more < 0)
-			return -1;
+	trail_skip(mark, b->store);
+	while ((found = trail_next(mark, b->store, &v, &at)) == 1) {
+		replay_frame(b, at.run, &v.head);
+		at.n = v.head.n + v.head.events - 1;
+		trail_move(mark, b->store, at);
 	}
+	trail_end(&v);
+	return found;
+}
+
+/* What a channel of the store has in our logs is there up to their end. */
+static void
+set_place(void *ctx, struct chan *c)
+{
+	const struct log_place *place = ctx;
+
+	c->last = *place;
 }
 
 static int
 load(struct broker *b)
 {
-	struct log_place mark;
+	struct log_place place = { 0, 0 };
+	struct trail mark;
+	uint32_t run;
 
 	if (log_channels(b->log, load_channel, b) != 0 || cursor_load(b) != 0 ||
 	    log_last(b->log, load_last, b, &mark) != 0)
 		return -1;
 	last_clean(b->last);
-	return replay(b, mark);
+	run = store_oldest(b->store, b->o.name);
+	for (; run != STORE_RUN_NONE; run = store_after(b->store, run))
+		if (store_run(b->store, run)->end != 0)
+			place = (struct log_place){ run,
+				store_run(b->store, run)->end };
+	chans_each(b->channels, set_place, &place);
+	return replay(b, &mark);
 }
 
 static void
@@ -580,9 +576,21 @@ static struct log *
 open_log(const struct broker_options *o, int *status, const char **why)
 {
 	const struct log_options options = { o->dir, o->name, o->segment,
-		o->retain_age, o->retain_size };
+		o->retain_age, o->retain_size, o->twin != NULL };
 
 	return log_open(&options, status, why);
+}
+
+static int
+open_twin(struct broker *b, int *status, const char **why)
+{
+	*status = EXIT_USAGE;
+	b->twin = twin_new(b, b->o.twin, why);
+	if (b->twin == NULL)
+		return -1;
+	b->mirror = mirror_new(b);
+	front_watch(b->front, twin_fd(b->twin));
+	return 0;
 }
 
 static int
@@ -595,12 +603,15 @@ open_parts(struct broker *b, int *status, const char **why)
 			return -1;
 	}
 	b->store = store_new(b->log, b->o.name, (size_t)b->o.memory, b->last);
-	b->run = store_now(b->store).run;
-	b->next = store_now(b->store).n + 1;
+	b->run = store_own(b->store);
+	b->next = 1;
 	if (b->log != NULL && load(b) != 0) {
 		*why = strerror(errno);
 		return -1;
 	}
+	twin_tails(b);
+	if (b->o.twin != NULL && open_twin(b, status, why) != 0)
+		return -1;
 	if (b->o.tap != NULL) {
 		b->tap = tap_open(b->o.tap, why);
 		*status = EXIT_CONFIG;
@@ -628,6 +639,7 @@ broker_new(const struct broker_options *options, int *status, const char **why)
 	b->last = last_new((size_t)b->o.last_topics);
 	b->dispatch = dispatch_new();
 	b->channels = chans_new();
+	b->unsafe_end = &b->unsafe;
 	if (open_parts(b, status, why) != 0) {
 		broker_free(b);
 		return NULL;
@@ -660,6 +672,10 @@ broker_free(struct broker *b)
 		return;
 	while (b->sessions != NULL)
 		closed(b->sessions);
+	publish_confirmed(b, INT64_MAX);
+	twin_free(b->twin);
+	mirror_free(b->mirror);
+	b->mirror = NULL;
 	gate_free(b->gate);
 	front_free(b->front);
 	if (b->log != NULL)

@@ -109,6 +109,18 @@ chans_old(struct chans *channels, int64_t before)
 	return NULL;
 }
 
+void
+chans_each(struct chans *channels, void (*fn)(void *ctx, struct chan *channel),
+    void *ctx)
+{
+	struct chan *c;
+	size_t i;
+
+	for (i = 0; i <= channels->mask; i++)
+		for (c = channels->chain[i]; c != NULL; c = c->chain)
+			fn(ctx, c);
+}
+
 size_t
 chans_count(const struct chans *channels)
 {

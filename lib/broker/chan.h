@@ -58,6 +58,10 @@ int chan_idle(const struct chan *channel);
  */
 struct chan *chans_old(struct chans *channels, int64_t before);
 
+/* chans_each(channels, fn, ctx) - Call fn for every channel. */
+void chans_each(struct chans *channels,
+    void (*fn)(void *ctx, struct chan *channel), void *ctx);
+
 /* chans_count(channels) - How many there are. */
 size_t chans_count(const struct chans *channels);
 

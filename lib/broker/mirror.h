@@ -15,6 +15,7 @@
 struct broker;
 struct mirror;
 struct session;
+struct trail;
 
 struct mirror *mirror_new(struct broker *b);
 void mirror_free(struct mirror *m);
@@ -37,11 +38,11 @@ void mirror_cursor(struct mirror *m, const char *name, int64_t t,
 void mirror_bye(struct mirror *m, const char *from, uint64_t chan);
 
 /*
- * mirror_has(m) - How far the twin has our own logs, durably; run
- * STORE_RUN_NONE: not known since our start.  mirror_open(m) - 1 while it
- * keeps up: asks and confirms.
+ * mirror_done(m) - What the twin has durably, valid until the next request of
+ * its; NULL: not known since our start.  mirror_open(m) - 1 while it keeps up:
+ * asks and confirms.
  */
-struct log_place mirror_has(const struct mirror *m);
+const struct trail *mirror_done(const struct mirror *m);
 int mirror_open(const struct mirror *m);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "base/date.h"
 #include "base/die.h"
+#include "base/num.h"
 #include "broker/session.h"
 #include "broker/summary.h"
 #include "event/event.h"
@@ -17,7 +18,9 @@ enum {
 	AHEAD_SHARE = AHEAD_BYTES / 4,	/* of an actor */
 	AHEAD_TIME = 5 * DATE_SECOND,	/* then the answer is "gap" */
 	CHANNELS_MAX = 1 << 20,
-	LISTS_MAX = 16 /* revocation lists in a frame */
+	LISTS_MAX = 16,		    /* revocation lists in a frame */
+	SAFE_WAIT = 200000,	    /* us an answer waits for the twin */
+	SKEW_MAX = 60 * DATE_SECOND /* of the twin's clock, followed */
 };
 
 /* A publish request that is not answered yet. */
@@ -35,7 +38,10 @@ struct publish {
 	uint64_t upto;	/* number of its last line */
 	uint64_t lines; /* in the request */
 	uint64_t events;
-	struct buf refused; /* elements of the answer's array */
+	struct log_place place; /* the twin has it when it has this */
+	struct publish *unsafe; /* next of those that wait for that */
+	int64_t safe_due;	/* but not longer */
+	struct buf refused;	/* elements of the answer's array */
 	size_t nrefused;
 };
 
@@ -76,16 +82,31 @@ publish_free(struct publish *p)
 	free(p);
 }
 
+static int
+twin_has(const struct broker *b, struct log_place place)
+{
+	const struct trail *done = mirror_done(b->mirror);
+
+	return place.n == 0 ||
+	    (done != NULL && trail_passed(done, b->store, place));
+}
+
+static uint64_t
+safe_mark(const struct broker *b, struct chan *c)
+{
+	if (b->twin == NULL || twin_has(b, c->last))
+		c->safe = c->durable;
+	return c->safe;
+}
+
 /* The marks of a numbered request's channel; a new one's are 0. */
 static void
-add_marks(struct buf *h, const struct publish *p)
+add_marks(const struct broker *b, struct buf *h, const struct publish *p)
 {
-	uint64_t durable = p->channel != NULL ? p->channel->durable : 0;
-
 	buf_adds(h, ",\"local\":");
-	buf_addu(h, durable);
+	buf_addu(h, p->channel != NULL ? p->channel->durable : 0);
 	buf_adds(h, ",\"safe\":");
-	buf_addu(h, durable);
+	buf_addu(h, p->channel != NULL ? safe_mark(b, p->channel) : 0);
 }
 
 /* Answer with the channel's marks, or with a count if it has no channel. */
@@ -97,7 +118,7 @@ acknowledge(struct broker *b, struct publish *p)
 	if (p->session != NULL) {
 		buf_adds(&h, "{\"ok\":true");
 		if (p->request.has_chan) {
-			add_marks(&h, p);
+			add_marks(b, &h, p);
 		} else {
 			buf_adds(&h, ",\"n\":");
 			buf_addu(&h, p->events);
@@ -121,7 +142,7 @@ refuse(struct broker *b, struct publish *p, const char *error, const char *why)
 	if (p->session != NULL) {
 		buf_addf(&h, "{\"ok\":false,\"error\":\"%s\"", error);
 		if (p->request.has_chan)
-			add_marks(&h, p);
+			add_marks(b, &h, p);
 		buf_adds(&h, ",\"why\":");
 		json_add_string(&h, why, strlen(why));
 		buf_addc(&h, '}');
@@ -212,9 +233,10 @@ end_last_line(struct blob *body, struct wire_request *r)
 struct scan {
 	struct broker *b;
 	struct publish *p;
-	struct store_frame *frame;
+	struct store_frame *frame; /* all lines, the refused ones too */
+	unsigned char *refused;	   /* by line; NULL: none is */
 	int64_t now;
-	uint32_t kept, numbers;
+	uint32_t n, kept;
 	uint64_t line; /* index in the request, from 1 */
 	int lists;     /* revocation lists among the lines so far */
 };
@@ -266,6 +288,9 @@ static int
 refuse_event(struct scan *s, const char *why)
 {
 	note_refused(s->b, s->p, s->line, why);
+	if (s->refused == NULL)
+		s->refused = xcalloc(s->frame->events, 1);
+	s->refused[s->n] = 1;
 	return 0;
 }
 
@@ -299,67 +324,45 @@ scan_line(struct scan *s, const char *line, size_t n, const char **why)
 		return refuse_event(s, fault);
 	if (grant == NULL)
 		t = last_topic(s->b->last, topic, topic_n);
-	s->frame->topic[s->kept] = t;
+	s->frame->topic[s->n] = t;
 	if (t == NULL || t->frame != s->b->frame_mark)
 		add_to_summary(s->b, t, topic, topic_n);
 	return 1;
 }
 
-/*
- * Check every line and note where it stands.  Refused lines are cut out, in
- * place: nobody else reads the body yet.  -1: the request has been refused.
- */
-static int
-scan_lines(struct scan *s, char *lines, size_t len)
+/* Its events are durable here: answer, with the twin's word if that comes. */
+static void
+confirm(struct broker *b, struct publish *p, struct log_place place)
 {
-	char *p = lines, *to = lines, *end = lines + len, *lf;
-	const char *why;
-	size_t n;
-	int kept;
-
-	for (; p < end; p = lf + 1, s->line++, s->numbers++) {
-		lf = memchr(p, '\n', (size_t)(end - p));
-		n = (size_t)(lf - p);
-		kept = scan_line(s, p, n, &why);
-		if (kept < 0) {
-			refuse_line(s->b, s->p, s->line, why);
-			return -1;
-		}
-		if (!kept)
-			continue;
-		if (to != p)
-			memmove(to, p, n + 1);
-		s->frame->at[s->kept++] = (uint32_t)(to - lines);
-		to += n + 1;
+	if (b->twin == NULL || p->channel == NULL || !mirror_open(b->mirror) ||
+	    twin_has(b, place)) {
+		acknowledge(b, p);
+		return;
 	}
-	s->frame->at[s->kept] = (uint32_t)(to - lines);
-	return 0;
+	p->place = place;
+	p->channel->pending++;
+	p->safe_due = date_mono() + SAFE_WAIT;
+	*b->unsafe_end = p;
+	b->unsafe_end = &p->unsafe;
 }
 
-static void
-fill_head(struct scan *s, const char *lines)
+int64_t
+publish_confirmed(struct broker *b, int64_t now)
 {
-	struct frame_head *h = &s->frame->f.head;
-	const struct publish *p = s->p;
-	struct broker *b = s->b;
+	struct publish *p;
+	int gone = !mirror_open(b->mirror);
 
-	b->rt = s->now > b->rt ? s->now : b->rt;
-	h->n = b->next;
-	h->rt = b->rt;
-	h->events = s->frame->events = s->kept;
-	h->numbers = s->numbers;
-	if (p->channel != NULL) {
-		memcpy(h->from, p->channel->from, sizeof h->from);
-		h->chan = p->channel->chan;
-		h->first = p->upto - s->numbers + 1;
-	} else if (p->request.from.kind == JSON_STRING) {
-		memcpy(h->from, p->request.from.p, p->request.from.n);
-	} else {
-		memcpy(h->from, "anonymous", sizeof "anonymous");
+	while ((p = b->unsafe) != NULL &&
+	    (gone || p->safe_due <= now || twin_has(b, p->place))) {
+		b->unsafe = p->unsafe;
+		if (b->unsafe == NULL)
+			b->unsafe_end = &b->unsafe;
+		if (p->upto > p->channel->safe && twin_has(b, p->place))
+			p->channel->safe = p->upto;
+		p->channel->pending--;
+		acknowledge(b, p);
 	}
-	h->lines = lines;
-	h->len = s->frame->at[s->kept];
-	store_frame_summary(s->frame, &b->summary);
+	return b->unsafe != NULL ? b->unsafe->safe_due : INT64_MAX;
 }
 
 /* Answer repeats whose events have become durable. */
@@ -370,8 +373,230 @@ settle(struct broker *b, struct chan *c)
 
 	while ((p = c->waiting) != NULL && p->upto <= c->durable) {
 		c->waiting = p->next;
-		acknowledge(b, p);
+		confirm(b, p, c->last);
 	}
+}
+
+/* Check every line and note where it stands.  -1: the request is refused. */
+static int
+scan_lines(struct scan *s, const char *lines, size_t len)
+{
+	const char *p = lines, *end = lines + len, *lf, *why;
+	int kept;
+
+	for (; p < end; p = lf + 1, s->line++, s->n++) {
+		lf = memchr(p, '\n', (size_t)(end - p));
+		s->frame->at[s->n] = (uint32_t)(p - lines);
+		kept = scan_line(s, p, (size_t)(lf - p), &why);
+		if (kept < 0) {
+			refuse_line(s->b, s->p, s->line, why);
+			return -1;
+		}
+		s->kept += (uint32_t)kept;
+	}
+	s->frame->at[s->n] = (uint32_t)len;
+	return 0;
+}
+
+/* How far the logs of others have come, where that is news. */
+static void
+add_deps(struct broker *b, struct frame_head *h)
+{
+	const struct log_place *at;
+	size_t i;
+
+	for (i = 0; i < b->tails.n && h->deps < FRAME_DEPS_MAX; i++) {
+		at = &b->tails.at[i];
+		if (i < b->deps.n && b->deps.at[i].run == at->run &&
+		    b->deps.at[i].n == at->n)
+			continue;
+		h->dep[h->deps++] = (struct frame_dep){ at->run, at->n };
+	}
+	b->deps = b->tails;
+}
+
+/* Hand a frame of ours, whose lines and topics are set, to the log. */
+static void
+append(struct broker *b, struct store_frame *frame, struct publish *p)
+{
+	struct frame_head *h = &frame->f.head;
+
+	frame->f.item.kind = LOG_FRAME;
+	frame->f.run = b->run;
+	frame->owner = p;
+	h->n = b->next;
+	h->rt = b->rt;
+	h->events = frame->events;
+	add_deps(b, h);
+	store_frame_summary(frame, &b->summary);
+	if (frame->channel != NULL)
+		frame->channel->pending++;
+	b->next += frame->events;
+	b->counts.frames++;
+	b->counts.bytes_in += h->len;
+	b->counts.events_in += frame->events;
+	if (b->log == NULL) {
+		publish_done(b, frame, 0);
+		return;
+	}
+	b->queued++;
+	log_put(b->log, &frame->f.item);
+}
+
+/* Whose events these are; first is the channel number of the first line. */
+static void
+fill_origin(struct store_frame *frame, const struct publish *p, uint64_t first)
+{
+	struct frame_head *h = &frame->f.head;
+
+	frame->channel = p->channel;
+	if (p->channel != NULL) {
+		memcpy(h->from, p->channel->from, sizeof h->from);
+		h->chan = p->channel->chan;
+		h->first = first;
+	} else if (p->request.from.kind == JSON_STRING) {
+		memcpy(h->from, p->request.from.p, p->request.from.n);
+	} else {
+		memcpy(h->from, "anonymous", sizeof "anonymous");
+	}
+}
+
+/* Lines i to end of what was scanned as a frame of its own. */
+static struct store_frame *
+cut_frame(const struct scan *s, const char *lines, uint32_t i, uint32_t end)
+{
+	struct store_frame *piece = store_frame_new(end - i);
+	const struct store_frame *all = s->frame;
+	char space[TOPIC_MAX + 1];
+	const char *line, *topic;
+	struct last_topic *t;
+	uint32_t k;
+	size_t n;
+
+	s->b->frame_mark++;
+	summary_begin(&s->b->summary);
+	piece->f.head.lines = lines + all->at[i];
+	piece->f.head.len = all->at[end] - all->at[i];
+	for (k = i; k <= end; k++)
+		piece->at[k - i] = all->at[k] - all->at[i];
+	for (k = i; k < end; k++) {
+		t = piece->topic[k - i] = all->topic[k];
+		if (t != NULL && t->frame == s->b->frame_mark)
+			continue;
+		line = lines + all->at[k];
+		topic = session_topic(
+		    line, all->at[k + 1] - all->at[k] - 1, space, &n);
+		add_to_summary(s->b, t, topic, n);
+	}
+	return piece;
+}
+
+static uint32_t
+same_kind(const struct scan *s, uint32_t i)
+{
+	uint32_t end = i;
+
+	while (end < s->n && s->refused[end] == s->refused[i])
+		end++;
+	return end;
+}
+
+/*
+ * Between refused lines the frame is cut, so that the events of each piece
+ * have consecutive numbers; the last piece takes the numbers behind it.
+ */
+static void
+store_pieces(
+    struct scan *s, struct blob *body, const char *lines, uint64_t first)
+{
+	struct store_frame *piece;
+	uint32_t i = 0, end, next;
+
+	for (; i < s->n; i = end) {
+		end = same_kind(s, i);
+		if (s->refused[i])
+			continue;
+		next = end < s->n ? same_kind(s, end) : end;
+		piece = cut_frame(s, lines, i, end);
+		piece->f.body = blob_ref(body);
+		fill_origin(piece, s->p, first + i);
+		piece->f.head.numbers = next == s->n ? s->n - i : end - i;
+		append(s->b, piece, next == s->n ? s->p : NULL);
+	}
+}
+
+static struct store_frame *
+session_frame(struct broker *b, const char *topic, const char *text);
+
+/*
+ * All lines were refused: an event of our own takes their numbers, so that
+ * the log alone tells how far the channel is.
+ */
+static void
+store_refused(struct scan *s, uint64_t first)
+{
+	struct store_frame *frame =
+	    session_frame(s->b, "$SG/REFUSED", s->p->channel->from);
+
+	fill_origin(frame, s->p, first);
+	frame->f.head.numbers = s->n;
+	append(s->b, frame, s->p);
+}
+
+static void
+store_scanned(struct scan *s, struct blob *body, const char *lines)
+{
+	struct store_frame *frame = s->frame;
+	struct publish *p = s->p;
+	uint64_t first = p->upto - s->n + 1;
+
+	s->b->rt = s->now > s->b->rt ? s->now : s->b->rt;
+	p->events = s->kept;
+	if (s->refused == NULL) {
+		frame->f.body = blob_ref(body);
+		frame->f.head.lines = lines;
+		frame->f.head.len = frame->at[s->n];
+		frame->f.head.numbers = s->n;
+		fill_origin(frame, p, first);
+		append(s->b, frame, p);
+		return;
+	}
+	if (s->kept != 0)
+		store_pieces(s, body, lines, first);
+	else if (p->channel != NULL)
+		store_refused(s, first);
+	else
+		acknowledge(s->b, p);
+	store_frame_free(frame);
+	free(s->refused);
+}
+
+/* Take the lines of a request whose turn it is, from line skip + 1 on. */
+static void
+accept_lines(
+    struct broker *b, struct publish *p, struct blob *given, uint64_t skip)
+{
+	struct wire_request *r = &p->request;
+	struct scan s = { .b = b, .p = p, .line = skip + 1 };
+	struct blob *body;
+	const char *lines;
+
+	skip_lines(r, skip);
+	body = end_last_line(given, r);
+	lines = body->p + (r->lines - body->p);
+	s.now = date_now();
+	s.frame = store_frame_new((uint32_t)(p->lines - skip));
+	b->frame_mark++;
+	summary_begin(&b->summary);
+	if (scan_lines(&s, lines, r->lines_len) != 0) {
+		store_frame_free(s.frame);
+		free(s.refused);
+	} else {
+		if (p->channel != NULL)
+			p->channel->accepted = p->upto;
+		store_scanned(&s, body, lines);
+	}
+	blob_unref(body);
 }
 
 static void
@@ -384,63 +609,6 @@ wait_for_durable(struct broker *b, struct publish *p)
 	*at = p;
 	p->next = NULL;
 	settle(b, p->channel);
-}
-
-/*
- * Number the frame and hand it to the log.  One whose lines were all refused
- * goes there too, for the channel's numbers.
- */
-static void
-store_scanned(struct scan *s, struct blob *body, const char *lines)
-{
-	struct store_frame *frame = s->frame;
-	struct publish *p = s->p;
-	struct broker *b = s->b;
-
-	fill_head(s, lines);
-	frame->f.body = body;
-	frame->run = b->run;
-	frame->owner = p;
-	p->events = s->kept;
-	if (p->channel != NULL)
-		p->channel->pending++;
-	b->next += s->kept;
-	b->counts.frames++;
-	b->counts.bytes_in += frame->f.head.len;
-	b->counts.events_in += s->kept;
-	if (b->log == NULL) {
-		publish_done(b, frame, 0);
-		return;
-	}
-	b->queued++;
-	log_put(b->log, &frame->f.item);
-}
-
-/* Take the lines of a request whose turn it is, from line skip + 1 on. */
-static void
-accept_lines(
-    struct broker *b, struct publish *p, struct blob *given, uint64_t skip)
-{
-	struct wire_request *r = &p->request;
-	struct scan s = { .b = b, .p = p, .line = skip + 1 };
-	struct blob *body;
-	char *lines;
-
-	skip_lines(r, skip);
-	body = end_last_line(given, r);
-	lines = body->p + (r->lines - body->p);
-	s.now = date_now();
-	s.frame = store_frame_new((uint32_t)(p->lines - skip));
-	b->frame_mark++;
-	summary_begin(&b->summary);
-	if (scan_lines(&s, lines, r->lines_len) != 0) {
-		store_frame_free(s.frame);
-		blob_unref(body);
-		return;
-	}
-	if (p->channel != NULL)
-		p->channel->accepted = p->upto;
-	store_scanned(&s, body, lines);
 }
 
 static void
@@ -538,9 +706,15 @@ publish_in_channel(struct broker *b, struct publish *p, struct blob *body)
 
 	c->rt = date_now();
 	if (r->safe > c->accepted) {
-		if (c->accepted != 0)
+		if (c->accepted != 0 || !session_lax(b))
 			b->counts.behind++;
-		c->accepted = c->durable = r->safe;
+		if (!session_lax(b)) {
+			refuse(b, p, "behind",
+			    "this broker has lost events that its twin had");
+			forget_unused(b, c);
+			return;
+		}
+		c->accepted = c->durable = c->safe = r->safe;
 	}
 	if (r->first > c->accepted + 1) {
 		wait_ahead(b, p, body);
@@ -703,7 +877,7 @@ set_last(struct broker *b, const struct store_frame *frame)
 		struct last_topic *t = frame->topic[i];
 
 		if (t != NULL && !event_momentary(t->text, t->len))
-			last_set(b->last, t, frame->run, frame->f.head.n + i);
+			last_set(b->last, t, frame->f.run, frame->f.head.n + i);
 	}
 }
 
@@ -723,9 +897,8 @@ tap_frame(struct broker *b, const struct store_frame *frame)
 }
 
 static void
-publish_failed(struct broker *b, struct publish *p, int error)
+publish_failed(struct broker *b, struct chan *c, struct publish *p, int error)
 {
-	struct chan *c = p->channel;
 	struct publish *repeat;
 
 	if (c != NULL) {
@@ -735,38 +908,227 @@ publish_failed(struct broker *b, struct publish *p, int error)
 			refuse(b, repeat, "full", strerror(error));
 		}
 	}
-	refuse(b, p, "full", strerror(error));
+	if (p != NULL)
+		refuse(b, p, "full", strerror(error));
+}
+
+/* Its channel has come as far as this frame. */
+static void
+move_channel(struct chan *c, const struct frame_head *h)
+{
+	uint64_t upto = h->first + h->numbers - 1;
+
+	if (upto > c->durable)
+		c->durable = upto;
+	if (upto > c->accepted)
+		c->accepted = upto;
+}
+
+/* A frame that is durable: to those who wait for it. */
+static void
+hand_on(struct broker *b, struct store_frame *frame)
+{
+	b->checkpoint_bytes += frame->f.head.len;
+	if (tap_busy(b->tap))
+		tap_frame(b, frame);
+	store_add(b->store, frame);
+	subscribe_frame(b, frame);
+	if (b->mirror != NULL)
+		mirror_frame(b->mirror);
 }
 
 void
 publish_done(struct broker *b, struct store_frame *frame, int error)
 {
+	const struct frame_head *h = &frame->f.head;
+	const struct log_place place = { b->run, h->n + h->events - 1 };
 	struct publish *p = frame->owner;
-	struct chan *c = p->channel;
+	struct chan *c = frame->channel;
 
 	if (c != NULL)
 		c->pending--;
 	if (error != 0) {
 		b->counts.events_in -= frame->events;
-		publish_failed(b, p, error);
+		publish_failed(b, c, p, error);
 		store_frame_free(frame);
 		return;
 	}
-	if (c != NULL)
-		c->durable = p->upto > c->durable ? p->upto : c->durable;
-	acknowledge(b, p);
+	if (c != NULL) {
+		move_channel(c, h);
+		c->last = place;
+	}
+	if (p != NULL)
+		confirm(b, p, place);
 	if (c != NULL)
 		settle(b, c);
-	if (frame->events == 0) {
+	set_last(b, frame);
+	hand_on(b, frame);
+}
+
+/* Copies: frames of the twin's logs, and of ours that come back. */
+
+/*
+ * Which of two brokers' events of one topic is the newest: the one received
+ * last, of the same time that of the greater name.  A broker's receive times
+ * are above all it has seen of its twin's, so what was sent later is newer.
+ */
+static int
+is_newer(struct broker *b, const struct last_topic *t, uint32_t run,
+    const struct frame_head *h)
+{
+	const struct log_run *mine, *its = store_run(b->store, run);
+	struct store_view v = { 0 };
+	int64_t rt = INT64_MIN;
+
+	if (t->n == 0 || t->run == STORE_RUN_NONE || t->run == run)
+		return 1;
+	mine = store_run(b->store, t->run);
+	if (strcmp(mine->name, its->name) == 0)
+		return its->start > mine->start;
+	if (store_view(&v, b->store, (struct log_place){ t->run, t->n - 1 }) ==
+	    1)
+		rt = v.head.rt;
+	store_view_end(&v);
+	return h->rt > rt || (h->rt == rt && strcmp(its->name, mine->name) > 0);
+}
+
+void
+publish_newest(struct broker *b, struct last_topic *t, uint32_t run,
+    const struct frame_head *h, uint32_t i)
+{
+	if (t == NULL || event_momentary(t->text, t->len))
+		return;
+	if (is_newer(b, t, run, h))
+		last_set(b->last, t, run, h->n + i);
+}
+
+int
+publish_copy(struct broker *b, struct store_frame *frame)
+{
+	struct frame_head *h = &frame->f.head;
+	const char *line = h->lines, *end = line + h->len, *lf, *topic;
+	char space[TOPIC_MAX + 1];
+	uint32_t i;
+	size_t n;
+
+	b->frame_mark++;
+	summary_begin(&b->summary);
+	for (i = 0; i < h->events; i++, line = lf + 1) {
+		struct last_topic *t;
+
+		lf = memchr(line, '\n', (size_t)(end - line));
+		topic = session_topic(line, (size_t)(lf - line), space, &n);
+		if (topic == NULL || n > TOPIC_MAX)
+			return -1;
+		t = last_topic(b->last, topic, n);
+		frame->topic[i] = t;
+		frame->at[i] = (uint32_t)(line - h->lines);
+		if (t == NULL || t->frame != b->frame_mark)
+			add_to_summary(b, t, topic, n);
+	}
+	frame->at[i] = h->len;
+	store_frame_summary(frame, &b->summary);
+	if (h->rt >= b->rt && h->rt < date_now() + SKEW_MAX)
+		b->rt = h->rt + 1;
+	if (h->chan != 0) {
+		frame->channel = chans_get(
+		    b->channels, h->from, strlen(h->from), h->chan, 1);
+		frame->channel->pending++;
+		frame->channel->rt = date_now();
+		if (h->first + h->numbers - 1 > frame->channel->accepted)
+			frame->channel->accepted = h->first + h->numbers - 1;
+	}
+	if (b->log == NULL) {
+		publish_copied(b, frame, 0);
+		return 0;
+	}
+	b->queued++;
+	log_put(b->log, &frame->f.item);
+	return 0;
+}
+
+void
+publish_copied(struct broker *b, struct store_frame *frame, int error)
+{
+	const struct frame_head *h = &frame->f.head;
+	struct chan *c = frame->channel;
+	uint32_t i;
+
+	twin_copied(b->twin, frame, error);
+	if (c != NULL)
+		c->pending--;
+	if (error != 0) {
+		publish_failed(b, c, NULL, error);
 		store_frame_free(frame);
 		return;
 	}
-	b->checkpoint_bytes += frame->f.head.len;
-	set_last(b, frame);
-	if (tap_busy(b->tap))
-		tap_frame(b, frame);
-	store_add(b->store, frame);
-	subscribe_frame(b, frame);
+	b->counts.copied += frame->events;
+	for (i = 0; i < frame->events; i++)
+		publish_newest(b, frame->topic[i], frame->f.run, h, i);
+	if (c != NULL) {
+		move_channel(c, h);
+		if (h->first + h->numbers - 1 > c->safe)
+			c->safe = h->first + h->numbers - 1;
+		settle(b, c);
+		take_ahead(b, c);
+	}
+	hand_on(b, frame);
+}
+
+/* Events of the broker's own. */
+
+static struct store_frame *
+session_frame(struct broker *b, const char *topic, const char *text)
+{
+	struct store_frame *frame = store_frame_new(1);
+	struct buf line = { 0 };
+
+	buf_addf(&line, "{\"topic\":\"%s\",\"t\":", topic);
+	num_add_micros(&line, date_now());
+	buf_addf(&line, ",\"vs\":\"%s\",\"src\":\"%s\"}\n", text, b->o.name);
+	frame->f.body = blob_new(line.len);
+	memcpy(frame->f.body->p, line.p, line.len);
+	frame->f.body->len = line.len;
+	frame->f.head.lines = frame->f.body->p;
+	frame->f.head.len = (uint32_t)line.len;
+	frame->f.head.numbers = 1;
+	frame->at[0] = 0;
+	frame->at[1] = (uint32_t)line.len;
+	b->frame_mark++;
+	summary_begin(&b->summary);
+	frame->topic[0] = last_topic(b->last, topic, strlen(topic));
+	add_to_summary(b, frame->topic[0], topic, strlen(topic));
+	buf_fini(&line);
+	return frame;
+}
+
+void
+session_event(struct broker *b, const char *topic, const char *text)
+{
+	struct store_frame *frame;
+
+	if (b->failing)
+		return;
+	frame = session_frame(b, topic, text);
+	memcpy(frame->f.head.from, b->o.name, strlen(b->o.name));
+	b->rt = date_now() > b->rt ? date_now() : b->rt;
+	append(b, frame, NULL);
+}
+
+void
+publish_forget(struct broker *b, struct chan *c)
+{
+	struct log_channel *item;
+
+	if (b->log != NULL) {
+		item = xcalloc(1, sizeof *item);
+		item->item.kind = LOG_BYE;
+		memcpy(item->from, c->from, sizeof item->from);
+		item->chan = c->chan;
+		b->queued++;
+		log_put(b->log, &item->item);
+	}
+	chans_forget(b->channels, c);
 }
 
 void
@@ -775,7 +1137,6 @@ publish_bye(
 {
 	struct broker *b = s->b;
 	struct chan *c = NULL;
-	struct log_channel *item;
 	const char *fault = own_from(s, &r->from);
 	struct buf h = { 0 };
 
@@ -791,16 +1152,10 @@ publish_bye(
 		session_error(b, route, "bad", "events are on their way");
 		return;
 	}
-	if (c != NULL && b->log != NULL) {
-		item = xcalloc(1, sizeof *item);
-		item->item.kind = LOG_BYE;
-		memcpy(item->from, c->from, sizeof item->from);
-		item->chan = c->chan;
-		b->queued++;
-		log_put(b->log, &item->item);
-	}
+	if (c != NULL && b->mirror != NULL)
+		mirror_bye(b->mirror, c->from, c->chan);
 	if (c != NULL)
-		chans_forget(b->channels, c);
+		publish_forget(b, c);
 	buf_adds(&h, "{\"ok\":true}");
 	session_answer(b, route, &h);
 }

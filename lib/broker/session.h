@@ -59,13 +59,16 @@ struct broker {
 	size_t parked;	       /* fetches in the wheel */
 	struct publish *ahead; /* frames waiting for an earlier one */
 	size_t nahead, ahead_bytes;
-	uint32_t run;	   /* our log that is appended to */
-	uint64_t next;	   /* number of the next event in it */
-	struct trail deps; /* how far others' logs were at its last frame */
-	int64_t rt;	   /* last receive time given */
-	size_t queued;	   /* items the log has */
-	int failing;	   /* errno of a failed write not yet over */
-	int fatal;	   /* the store is lost: leave */
+	uint32_t run;	    /* our log that is appended to */
+	uint64_t next;	    /* number of the next event in it */
+	struct trail tails; /* how far the logs of others have come, with
+			       what the log has still to write */
+	struct trail deps;  /* the same, at the last frame of ours */
+	struct publish *unsafe, **unsafe_end; /* wait for the twin */
+	int64_t rt;			      /* last receive time given */
+	size_t queued;			      /* items the log has */
+	int failing; /* errno of a failed write not yet over */
+	int fatal;   /* the store is lost: leave */
 	uint32_t frame_mark;
 	struct summary summary; /* of the frame being taken */
 	int64_t started, checkpoint_at, second_at;
@@ -216,19 +219,35 @@ void cursor_walk(struct broker *b,
     void (*fn)(void *ctx, const struct durable *d), void *ctx);
 
 /*
- * publish_copied(b, frame, error) - publish_done() for a frame that is a
- * copy of the twin's: frame->owner is NULL, f.run one that is not b->run.
- * publish_confirmed(b) - mirror_has() has moved, or the twin is away: answer
- * what waited for that.
+ * publish_copy(b, frame) - Take a frame of the twin's: its run, head and body
+ * are set, room for its events is there.  The caller's again if it is -1: a
+ * line has no topic.  publish_copied(b, frame, error) - publish_done() for it.
  */
+int publish_copy(struct broker *b, struct store_frame *frame);
 void publish_copied(struct broker *b, struct store_frame *frame, int error);
-void publish_confirmed(struct broker *b);
+
+/* publish_forget(b, c) - Forget an idle channel, durably. */
+void publish_forget(struct broker *b, struct chan *c);
 
 /*
- * session_event(b, topic, v) - Append an event of the broker's own, topic
- * below $SG and the string v, which need no escapes.
+ * publish_newest(b, t, run, h, i) - Event i of a frame of that log may be the
+ * newest of topic t (or NULL).
  */
-void session_event(struct broker *b, const char *topic, const char *v);
+void publish_newest(struct broker *b, struct last_topic *t, uint32_t run,
+    const struct frame_head *h, uint32_t i);
+
+/*
+ * publish_confirmed(b, now) - Answer what waited for the twin, which has come
+ * further or is away, or that waits no longer; when to call it again.  Both in
+ * date_mono() time.
+ */
+int64_t publish_confirmed(struct broker *b, int64_t now);
+
+/*
+ * session_event(b, topic, text) - Append an event of the broker's own; topic
+ * lies below $SG, text needs no escapes.
+ */
+void session_event(struct broker *b, const char *topic, const char *text);
 
 /* session_lax(b) - What is unknown here is nowhere: trail_parse()'s lax. */
 int session_lax(const struct broker *b);

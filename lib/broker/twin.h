@@ -30,7 +30,8 @@ int64_t twin_due(const struct twin *t);
 void twin_turn(struct twin *t, int64_t now);
 
 /*
- * twin_copied(t, frame, error) - publish_done() for a frame that is a copy.
+ * twin_copied(t, frame, error) - The log has written a frame that was copied,
+ * or could not.
  */
 struct store_frame;
 void twin_copied(struct twin *t, struct store_frame *frame, int error);
@@ -40,6 +41,15 @@ void twin_copied(struct twin *t, struct store_frame *frame, int error);
  * at the other end, once it is known; NULL before.
  */
 const char *twin_peer(const struct twin *t);
+
+/* twin_away(t) - 1 if what is stored here is not known to be there, too. */
+int twin_away(const struct twin *t);
+
+/*
+ * twin_tails(b) - Nothing is with the log: b->tails are the logs of others as
+ * they are stored.
+ */
+void twin_tails(struct broker *b);
 
 /* twin_stat(t, out) - Append the members of stat's object about it. */
 struct buf;

@@ -155,15 +155,14 @@ get_count(const struct json_value *v, uint64_t *out)
 	return 0;
 }
 
-/* A log id, "<broker name>.<start number>". */
-static int
-get_log(const struct json_value *v, struct wire_position *at)
+int
+wire_log_parse(struct wire_position *at, const struct json_value *v)
 {
 	const char *dot = memrchr(v->p, '.', v->n);
 	size_t n = dot ? (size_t)(dot - v->p) : 0;
 	int64_t start;
 
-	if (v->escaped || !wire_name_check(v->p, n) ||
+	if (v->kind != JSON_STRING || v->escaped || !wire_name_check(v->p, n) ||
 	    memchr(v->p, '/', n) != NULL ||
 	    num_uint(dot + 1, v->n - n - 1, &start) < 0)
 		return -1;
@@ -198,7 +197,7 @@ wire_cursor_parse(struct wire_cursor *c, const struct json_value *value)
 		return -1;
 	json_walk(&w, value);
 	while (json_next(&w, &name, &n)) {
-		if (c->n == WIRE_LOGS_MAX || get_log(&name, &at) < 0 ||
+		if (c->n == WIRE_LOGS_MAX || wire_log_parse(&at, &name) < 0 ||
 		    get_count(&n, &at.n) < 0 || cursor_knows(c, &at))
 			return -1;
 		c->at[c->n++] = at;
@@ -223,8 +222,8 @@ wire_cursor_add(struct buf *b, const struct wire_cursor *c)
 	buf_addc(b, '}');
 }
 
-static int
-get_chan(const struct json_value *v, uint64_t *out)
+int
+wire_chan_parse(uint64_t *out, const struct json_value *v)
 {
 	static const char digits[] = "0123456789abcdef";
 	uint64_t chan = 0;
@@ -314,7 +313,7 @@ get(enum kind kind, const struct json_value *v, void *to)
 	case STRINGS: return get_strings(v, to);
 	case ARRAY: return get_kind(v, JSON_ARRAY, to);
 	case CURSOR: return wire_cursor_parse(to, v);
-	case CHAN: return get_chan(v, to);
+	case CHAN: return wire_chan_parse(to, v);
 	}
 	return -1;
 }
@@ -560,10 +559,17 @@ add_some(struct buf *b, const char *before, int64_t n)
 		add_count(b, before, (uint64_t)n);
 }
 
+void
+wire_chan_add(struct buf *b, uint64_t chan)
+{
+	buf_addf(b, "\"%016llx\"", (unsigned long long)chan);
+}
+
 static void
 add_chan(struct buf *b, uint64_t chan)
 {
-	buf_addf(b, ",\"chan\":\"%016llx\"", (unsigned long long)chan);
+	buf_adds(b, ",\"chan\":");
+	wire_chan_add(b, chan);
 }
 
 void

@@ -133,6 +133,15 @@ int wire_cursor_parse(struct wire_cursor *c, const struct json_value *value);
 void wire_cursor_add(struct buf *b, const struct wire_cursor *c);
 
 /*
+ * wire_log_parse(at, value) - A log id; at->n stays.  wire_chan_parse(chan,
+ * value) - 16 hex digits.  0, or -1.  wire_chan_add(b, chan) - Append it,
+ * quoted.
+ */
+int wire_log_parse(struct wire_position *at, const struct json_value *value);
+int wire_chan_parse(uint64_t *chan, const struct json_value *value);
+void wire_chan_add(struct buf *b, uint64_t chan);
+
+/*
  * wire_name_check(p, n) - 1 if p[0..n) may name a broker, a durable cursor
  * or a publisher: 1-64 of A-Z a-z 0-9 . _ : @ / - (no '/' in a broker's).
  */

@@ -1,0 +1,543 @@
+#include "broker/twin.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/date.h"
+#include "base/die.h"
+#include "base/num.h"
+#include "broker/copy.h"
+#include "broker/session.h"
+
+enum {
+	FLIGHT = 4,		  /* requests in flight, */
+	FLIGHT_MAX = 12,	  /* with those that only confirm */
+	PARTS = 64,		  /* answers not yet durable */
+	QUEUE = 16 * 1024 * 1024, /* bytes of frames not yet durable */
+	AWAY = 2 * DATE_SECOND,	  /* us of silence */
+	AGAIN = DATE_SECOND,	  /* us until it is opened again */
+	TAG_EPOCH = 1 << 8	  /* tags: the opening, and a request */
+};
+
+/* An answer: it is durable when so many frames are. */
+struct part {
+	uint64_t number, frames;
+};
+
+struct twin {
+	struct broker *b;
+	struct client *c;
+	struct client_config config;
+	char *url;
+	char peer[KEY_SUBJECT_MAX + 1];
+	int connected, opened; /* the stream is asked for */
+	uint64_t epoch;	       /* of the opening */
+	unsigned flight;
+	struct part part[PARTS]; /* a ring */
+	size_t first, parts;
+	uint64_t done, told;   /* the last part that is durable, as told */
+	int failed;	       /* the log has refused frames */
+	uint64_t put, durable; /* frames handed to the log, and back */
+	int64_t queued;	       /* bytes of them */
+	uint64_t *next;	       /* by run: the number expected next, or 0 */
+	size_t runs;
+	struct trail goal; /* what it had when the stream was opened */
+	int has_goal;
+	int64_t heard, mirrored, again_at; /* mirrored: it asked us */
+	int away;			   /* as was told */
+	int64_t since;			   /* date_now() time of that */
+	uint64_t lost;			   /* events it no longer had */
+	char why[256];
+};
+
+struct twin *
+twin_new(struct broker *b, const struct client_config *config, const char **why)
+{
+	struct twin *t = xcalloc(1, sizeof *t);
+
+	t->b = b;
+	t->config = *config;
+	t->c = client_begin(config, why);
+	if (t->c == NULL) {
+		free(t);
+		return NULL;
+	}
+	t->url = xstrdup(config->urls);
+	t->heard = t->mirrored = date_mono();
+	t->since = date_now();
+	return t;
+}
+
+void
+twin_free(struct twin *t)
+{
+	if (t == NULL)
+		return;
+	client_close(t->c);
+	free(t->next);
+	free(t->url);
+	free(t);
+}
+
+int
+twin_fd(const struct twin *t)
+{
+	return client_fd(t->c);
+}
+
+const char *
+twin_peer(const struct twin *t)
+{
+	return t->peer[0] != '\0' ? t->peer : NULL;
+}
+
+/* Where the next event of a log has to begin. */
+static uint64_t *
+expected(struct twin *t, uint32_t run)
+{
+	size_t n = store_runs(t->b->store);
+
+	if (run >= t->runs) {
+		t->next = xrealloc(t->next, n * sizeof *t->next);
+		memset(t->next + t->runs, 0, (n - t->runs) * sizeof *t->next);
+		t->runs = n;
+	}
+	if (t->next[run] == 0)
+		t->next[run] = store_run(t->b->store, run)->end + 1;
+	return &t->next[run];
+}
+
+/* The tails of others' logs are what frames of ours may depend on. */
+static void
+set_tail(struct broker *b, uint32_t run, uint64_t n)
+{
+	const char *name = store_run(b->store, run)->name;
+	struct log_place *at = NULL;
+	size_t i;
+
+	if (store_run(b->store, run)->own)
+		return;
+	for (i = 0; i < b->tails.n; i++)
+		if (strcmp(store_run(b->store, b->tails.at[i].run)->name,
+			name) == 0)
+			at = &b->tails.at[i];
+	if (at == NULL && b->tails.n < FRAME_DEPS_MAX) {
+		at = &b->tails.at[b->tails.n++];
+		at->run = run;
+	}
+	if (at == NULL ||
+	    store_run(b->store, at->run)->start >
+		store_run(b->store, run)->start)
+		return;
+	*at = (struct log_place){ run, n };
+}
+
+void
+twin_tails(struct broker *b)
+{
+	const struct log_run *run;
+	size_t i;
+
+	b->tails.n = b->deps.n = 0;
+	for (i = 0; i < store_runs(b->store); i++) {
+		run = store_run(b->store, i);
+		if (run->end != 0)
+			set_tail(b, (uint32_t)i, run->end);
+	}
+}
+
+/* The stream is to be opened anew: what is in flight counts no more. */
+static void
+reopen(struct twin *t, int64_t when)
+{
+	t->opened = 0;
+	t->has_goal = 0;
+	t->epoch++;
+	t->parts = 0;
+	t->done = t->told = 0;
+	t->again_at = when;
+}
+
+static void
+tell(struct twin *t, int away)
+{
+	const char *name = t->peer[0] != '\0' ? t->peer : t->url;
+
+	if (t->away == away)
+		return;
+	t->away = away;
+	t->since = date_now();
+	if (away)
+		warn("twin %s is away%s%s: events are kept here alone until "
+		     "it is back",
+		    name, t->why[0] != '\0' ? ": " : "", t->why);
+	else
+		note("twin %s is back", name);
+	session_event(t->b, "$SG/TWIN", away ? "away" : "here");
+}
+
+static void
+fault(struct twin *t, const char *why)
+{
+	strncpy(t->why, why, sizeof t->why - 1);
+	reopen(t, date_mono() + AGAIN);
+}
+
+/* Logs it has that we have never heard of. */
+static int
+learn_logs(struct twin *t, const struct wire_cursor *c)
+{
+	struct broker *b = t->b;
+	uint32_t run;
+	size_t i;
+
+	for (i = 0; i < c->n; i++)
+		if (store_find(b->store, c->at[i].name, c->at[i].start) ==
+			STORE_RUN_NONE &&
+		    store_run_add(
+			b->store, c->at[i].name, c->at[i].start, &run) != 0) {
+			fault(t, strerror(errno));
+			return -1;
+		}
+	return 0;
+}
+
+static void
+fill_deps(struct twin *t, struct frame_head *h, const struct wire_cursor *deps)
+{
+	uint32_t run;
+	size_t i;
+
+	for (i = 0; i < deps->n && h->deps < FRAME_DEPS_MAX; i++) {
+		run = store_find(
+		    t->b->store, deps->at[i].name, deps->at[i].start);
+		if (run != STORE_RUN_NONE)
+			h->dep[h->deps++] =
+			    (struct frame_dep){ run, deps->at[i].n };
+	}
+}
+
+static struct store_frame *
+frame_of(struct twin *t, const struct copy *c, uint32_t run)
+{
+	struct store_frame *frame = store_frame_new(c->events);
+	struct frame_head *h = &frame->f.head;
+
+	frame->f.item.kind = LOG_FRAME;
+	frame->f.run = run;
+	frame->f.body = blob_new(c->len);
+	memcpy(frame->f.body->p, c->lines, c->len);
+	frame->f.body->len = c->len;
+	h->n = c->log.n;
+	h->events = c->events;
+	h->numbers = c->numbers;
+	h->rt = c->rt;
+	memcpy(h->from, c->from, sizeof h->from);
+	h->chan = c->chan;
+	h->first = c->first;
+	fill_deps(t, h, &c->deps);
+	h->lines = frame->f.body->p;
+	h->len = (uint32_t)c->len;
+	return frame;
+}
+
+/* 0, or -1: the stream has to be opened again. */
+static int
+take_frame(struct twin *t, const struct copy *c)
+{
+	struct broker *b = t->b;
+	struct store_frame *frame;
+	uint64_t *next, end = c->log.n + c->events;
+	uint32_t run = store_find(b->store, c->log.name, c->log.start);
+
+	if (run == STORE_RUN_NONE &&
+	    store_run_add(b->store, c->log.name, c->log.start, &run) != 0) {
+		fault(t, strerror(errno));
+		return -1;
+	}
+	next = expected(t, run);
+	if (run == b->run || end <= *next)
+		return 0;
+	if (c->log.n < *next) {
+		fault(t, "it cuts frames otherwise than it did");
+		return -1;
+	}
+	if (c->log.n > *next) {
+		t->lost += c->log.n - *next;
+		warn("twin: %llu events of log %s.%llu are not there any more",
+		    (unsigned long long)(c->log.n - *next), c->log.name,
+		    (unsigned long long)c->log.start);
+	}
+	*next = end;
+	set_tail(b, run, end - 1);
+	frame = frame_of(t, c, run);
+	t->put++;
+	t->queued += (int64_t)c->len;
+	if (publish_copy(b, frame) == 0)
+		return 0;
+	t->put--;
+	t->queued -= (int64_t)c->len;
+	store_frame_free(frame);
+	fault(t, "it sends lines that are no events");
+	return -1;
+}
+
+static void
+forget_channel(struct broker *b, const struct copy *c)
+{
+	struct chan *channel =
+	    chans_get(b->channels, c->from, strlen(c->from), c->chan, 0);
+
+	if (channel != NULL && chan_idle(channel))
+		publish_forget(b, channel);
+}
+
+static int
+take_lines(struct twin *t, const struct wire_reply *r)
+{
+	const char *p = r->lines, *end = p + r->lines_len, *why;
+	struct copy c;
+	int got;
+
+	while ((got = copy_next(&c, &p, end, &why)) == 1) {
+		if (c.kind == COPY_FRAME && take_frame(t, &c) != 0)
+			return -1;
+		if (c.kind == COPY_CURSOR)
+			cursor_copied(
+			    t->b, c.name, c.rt, c.deleted ? NULL : &c.cursor);
+		if (c.kind == COPY_BYE)
+			forget_channel(t->b, &c);
+	}
+	if (got < 0)
+		fault(t, why);
+	return got;
+}
+
+/* Parts whose frames are all durable. */
+static void
+settle_parts(struct twin *t)
+{
+	struct broker *b = t->b;
+	struct trail now;
+
+	while (t->parts != 0 && t->part[t->first].frames <= t->durable) {
+		t->done = t->part[t->first].number;
+		t->first = (t->first + 1) % PARTS;
+		t->parts--;
+	}
+	if (!t->has_goal || b->synced || t->parts != 0)
+		return;
+	trail_now(&now, b->store);
+	if (!trail_reached(&now, b->store, &t->goal))
+		return;
+	b->synced = 1;
+	if (b->log != NULL)
+		log_settle(b->log);
+	note("twin %s: in step", t->peer);
+}
+
+static void
+take_part(struct twin *t, const struct wire_reply *r)
+{
+	struct part *part = &t->part[(t->first + t->parts) % PARTS];
+
+	if (t->parts == PARTS || !r->has_now) {
+		fault(t, "it answers what was not asked");
+		return;
+	}
+	if (learn_logs(t, &r->now) != 0 || take_lines(t, r) != 0)
+		return;
+	*part = (struct part){ r->part, t->put };
+	t->parts++;
+	if (!t->has_goal)
+		trail_parse(&t->goal, t->b->store, &r->now, 1);
+	t->has_goal = 1;
+	if (mirror_open(t->b->mirror))
+		tell(t, 0);
+	settle_parts(t);
+}
+
+static void
+take_reply(struct twin *t, const struct client_event *event)
+{
+	const struct wire_reply *r = &event->reply;
+	struct buf why = { 0 };
+
+	t->flight--;
+	if (event->tag / TAG_EPOCH != t->epoch)
+		return;
+	if (r->ok) {
+		take_part(t, r);
+		return;
+	}
+	if (r->why.kind == JSON_STRING)
+		json_text(&r->why, &why);
+	else
+		buf_adds(&why, r->error);
+	fault(t, buf_cstr(&why));
+	buf_fini(&why);
+}
+
+static void
+connected(struct twin *t)
+{
+	t->connected = 1;
+	t->flight = 0;
+	strncpy(t->peer, client_broker(t->c), sizeof t->peer - 1);
+	reopen(t, 0);
+}
+
+static void
+take_event(struct twin *t, const struct client_event *event)
+{
+	switch (event->result) {
+	case CLIENT_REPLY:
+		t->heard = date_mono();
+		take_reply(t, event);
+		break;
+	case CLIENT_CONNECTED: connected(t); break;
+	case CLIENT_LOST:
+		t->connected = 0;
+		t->flight = 0;
+		reopen(t, 0);
+		break;
+	case CLIENT_NONE: break;
+	}
+}
+
+static int
+send_request(struct twin *t)
+{
+	struct buf msg = { 0 };
+	struct wire_cursor cursor;
+	struct trail now;
+	int sent;
+
+	if (t->opened) {
+		wire_mirror(&msg, NULL, NULL, t->done);
+	} else {
+		trail_now(&now, t->b->store);
+		trail_cursor(&now, t->b->store, &cursor);
+		wire_mirror(&msg, t->b->o.name, &cursor, 0);
+	}
+	t->told = t->done;
+	sent = client_send(t->c, t->epoch * TAG_EPOCH, &msg) == 0;
+	buf_fini(&msg);
+	t->flight += (unsigned)sent;
+	t->connected = sent;
+	return sent;
+}
+
+/* What the log refused has all come back: go on from what is durable. */
+static int
+recover(struct twin *t)
+{
+	if (t->failed && t->durable == t->put) {
+		memset(t->next, 0, t->runs * sizeof *t->next);
+		t->failed = 0;
+	}
+	return !t->failed;
+}
+
+/* One request more: to have them in flight, or to confirm at once. */
+static int
+may_ask(const struct twin *t)
+{
+	if (t->flight + t->parts >= PARTS || t->queued >= QUEUE)
+		return t->flight == 0;
+	return t->flight < FLIGHT ||
+	    (t->told < t->done && t->flight < FLIGHT_MAX);
+}
+
+/* Ask for more, as long as what came can be stored. */
+static void
+ask(struct twin *t, int64_t now)
+{
+	if (!t->connected || t->b->failing || now < t->again_at || !recover(t))
+		return;
+	if (!t->opened && t->flight == 0)
+		t->opened = send_request(t);
+	while (t->opened && t->connected && may_ask(t) && send_request(t))
+		;
+}
+
+void
+twin_copied(struct twin *t, struct store_frame *frame, int error)
+{
+	t->durable++;
+	t->queued -= frame->f.head.len;
+	if (error == 0) {
+		settle_parts(t);
+		return;
+	}
+	t->failed = 1;
+	fault(t, strerror(error));
+}
+
+static int
+is_away(const struct twin *t, int64_t now)
+{
+	return now > t->heard + AWAY || now > t->mirrored + AWAY;
+}
+
+void
+twin_turn(struct twin *t, int64_t now)
+{
+	struct client_event event;
+
+	for (;;) {
+		if (client_next(t->c, &event, 0) < 0) {
+			strncpy(t->why, client_why(t->c), sizeof t->why - 1);
+			if (errno == EINTR)
+				break;
+			continue;
+		}
+		if (event.result == CLIENT_NONE)
+			break;
+		take_event(t, &event);
+	}
+	ask(t, now);
+	if (mirror_open(t->b->mirror))
+		t->mirrored = now;
+	if (is_away(t, now))
+		tell(t, 1);
+}
+
+int64_t
+twin_due(const struct twin *t)
+{
+	int64_t due = INT64_MAX;
+
+	if (!t->away)
+		due = (t->heard < t->mirrored ? t->heard : t->mirrored) + AWAY;
+	if (t->connected && !t->opened && t->again_at < due)
+		due = t->again_at;
+	return due;
+}
+
+int
+twin_away(const struct twin *t)
+{
+	return t->away || !t->connected || !mirror_open(t->b->mirror);
+}
+
+void
+twin_stat(const struct twin *t, struct buf *out)
+{
+	buf_adds(out, "\"url\":");
+	json_add_string(out, t->url, strlen(t->url));
+	if (t->peer[0] != '\0')
+		buf_addf(out, ",\"name\":\"%s\"", t->peer);
+	buf_addf(out, ",\"connected\":%s,\"synced\":%s,\"since\":",
+	    twin_away(t) ? "false" : "true", t->b->synced ? "true" : "false");
+	num_add_micros(out, t->since);
+	buf_addf(out, ",\"copied\":%llu,\"lost\":%llu",
+	    (unsigned long long)t->b->counts.copied,
+	    (unsigned long long)t->lost);
+	if (t->why[0] != '\0' && t->away) {
+		buf_adds(out, ",\"why\":");
+		json_add_string(out, t->why, strlen(t->why));
+	}
+}
