@@ -15,12 +15,13 @@
 #include "base/die.h"
 #include "base/opt.h"
 #include "broker/broker.h"
+#include "bus/url.h"
 #include "bus/wire.h"
 #include "event/event.h"
 #include "trust/channel.h"
 #include "trust/identity.h"
 
-static const int64_t twin_retry = 3600 * DATE_SECOND; /* then anew */
+static const int64_t twin_retry = (int64_t)3600 * DATE_SECOND; /* then anew */
 
 static struct {
 	struct opt_list listen, twin;
@@ -176,10 +177,16 @@ need_security(const char *url, int sessions)
 static void
 check_twin(void)
 {
+	const char *why;
+	struct url url;
+
 	if (o.twin.n > 1)
 		opt_usage("--twin: a broker has one twin, not %zu", o.twin.n);
 	if (o.twin.n == 1 && strchr(o.twin.v[0], ',') != NULL)
 		opt_usage("--twin: \"%s\" is not one URL", o.twin.v[0]);
+	if (o.twin.n == 1 &&
+	    (why = url_parse(&url, o.twin.v[0], strlen(o.twin.v[0]))) != NULL)
+		opt_usage("--twin: %s: %s", o.twin.v[0], why);
 	if (o.accept_behind && o.twin.n == 0)
 		opt_usage("--accept-behind is for --twin");
 }
