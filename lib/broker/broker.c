@@ -452,22 +452,25 @@ drain(struct broker *b)
 	front_drain(b->front, end);
 }
 
+void
+broker_turn(struct broker *b)
+{
+	struct front_event event;
+	int64_t deadline = timers(b);
+
+	if (app_hup())
+		reload(b);
+	if (gate_next(b->gate, &event, deadline) == 0)
+		handle(b, &event);
+	else if (errno != EINTR)
+		die(EXIT_BUG, "epoll: %s", strerror(errno));
+}
+
 int
 broker_run(struct broker *b)
 {
-	struct front_event event;
-
-	while (!app_stop() && !b->fatal) {
-		int64_t deadline = timers(b);
-
-		if (app_hup())
-			reload(b);
-
-		if (gate_next(b->gate, &event, deadline) == 0)
-			handle(b, &event);
-		else if (errno != EINTR)
-			die(EXIT_BUG, "epoll: %s", strerror(errno));
-	}
+	while (!app_stop() && !b->fatal)
+		broker_turn(b);
 	drain(b);
 	return b->fatal ? EXIT_IO : EXIT_OK;
 }

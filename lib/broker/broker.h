@@ -48,9 +48,11 @@ const char *broker_tap_url(const struct broker *b);
 
 /*
  * broker_run(b) - Serve until TERM or INT, then answer what is durable and
- * return EXIT_OK; EXIT_IO if the store failed.
+ * return EXIT_OK; EXIT_IO if the store failed.  broker_turn(b) - One round of
+ * that: what is due, and what comes next.
  */
 int broker_run(struct broker *b);
+void broker_turn(struct broker *b);
 
 void broker_free(struct broker *b);
 
