@@ -22,7 +22,8 @@
 
 enum {
 	LOCK_WAIT = 2 * DATE_SECOND,
-	RUNS_TOLD = 1024,      /* logs whose end is known when they are gone */
+	RUNS_TOLD = 1024, /* of a name: their ends are known when gone */
+	RUNS_MAX = 1 << 16,
 	OPEN_MAX_SEGMENTS = 8, /* environments open for reading */
 	VERIFIED = 256,	       /* records whose checksum was seen to match */
 	SEGMENT_MIN = 1 << 20
@@ -32,18 +33,29 @@ static const char format[] = "sg-store 1\n";
 
 struct segment {
 	uint64_t id;
-	struct db *db; /* NULL while closed */
-	int64_t size;  /* when it was closed */
-	unsigned pins; /* views that read it */
-	uint64_t used; /* log.clock */
+	struct db *db;	  /* NULL while closed */
+	int64_t size;	  /* when it was closed */
+	unsigned pins;	  /* views that read it */
+	uint64_t used;	  /* log.clock */
+	struct run **run; /* those it has pieces of */
+	size_t runs, run_cap;
+	int64_t rt; /* highest of its events */
 };
 
-/* What one segment holds of one run. */
+/* What one segment holds of one run: no gaps. */
 struct piece {
 	struct segment *segment;
-	uint32_t run; /* index */
 	uint64_t from, to;
 	int64_t rt; /* of the newest event */
+	int cut;    /* where it ends is not known */
+};
+
+struct run {
+	struct log_run told;
+	uint32_t index, number;
+	int keep;
+	struct piece *piece; /* oldest first */
+	size_t pieces, piece_cap;
 };
 
 struct verified {
@@ -59,14 +71,14 @@ struct log {
 	struct db *state;
 	struct writer *writer;
 
-	struct log_run *run;
-	uint32_t *number; /* run numbers, by index */
+	struct run **run; /* by index; their numbers ascend */
 	size_t runs;
+	uint32_t own;
+	struct state_counters counters;
+	int settled;
 
 	struct segment **segment; /* oldest first; the last is written */
 	size_t segments;
-	struct piece *piece; /* oldest first */
-	size_t pieces, piece_cap;
 	uint64_t clock;
 	int dropping; /* a LOG_DROP is under way */
 	int rolling;  /* a roll was asked for */
@@ -213,58 +225,86 @@ add_segment(struct log *log, uint64_t id, struct db *db)
 
 	s->id = id;
 	s->db = db;
+	s->rt = INT64_MIN;
 	log->segment = xrealloc(
 	    log->segment, (log->segments + 1) * sizeof(struct segment *));
 	log->segment[log->segments++] = s;
 	return s;
 }
 
+static void
+free_segment(struct segment *s)
+{
+	db_close(s->db);
+	free(s->run);
+	free(s);
+}
+
 static struct piece *
-add_piece(struct log *log, struct segment *segment, uint32_t run, uint64_t from)
+add_piece(struct segment *segment, struct run *run, uint64_t from)
 {
 	struct piece *p;
 
-	if (log->pieces == log->piece_cap) {
-		log->piece_cap = log->piece_cap == 0 ? 64 : log->piece_cap * 2;
-		log->piece =
-		    xrealloc(log->piece, log->piece_cap * sizeof *log->piece);
+	if (segment->runs == segment->run_cap) {
+		segment->run_cap = segment->run_cap * 2 + 4;
+		segment->run = xrealloc(
+		    segment->run, segment->run_cap * sizeof(struct run *));
 	}
-	p = &log->piece[log->pieces++];
-	*p = (struct piece){ segment, run, from, from, 0 };
+	segment->run[segment->runs++] = run;
+	if (run->pieces == run->piece_cap) {
+		run->piece_cap = run->piece_cap * 2 + 4;
+		run->piece =
+		    xrealloc(run->piece, run->piece_cap * sizeof *run->piece);
+	}
+	p = &run->piece[run->pieces++];
+	*p = (struct piece){ segment, from, from, 0, 0 };
 	return p;
 }
 
-static int
-run_index(const struct log *log, uint32_t number, uint32_t *index)
+static void
+piece_to(struct piece *p, uint64_t to, int64_t rt)
+{
+	p->to = to;
+	p->rt = rt;
+	if (p->segment->rt < rt)
+		p->segment->rt = rt;
+}
+
+static struct run *
+run_numbered(const struct log *log, uint32_t number)
 {
 	size_t lo = 0, hi = log->runs;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (log->number[mid] < number)
+		if (log->run[mid]->number < number)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	*index = (uint32_t)lo;
-	return lo < log->runs && log->number[lo] == number ? 0 : -1;
+	if (lo == log->runs || log->run[lo]->number != number)
+		return NULL;
+	return log->run[lo];
 }
 
 static int
 learn_piece(void *ctx, const struct segment_piece *found)
 {
 	struct log *log = ctx;
+	struct segment *s = log->segment[log->segments - 1];
+	struct run *run = run_numbered(log, found->run);
 	struct piece *p;
-	uint32_t run;
 
-	if (run_index(log, found->run, &run) == -1) {
+	if (run == NULL) {
 		errno = EBADMSG;
 		return -1;
 	}
-	p = add_piece(log, log->segment[log->segments - 1], run, found->from);
-	p->to = found->to;
-	p->rt = found->rt;
+	p = add_piece(s, run, found->from);
+	p->cut = found->damaged;
+	piece_to(p, found->to, found->rt);
+	if (run->pieces > 1 && p[-1].cut)
+		p[-1].to = p->from - 1;
 	return 0;
 }
 
@@ -302,140 +342,244 @@ open_segments(struct log *log, const uint64_t *id, size_t n)
 	return 0;
 }
 
-/* first and end of every run from the pieces; ends without: as stored. */
+/*
+ * first and end of every run from the pieces, first behind all gaps; ends
+ * without: as stored.
+ */
 static void
 learn_runs(struct log *log)
 {
-	for (size_t i = 0; i < log->runs; i++)
-		log->run[i].first = log->run[i].end + 1;
-	for (size_t i = log->pieces; i-- > 0;) {
-		struct log_run *run = &log->run[log->piece[i].run];
+	for (size_t i = 0; i < log->runs; i++) {
+		const struct run *r = log->run[i];
+		struct log_run *told = &log->run[i]->told;
+		size_t n = r->pieces;
 
-		run->first = log->piece[i].from;
-		if (run->end < log->piece[i].to)
-			run->end = log->piece[i].to;
+		if (n > 0 && told->end < r->piece[n - 1].to)
+			told->end = r->piece[n - 1].to;
+		told->first = told->end + 1;
+		while (n-- > 0) {
+			told->first = r->piece[n].from;
+			if (n > 0 && r->piece[n - 1].to + 1 != told->first)
+				break;
+		}
 	}
 }
 
 /* Runs. */
 
-static void
-set_run(struct log *log, size_t i, const struct state_run *row)
+static struct run *
+add_run(struct log *log, const struct state_run *row)
 {
-	struct log_run *run = &log->run[i];
+	struct run *run = xcalloc(1, sizeof *run);
+	struct log_run *told = &run->told;
 
-	*run = (struct log_run){ .start = row->start, .end = row->end };
-	memcpy(run->name, row->name, sizeof run->name);
-	run->first = run->end + 1;
-	log->number[i] = row->number;
+	*told = (struct log_run){ .start = row->start, .end = row->end };
+	memcpy(told->name, row->name, sizeof told->name);
+	told->first = told->end + 1;
+	told->own = strcmp(told->name, log->options.name) == 0;
+	run->number = row->number;
+	run->index = (uint32_t)log->runs;
+	if ((log->runs & (log->runs + 1)) == 0)
+		log->run = xrealloc(
+		    log->run, (log->runs + 1) * 2 * sizeof(struct run *));
+	log->run[log->runs++] = run;
+	return run;
 }
 
-struct named {
-	const struct log *log;
-	unsigned char *keep;
-};
+static void
+free_run(struct run *run)
+{
+	free(run->piece);
+	free(run);
+}
+
+/* By name and, of one name, the newest first. */
+static int
+by_chain(const void *a, const void *b)
+{
+	const struct run *x, *y;
+	int c;
+
+	memcpy(&x, a, sizeof x);
+	memcpy(&y, b, sizeof y);
+	c = strcmp(x->told.name, y->told.name);
+	return c != 0
+	    ? c
+	    : (x->told.start < y->told.start) - (x->told.start > y->told.start);
+}
+
+/* The runs in that order, freed by the caller. */
+static struct run **
+by_chains(const struct log *log)
+{
+	struct run **sorted = xcalloc(log->runs + 1, sizeof(struct run *));
+
+	if (log->runs > 0)
+		memcpy(sorted, log->run, log->runs * sizeof(struct run *));
+	qsort(sorted, log->runs, sizeof(struct run *), by_chain);
+	return sorted;
+}
+
+static int
+begins_chain(struct run *const *sorted, size_t i)
+{
+	return i == 0 ||
+	    strcmp(sorted[i]->told.name, sorted[i - 1]->told.name) != 0;
+}
+
+/* Of each name: runs that can be told of, and the newest of another's. */
+static void
+keep_told(struct log *log)
+{
+	struct run **sorted = by_chains(log);
+	size_t told = 0;
+
+	for (size_t i = 0; i < log->runs; i++) {
+		struct run *r = sorted[i];
+
+		if (begins_chain(sorted, i)) {
+			told = 0;
+			r->keep |= !r->told.own;
+		}
+		if (r->told.end > 0 && told++ < RUNS_TOLD)
+			r->keep = 1;
+		if (r->pieces > 0)
+			r->keep = 1;
+	}
+	free(sorted);
+}
 
 static void
-mark_named(void *ctx, struct log_row *row, const struct state_place *at)
+keep_named(void *ctx, struct log_row *row, const struct state_place *at)
 {
-	struct named *named = ctx;
-	uint32_t run;
+	struct run *run = at != NULL ? run_numbered(ctx, at->run) : NULL;
 
 	(void)row;
-	if (at != NULL && run_index(named->log, at->run, &run) == 0)
-		named->keep[run] = 1;
+	if (run != NULL)
+		run->keep = 1;
 }
 
 /* Which runs something still refers to. */
 static int
-find_named(struct log *log, unsigned char *keep)
+find_kept(struct log *log)
 {
-	struct named named = { log, keep };
-	struct state_place mark;
-	uint32_t run;
+	struct state_place mark[TRAIL_MAX];
+	int n = state_mark(log->state, mark);
 	size_t kept = 0;
 
-	for (size_t i = 0; i < log->pieces; i++)
-		keep[log->piece[i].run] = 1;
+	if (n == -1)
+		return -1;
+	keep_told(log);
+	for (int i = 0; i < n; i++)
+		keep_named(log, NULL, &mark[i]);
 	for (size_t i = 0; i < log->runs; i++)
-		if (log->run[i].end > 0 && i + RUNS_TOLD >= log->runs)
-			keep[i] = 1;
-	if (state_mark(log->state, &mark) == 1 &&
-	    run_index(log, mark.run, &run) == 0)
-		keep[run] = 1;
-	for (size_t i = 0; i < log->runs; i++)
-		kept += keep[i];
+		kept += log->run[i]->keep != 0;
 	if (kept == log->runs)
 		return 0;
-	return state_walk(log->state, mark_named, &named);
+	return state_walk(log->state, keep_named, log);
 }
 
 /* Move runs worth keeping to the front of row; the others' numbers: forget. */
 static size_t
-sift_runs(struct log *log, struct state_run *row, const unsigned char *keep,
-    uint32_t *forget)
+sift_runs(struct log *log, struct state_run *row, uint32_t *forget)
 {
 	size_t n = 0, m = 0;
 
 	for (size_t i = 0; i < log->runs; i++) {
-		row[i].end = log->run[i].end;
-		if (!keep[i]) {
-			forget[m++] = row[i].number;
+		struct run *run = log->run[i];
+
+		if (!run->keep) {
+			forget[m++] = run->number;
+			free_run(run);
 			continue;
 		}
-		for (size_t j = 0; j < log->pieces; j++)
-			if (log->piece[j].run == i)
-				log->piece[j].run = (uint32_t)n;
 		row[n] = row[i];
-		log->run[n] = log->run[i];
-		log->number[n] = row[i].number;
-		n++;
+		row[n].end = run->told.end;
+		run->index = (uint32_t)n;
+		log->run[n++] = run;
 	}
 	log->runs = n;
 	return m;
 }
 
+/* A number that no earlier start can have had, whatever became of the disk. */
+static void
+next_start(struct state_counters *counters)
+{
+	int64_t now = date_now() / DATE_SECOND;
+
+	counters->start++;
+	if (now > 0 && counters->start < (uint64_t)now)
+		counters->start = (uint64_t)now;
+}
+
 /* Store the runs and a new one; row has room for it. */
 static int
-begin_run(
-    struct log *log, struct state_run *row, struct state_counters *counters)
+begin_run(struct log *log, struct state_run *row)
 {
-	unsigned char *keep = xcalloc(log->runs + 1, 1);
 	uint32_t *forget = xcalloc(log->runs + 1, sizeof *forget);
 	struct state_run *new;
-	size_t m = 0;
-	int r = find_named(log, keep);
+	int r = find_kept(log);
+	size_t m;
 
 	if (r == 0) {
-		m = sift_runs(log, row, keep, forget);
+		m = sift_runs(log, row, forget);
+		next_start(&log->counters);
 		new = &row[log->runs];
-		*new = (struct state_run){ .number = ++counters->run,
-			.start = ++counters->start };
+		*new = (struct state_run){ .number = ++log->counters.run,
+			.start = log->counters.start };
 		strncat(new->name, log->options.name, sizeof new->name - 1);
-		set_run(log, log->runs++, new);
+		log->own = add_run(log, new)->index;
 		r = state_begin(
-		    log->state, row, log->runs, forget, m, counters);
+		    log->state, row, log->runs, forget, m, &log->counters);
 	}
-	free(keep);
 	free(forget);
 	return r;
 }
 
-static struct log_place
-oldest_place(const struct log *log, size_t piece)
+/* Which runs may grow. */
+static void
+open_runs(struct log *log)
 {
-	uint32_t current = (uint32_t)log->runs - 1;
+	struct run **sorted = by_chains(log);
+	int unsettled = log->settled ? 0 : LOG_UNSETTLED;
 
-	if (piece < log->pieces)
-		return (struct log_place){ log->piece[piece].run,
-			log->piece[piece].from };
-	return (struct log_place){ current, log->run[current].end + 1 };
+	for (size_t i = 0; i < log->runs; i++) {
+		struct run *r = sorted[i];
+
+		if (!r->told.own)
+			r->told.open = begins_chain(sorted, i);
+		else if (r->index == log->own)
+			r->told.open = 1;
+		else
+			r->told.open = r->told.end > 0 && unsettled-- > 0;
+	}
+	free(sorted);
+}
+
+static struct writer_run
+writer_run_of(const struct log *log, const struct run *r)
+{
+	const struct segment *active = log->segment[log->segments - 1];
+	const struct log_run *told = &r->told;
+	struct writer_run run = { .first = told->first, .next = told->end + 1 };
+
+	if (r->pieces > 0) {
+		run.first = r->piece[0].from;
+		run.named = r->piece[r->pieces - 1].segment->id;
+	}
+	if (run.named != active->id)
+		run.named = 0;
+	run.row = (struct state_run){ r->number, told->start, told->end, "" };
+	memcpy(run.row.name, told->name, sizeof run.row.name);
+	return run;
 }
 
 static int
-start_writer(struct log *log, const struct state_run *run)
+start_writer(struct log *log)
 {
 	const struct segment *active = log->segment[log->segments - 1];
+	struct writer_run *run = xcalloc(log->runs, sizeof *run);
 	struct writer_options o = {
 		.dir = log->dir,
 		.segment = log->options.segment,
@@ -443,39 +587,37 @@ start_writer(struct log *log, const struct state_run *run)
 		.state = log->state,
 		.active = active->db,
 		.id = active->id,
-		.number = log->number,
+		.run = run,
 		.runs = (uint32_t)log->runs,
-		.current = (uint32_t)log->runs - 1,
-		.run = *run,
-		.oldest = oldest_place(log, 0),
+		.own = log->own,
 	};
 
+	for (size_t i = 0; i < log->runs; i++)
+		run[i] = writer_run_of(log, log->run[i]);
 	log->writer = writer_start(&o);
+	free(run);
 	return log->writer == NULL ? -1 : 0;
 }
 
 static int
 open_rest(struct log *log, const uint64_t *id, size_t n)
 {
-	struct state_counters counters;
 	struct state_run *row;
-	long runs = state_runs(log->state, &row, &counters);
+	long runs = state_runs(log->state, &row, &log->counters);
 	int r = -1;
 
-	if (runs >= 0) {
-		log->run = xcalloc((size_t)runs + 1, sizeof *log->run);
-		log->number = xcalloc((size_t)runs + 1, sizeof *log->number);
-		log->runs = (size_t)runs;
-		for (size_t i = 0; i < log->runs; i++)
-			set_run(log, i, &row[i]);
+	for (long i = 0; i < runs; i++)
+		add_run(log, &row[i]);
+	if (runs >= 0)
 		r = open_segments(log, id, n);
-	}
 	if (r == 0) {
 		learn_runs(log);
-		r = begin_run(log, row, &counters);
+		r = begin_run(log, row);
 	}
-	if (r == 0)
-		r = start_writer(log, &row[log->runs - 1]);
+	if (r == 0) {
+		open_runs(log);
+		r = start_writer(log);
+	}
 	free(row);
 	return r;
 }
@@ -513,6 +655,7 @@ log_open(const struct log_options *options, int *status, const char **why)
 	log->dir = xstrdup(options->dir);
 	log->options = *options;
 	log->options.dir = log->dir;
+	log->settled = !options->twin;
 	if (options->retain_size > 0 &&
 	    log->options.segment > options->retain_size / 4)
 		log->options.segment = options->retain_size / 4;
@@ -538,17 +681,15 @@ log_close(struct log *log)
 			continue;
 		writer_free(log->writer);
 	}
-	for (size_t i = 0; i < log->segments; i++) {
-		db_close(log->segment[i]->db);
-		free(log->segment[i]);
-	}
+	for (size_t i = 0; i < log->segments; i++)
+		free_segment(log->segment[i]);
+	for (size_t i = 0; i < log->runs; i++)
+		free_run(log->run[i]);
 	db_close(log->state);
 	if (log->lock != -1)
 		close(log->lock);
 	free(log->segment);
-	free(log->piece);
 	free(log->run);
-	free(log->number);
 	free(log->dir);
 	free(log);
 }
@@ -609,21 +750,32 @@ log_bytes(const struct log *log)
 
 /* Items. */
 
+/* What will be left of the runs in the oldest segment without it. */
+static void
+find_left(const struct log *log, struct log_rows *rows)
+{
+	const struct segment *s = log->segment[0];
+
+	rows->segment = s->id;
+	rows->first = xcalloc(s->runs + 1, sizeof *rows->first);
+	rows->firsts = s->runs;
+	for (size_t i = 0; i < s->runs; i++) {
+		const struct run *r = s->run[i];
+		uint64_t first = r->piece[0].to + 1;
+
+		if (r->pieces > 1)
+			first = r->piece[1].from;
+		rows->first[i] = (struct log_place){ r->index, first };
+	}
+}
+
 void
 log_put(struct log *log, struct log_item *item)
 {
-	struct log_rows *rows;
-	size_t i = 0;
-
 	if (item->kind == LOG_DROP) {
 		/* Open while it goes, it stays readable until it is gone. */
 		log->dropping = pin(log, log->segment[0]) == 0 ? 2 : 1;
-		rows = (struct log_rows *)item;
-		rows->segment = log->segment[0]->id;
-		while (
-		    i < log->pieces && log->piece[i].segment == log->segment[0])
-			i++;
-		rows->oldest = oldest_place(log, i);
+		find_left(log, (struct log_rows *)item);
 	}
 	writer_put(log->writer, item);
 }
@@ -635,19 +787,22 @@ log_done_fd(const struct log *log)
 }
 
 static void
-frame_done(struct log *log, const struct frame_head *h)
+frame_done(struct log *log, const struct log_frame *f)
 {
 	struct segment *active = log->segment[log->segments - 1];
+	const struct frame_head *h = &f->head;
+	struct run *run = log->run[f->run];
 	struct piece *last =
-	    log->pieces > 0 ? &log->piece[log->pieces - 1] : NULL;
-	uint32_t current = (uint32_t)log->runs - 1;
+	    run->pieces > 0 ? &run->piece[run->pieces - 1] : NULL;
 
 	if (h->events == 0)
 		return;
-	if (last == NULL || last->segment != active || last->run != current)
-		last = add_piece(log, active, current, h->n);
-	last->to = log->run[current].end = h->n + h->events - 1;
-	last->rt = h->rt;
+	if (h->n != run->told.end + 1)
+		run->told.first = h->n;
+	if (last == NULL || last->segment != active)
+		last = add_piece(active, run, h->n);
+	run->told.end = h->n + h->events - 1;
+	piece_to(last, run->told.end, h->rt);
 }
 
 static void
@@ -663,19 +818,20 @@ static void
 forget_segment(struct log *log)
 {
 	struct segment *s = log->segment[0];
-	size_t n = 0;
 
-	while (n < log->pieces && log->piece[n].segment == s) {
-		log->run[log->piece[n].run].first = log->piece[n].to + 1;
-		n++;
+	for (size_t i = 0; i < s->runs; i++) {
+		struct run *run = s->run[i];
+
+		if (run->told.first <= run->piece[0].to)
+			run->told.first = run->piece[0].to + 1;
+		run->pieces--;
+		memmove(run->piece, run->piece + 1,
+		    run->pieces * sizeof *run->piece);
 	}
-	log->pieces -= n;
-	memmove(log->piece, log->piece + n, log->pieces * sizeof *log->piece);
 	log->segments--;
 	memmove(log->segment, log->segment + 1,
 	    log->segments * sizeof(struct segment *));
-	db_close(s->db);
-	free(s);
+	free_segment(s);
 }
 
 /* What is left undone here is done when the store is opened again. */
@@ -693,15 +849,17 @@ ask_trim(struct log *log, uint64_t segment)
 }
 
 static void
-drop_done(struct log *log, const struct log_item *item)
+drop_done(struct log *log, struct log_rows *rows)
 {
 	if (log->dropping == 2)
 		log->segment[0]->pins--;
 	log->dropping = 0;
-	if (item->error != 0)
+	free(rows->first);
+	rows->first = NULL;
+	if (rows->item.error != 0)
 		return;
 	forget_segment(log);
-	ask_trim(log, ((const struct log_rows *)item)->segment);
+	ask_trim(log, rows->segment);
 }
 
 struct log_item *
@@ -715,11 +873,12 @@ log_done(struct log *log)
 			roll_done(log, (struct writer_roll *)item);
 			continue;
 		case WRITER_TRIM: free(item); continue;
-		case LOG_DROP: drop_done(log, item); return item;
+		case LOG_DROP:
+			drop_done(log, (struct log_rows *)item);
+			return item;
 		case LOG_FRAME:
 			if (item->error == 0)
-				frame_done(
-				    log, &((struct log_frame *)item)->head);
+				frame_done(log, (struct log_frame *)item);
 			return item;
 		default: return item;
 		}
@@ -736,29 +895,109 @@ log_runs(const struct log *log)
 const struct log_run *
 log_run_at(const struct log *log, size_t i)
 {
-	return &log->run[i];
+	return &log->run[i]->told;
+}
+
+uint32_t
+log_own(const struct log *log)
+{
+	return log->own;
+}
+
+static int
+is_known(const struct log *log, const char *name, uint64_t start)
+{
+	for (size_t i = 0; i < log->runs; i++)
+		if (log->run[i]->told.start == start &&
+		    strcmp(log->run[i]->told.name, name) == 0)
+			return 1;
+	return 0;
+}
+
+/* No later start of ours may be given the number again. */
+static void
+count_start(struct log *log, const struct state_run *row)
+{
+	log->counters.run = row->number;
+	if (log->counters.start < row->start &&
+	    strcmp(row->name, log->options.name) == 0)
+		log->counters.start = row->start;
+}
+
+/* open_runs() for one that is new. */
+static void
+open_added(struct log *log, struct run *added)
+{
+	added->told.open = 1;
+	if (added->told.own) {
+		added->told.open = !log->settled;
+		return;
+	}
+	for (size_t i = 0; i < log->runs; i++) {
+		struct log_run *told = &log->run[i]->told;
+
+		if (strcmp(told->name, added->told.name) != 0)
+			continue;
+		if (told->start < added->told.start)
+			told->open = 0;
+		else if (told->start > added->told.start)
+			added->told.open = 0;
+	}
+}
+
+int
+log_run_add(struct log *log, const char *name, uint64_t start, uint32_t *run)
+{
+	struct state_run row = { .number = log->counters.run + 1,
+		.start = start };
+	struct state_counters before = log->counters;
+	size_t n = strlen(name);
+
+	if (n == 0 || n >= sizeof row.name)
+		errno = EINVAL;
+	else if (log->runs >= RUNS_MAX)
+		errno = EBUSY;
+	else if (is_known(log, name, start))
+		errno = EEXIST;
+	else {
+		memcpy(row.name, name, n);
+		count_start(log, &row);
+		if (writer_run_add(log->writer, &row, &log->counters) == 0) {
+			*run = add_run(log, &row)->index;
+			open_added(log, log->run[*run]);
+			return 0;
+		}
+		log->counters = before;
+	}
+	return -1;
+}
+
+void
+log_settle(struct log *log)
+{
+	log->settled = 1;
+	open_runs(log);
 }
 
 /* Views. */
 
 /* The piece that holds the place, or NULL. */
 static struct piece *
-find_piece(const struct log *log, uint32_t run, uint64_t n)
+find_piece(const struct log *log, uint32_t index, uint64_t n)
 {
-	size_t lo = 0, hi = log->pieces;
+	const struct run *run = log->run[index];
+	size_t lo = 0, hi = run->pieces;
 
 	while (lo < hi) {
 		size_t mid = lo + (hi - lo) / 2;
-		const struct piece *p = &log->piece[mid];
 
-		if (p->run < run || (p->run == run && p->to < n))
+		if (run->piece[mid].to < n)
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
-	if (lo < log->pieces && log->piece[lo].run == run &&
-	    log->piece[lo].from <= n)
-		return &log->piece[lo];
+	if (lo < run->pieces && run->piece[lo].from <= n)
+		return &run->piece[lo];
 	return NULL;
 }
 
@@ -799,7 +1038,7 @@ reader_of(const struct log_view *view)
 	return (struct segment_reader){ .txn = view->txn,
 		.cursor = view->cursor,
 		.value = { view->record, view->record_len },
-		.run = view->log->number[view->run] };
+		.run = view->log->run[view->run]->number };
 }
 
 void
@@ -862,25 +1101,49 @@ view_end_none(struct log_view *view)
 	return 0;
 }
 
+/* Deps as places here; those on logs that are forgotten are met. */
+static void
+find_deps(const struct log *log, struct frame_head *head)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < head->deps; i++) {
+		const struct run *run = run_numbered(log, head->dep[i].run);
+
+		if (run != NULL)
+			head->dep[n++] =
+			    (struct frame_dep){ run->index, head->dep[i].n };
+	}
+	head->deps = n;
+}
+
 /* The next frame of the record: 1, 0 behind the last one, -1. */
 static int
 view_frame(struct log_view *view)
 {
-	return record_frame(
+	int r = record_frame(
 	    view->record, view->record_len, &view->record_at, &view->head);
+
+	if (r == 1 && view->head.deps > 0)
+		find_deps(view->log, &view->head);
+	return r;
 }
 
 int
 log_view(struct log_view *view, struct log *log, struct log_place place)
 {
-	const struct piece *piece = find_piece(log, place.run, place.n);
+	const struct piece *piece = NULL;
 	struct segment_reader reader;
+	uint32_t number;
 	uint64_t last;
 	int r;
 
 	*view = (struct log_view){ .log = log, .run = place.run };
+	if (place.run < log->runs)
+		piece = find_piece(log, place.run, place.n);
 	if (piece == NULL)
 		return 0;
+	number = log->run[place.run]->number;
 	last = piece->to;
 	if (pin(log, piece->segment) == -1) {
 		if (errno == ENOENT && log->dropping)
@@ -888,14 +1151,13 @@ log_view(struct log_view *view, struct log *log, struct log_place place)
 		return view_fail(view, place.n, last);
 	}
 	view->segment = piece->segment;
-	r = segment_at(
-	    &reader, piece->segment->db, log->number[place.run], place.n);
+	r = segment_at(&reader, piece->segment->db, number, place.n);
 	if (r == 0)
 		errno = EBADMSG;
 	if (r != 1)
 		return view_fail(view, place.n, last);
 	view_on(view, &reader);
-	if (reader.run != log->number[place.run]) {
+	if (reader.run != number) {
 		errno = EBADMSG;
 		return view_fail(view, place.n, last);
 	}
@@ -916,7 +1178,7 @@ log_view_next(struct log_view *view)
 	uint32_t run = reader.run;
 	int r;
 
-	if (next.n > log->run[view->run].end)
+	if (next.n > log->run[view->run]->told.end)
 		return view_end_none(view);
 	r = view_frame(view);
 	if (r == 1)
@@ -975,7 +1237,8 @@ seek_step(
 }
 
 static int
-seek_piece(struct log *log, const struct piece *p, int64_t rt, uint64_t *n)
+seek_piece(struct log *log, uint32_t number, const struct piece *p, int64_t rt,
+    uint64_t *n)
 {
 	struct segment_reader reader;
 	uint64_t lo = p->from, hi = p->to;
@@ -986,7 +1249,7 @@ seek_piece(struct log *log, const struct piece *p, int64_t rt, uint64_t *n)
 	while (r != -1) {
 		int met = r;
 
-		r = segment_at(&reader, p->segment->db, log->number[p->run],
+		r = segment_at(&reader, p->segment->db, number,
 		    met ? lo : lo + (hi - lo) / 2);
 		if (r != 1)
 			break;
@@ -1003,16 +1266,23 @@ seek_piece(struct log *log, const struct piece *p, int64_t rt, uint64_t *n)
 }
 
 int
-log_seek(struct log *log, int64_t rt, struct log_place *place)
+log_seek(struct log *log, uint32_t index, int64_t rt, uint64_t *n)
 {
-	*place = oldest_place(log, log->pieces);
-	for (size_t i = 0; i < log->pieces; i++) {
-		if (log->piece[i].rt < rt)
-			continue;
-		place->run = log->piece[i].run;
-		return seek_piece(log, &log->piece[i], rt, &place->n);
+	const struct run *run = log->run[index];
+	size_t lo = 0, hi = run->pieces;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (run->piece[mid].rt < rt)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
-	return 0;
+	*n = run->told.end + 1;
+	if (lo == run->pieces)
+		return 0;
+	return seek_piece(log, run->number, &run->piece[lo], rt, n);
 }
 
 /* Start-up. */
@@ -1041,11 +1311,12 @@ static void
 walk_last(void *ctx, struct log_row *row, const struct state_place *at)
 {
 	struct last_walk *w = ctx;
-	uint32_t run;
+	const struct run *run =
+	    at != NULL ? run_numbered(w->log, at->run) : NULL;
 
-	if (at != NULL && run_index(w->log, at->run, &run) == 0) {
-		row->at = (struct log_place){ run, at->n };
-		if (find_piece(w->log, run, at->n) != NULL) {
+	if (run != NULL) {
+		row->at = (struct log_place){ run->index, at->n };
+		if (find_piece(w->log, run->index, at->n) != NULL) {
 			row->line = NULL;
 			row->len = 0;
 		} else if (row->line == NULL) {
@@ -1058,20 +1329,22 @@ walk_last(void *ctx, struct log_row *row, const struct state_place *at)
 
 int
 log_last(struct log *log, void (*fn)(void *ctx, const struct log_row *row),
-    void *ctx, struct log_place *mark)
+    void *ctx, struct trail *mark)
 {
 	struct last_walk w = { log, fn, ctx };
-	struct state_place at;
-	uint32_t run;
-	int r = state_mark(log->state, &at);
+	struct state_place at[TRAIL_MAX];
+	int n = state_mark(log->state, at);
 
-	if (r == -1)
+	if (n == -1)
 		return -1;
-	*mark = oldest_place(log, 0);
-	mark->n--;
-	if (r == 1 && run_index(log, at.run, &run) == 0 &&
-	    (run > mark->run || (run == mark->run && at.n > mark->n)))
-		*mark = (struct log_place){ run, at.n };
+	mark->n = 0;
+	for (int i = 0; i < n; i++) {
+		const struct run *run = run_numbered(log, at[i].run);
+
+		if (run != NULL)
+			mark->at[mark->n++] =
+			    (struct log_place){ run->index, at[i].n };
+	}
 	return state_walk(log->state, walk_last, &w);
 }
 
@@ -1086,13 +1359,14 @@ log_kept(struct log *log, const char *topic, size_t n, struct log_row *row,
 /* Retention. */
 
 static int
-is_due(struct log *log, const struct piece *newest, int64_t now)
+is_due(struct log *log, int64_t now)
 {
 	const struct log_options *o = &log->options;
+	const struct segment *oldest = log->segment[0];
 
-	if (newest == NULL)
+	if (oldest->runs == 0)
 		return log->segments > 1;
-	if (o->retain_age > 0 && newest->rt < now - o->retain_age)
+	if (o->retain_age > 0 && oldest->rt < now - o->retain_age)
 		return 1;
 	return log->segments > 1 && o->retain_size > 0 &&
 	    log_bytes(log) > o->retain_size;
@@ -1109,22 +1383,24 @@ ask_roll(struct log *log)
 }
 
 int
-log_due(
-    struct log *log, int64_t now, struct log_place *from, struct log_place *to)
+log_due(struct log *log, int64_t now)
 {
-	const struct piece *newest = NULL;
+	if (log->dropping || log->rolling || !is_due(log, now))
+		return 0;
+	if (log->segments > 1)
+		return 1;
+	ask_roll(log);
+	return 0;
+}
 
-	for (size_t i = 0;
-	     i < log->pieces && log->piece[i].segment == log->segment[0]; i++)
-		newest = &log->piece[i];
-	if (log->dropping || log->rolling || !is_due(log, newest, now))
+int
+log_leaving(const struct log *log, struct log_place place)
+{
+	const struct run *run;
+
+	if (place.run >= log->runs)
 		return 0;
-	if (log->segments == 1) {
-		ask_roll(log);
-		return 0;
-	}
-	*from = oldest_place(log, 0);
-	*to = newest != NULL ? (struct log_place){ newest->run, newest->to }
-			     : (struct log_place){ from->run, from->n - 1 };
-	return 1;
+	run = log->run[place.run];
+	return run->pieces > 0 && run->piece[0].segment == log->segment[0] &&
+	    run->piece[0].from <= place.n && place.n <= run->piece[0].to;
 }

@@ -103,13 +103,14 @@ struct log_item {
 /*
  * A frame without events is not stored, it only moves its channel's row.  run
  * is the log it is appended to, n and rt are set by the caller, n consecutive
- * in each log.  A channel's row never moves back.
+ * in each log; in others than log_own() numbers may be left out, and the
+ * events before them then count as gone.  A channel's row never moves back.
  */
 struct log_frame {
 	struct log_item item;
 	uint32_t run;
 	struct frame_head head;
-	struct blob *body;	/* one reference, holds head.lines */
+	struct blob *body; /* one reference, holds head.lines */
 };
 
 enum { LOG_CURSOR_MAX = 129 }; /* an actor, a space, a name */
@@ -144,9 +145,10 @@ struct log_rows {
 	struct log_item item;
 	struct log_row *row;
 	size_t n;
-	struct trail mark;  /* LOG_LAST: rows are complete up to here */
-	uint64_t segment;   /* the module's: what LOG_DROP drops */
-	struct trail first; /* the module's: what is left then */
+	struct trail mark;	 /* LOG_LAST: rows are complete up to here */
+	uint64_t segment;	 /* the module's: what LOG_DROP drops */
+	struct log_place *first; /* the module's: what is left then */
+	size_t firsts;
 };
 
 /*
@@ -181,10 +183,11 @@ uint32_t log_own(const struct log *log);
 /*
  * log_run_add(log, name, start, run) - A log of a broker (name may be our
  * own, start then is not our newest) that is not known yet: from now on it is,
- * empty, durably.  0 with its index, or -1 with errno (EBUSY: too many).
+ * empty, durably.  It may wait for the writer.  0 with its index, or -1 with
+ * errno (EEXIST: known; EINVAL: no name; EBUSY: too many).
  */
-int log_run_add(
-    struct log *log, const char *name, uint64_t start, uint32_t *run);
+int
+log_run_add(struct log *log, const char *name, uint64_t start, uint32_t *run);
 
 /* log_settle(log) - The twin knows no more of our earlier logs than we do. */
 void log_settle(struct log *log);

@@ -56,7 +56,8 @@ get16(const uint8_t *p)
 size_t
 record_frame_size(const struct frame_head *head)
 {
-	size_t n = RECORD_FRAME + strlen(head->from) + head->summary_len;
+	size_t n = RECORD_FRAME + (size_t)head->deps * OTHER_LOG +
+	    strlen(head->from) + head->summary_len;
 
 	return (n + head->len + 7) & ~(size_t)7;
 }
@@ -77,7 +78,7 @@ append(uint8_t *at, const void *p, size_t n)
 }
 
 uint8_t *
-record_add(uint8_t *at, const struct frame_head *head)
+record_add(uint8_t *at, const struct frame_head *head, const uint32_t *number)
 {
 	size_t size = record_frame_size(head), from = strlen(head->from);
 	uint8_t *p = at + RECORD_FRAME, *end = at + size;
@@ -91,8 +92,12 @@ record_add(uint8_t *at, const struct frame_head *head)
 	record_put32(at + 40, head->numbers);
 	record_put32(at + 44, head->len);
 	put16(at + 48, (uint16_t)head->summary_len);
-	put16(at + 50, 0);
+	put16(at + 50, (uint16_t)head->deps);
 	record_put32(at + 52, (uint32_t)from);
+	for (uint32_t i = 0; i < head->deps; i++, p += OTHER_LOG) {
+		record_put32(p, number[head->dep[i].run]);
+		record_put64(p + 4, head->dep[i].n);
+	}
 	p = append(p, head->from, from);
 	p = append(p, head->summary, head->summary_len);
 	p = append(p, head->lines, head->len);
@@ -177,6 +182,18 @@ read_fixed(const uint8_t *p, struct frame_head *head)
 	head->summary_len = get16(p + 48);
 }
 
+static void
+read_deps(const uint8_t *p, struct frame_head *head)
+{
+	head->deps = get16(p + 50);
+	if (head->deps > FRAME_DEPS_MAX)
+		head->deps = FRAME_DEPS_MAX;
+	p += RECORD_FRAME;
+	for (uint32_t i = 0; i < head->deps; i++, p += OTHER_LOG)
+		head->dep[i] =
+		    (struct frame_dep){ record_get32(p), record_get64(p + 4) };
+}
+
 int
 record_frame(const uint8_t *p, size_t n, size_t *at, struct frame_head *head)
 {
@@ -196,6 +213,7 @@ record_frame(const uint8_t *p, size_t n, size_t *at, struct frame_head *head)
 	    ((fixed + from + head->summary_len + head->len + 7) & ~(size_t)7) !=
 		size)
 		return bad();
+	read_deps(f, head);
 	f += fixed;
 	memcpy(head->from, f, from);
 	head->from[from] = '\0';

@@ -26,7 +26,8 @@
  *	48 u16	length of the summary
  *	50 u16	other logs
  *	52 u8	length of the publisher's name; 53..55 zero
- *	56	per other log: u32 run number, u64 length at append
+ *	56	per other log: u32 run number, u64 length at append,
+ *		if that is another than at the frame before it in the log
  *		publisher's name, summary, lines
  */
 #ifndef SG_BROKER_RECORD_H
@@ -49,13 +50,15 @@ struct record {
 size_t record_frame_size(const struct frame_head *head);
 
 /*
- * record_begin(out) - Where the first frame goes.  record_add(at, head)
- * writes a frame there and returns where the next one goes; record_finish
- * (out, length, run) completes the head.  out has RECORD_HEAD and the sum
- * of record_frame_size() bytes, length.
+ * record_begin(out) - Where the first frame goes.  record_add(at, head,
+ * number) writes a frame there and returns where the next one goes; number
+ * gives the run number for the run of a dep.  record_finish(out, length, run)
+ * completes the head.  out has RECORD_HEAD and the sum of record_frame_size()
+ * bytes, length.
  */
 uint8_t *record_begin(uint8_t *out);
-uint8_t *record_add(uint8_t *at, const struct frame_head *head);
+uint8_t *
+record_add(uint8_t *at, const struct frame_head *head, const uint32_t *number);
 void record_finish(uint8_t *out, size_t length, uint32_t run);
 
 /* record_head(p, n, out) - Check and read the head.  0, -1 with EBADMSG. */
@@ -67,7 +70,8 @@ int record_check(const uint8_t *p, size_t n);
 /*
  * record_frame(p, n, at, head) - Read the frame at *at (RECORD_HEAD first)
  * of a checked record and move *at behind it; head's pointers borrow from
- * p.  1, 0 at the end, -1 with EBADMSG.
+ * p, the run of a dep is a run number.  Of more than FRAME_DEPS_MAX deps the
+ * others are skipped.  1, 0 at the end, -1 with EBADMSG.
  */
 int
 record_frame(const uint8_t *p, size_t n, size_t *at, struct frame_head *head);

@@ -182,9 +182,11 @@ piece_at(struct db_cursor *cursor, uint32_t run, struct segment_piece *piece)
 		goto bad;
 	/* A damaged head is found by whoever reads; it held one at least. */
 	piece->to = n;
+	piece->damaged = 1;
 	if (record_head(value.p, value.n, &head) == 0) {
 		piece->to = n + head.events - 1;
 		piece->rt = head.rt_last;
+		piece->damaged = 0;
 	}
 	return 1;
 bad:
@@ -235,7 +237,7 @@ segment_put_run(
 
 int
 segment_put_frames(struct db_txn *txn, uint32_t run,
-    const struct frame_head *const *head, size_t n)
+    const struct frame_head *const *head, size_t n, const uint32_t *number)
 {
 	uint8_t key[RECORD_KEY], *out, *at;
 	size_t length = RECORD_HEAD;
@@ -248,7 +250,7 @@ segment_put_frames(struct db_txn *txn, uint32_t run,
 		return -1;
 	at = record_begin(out);
 	for (size_t i = 0; i < n; i++)
-		at = record_add(at, head[i]);
+		at = record_add(at, head[i], number);
 	record_finish(out, length, run);
 	return 0;
 }
@@ -275,6 +277,25 @@ segment_put_channel(struct db_txn *txn, const char *from, uint64_t chan,
 	record_put64(row + 12, (uint64_t)rt);
 	record_seal(row, sizeof row, key, n);
 	return db_put(txn, CHANNELS, key, n, row, sizeof row);
+}
+
+int
+segment_get_channel(
+    struct db_txn *txn, const char *from, uint64_t chan, uint64_t *last)
+{
+	uint8_t key[CHANNEL_KEY_MAX];
+	size_t n = channel_key(key, from, chan);
+	struct db_bytes row;
+	int r = db_get(txn, CHANNELS, key, n, &row);
+
+	if (r != 1)
+		return r;
+	if (row.n != CHANNEL_ROW || record_sealed(row.p, row.n, key, n) == -1) {
+		errno = EBADMSG;
+		return -1;
+	}
+	*last = record_get64(row.p + 4);
+	return 1;
 }
 
 int

@@ -20,6 +20,7 @@ struct segment_piece {
 	uint32_t run;	   /* run number */
 	uint64_t from, to; /* events */
 	int64_t rt;	   /* receive time of the newest */
+	int damaged;	   /* the newest record: there may be more events */
 };
 
 /*
@@ -48,13 +49,19 @@ int segment_trim(const char *dir, uint64_t id, int64_t bytes);
 int segment_pieces(struct db *db,
     int (*fn)(void *ctx, const struct segment_piece *piece), void *ctx);
 
-/* Writing, within the caller's transaction: 0 or -1 with errno. */
+/*
+ * Writing, within the caller's transaction: 0 or -1 with errno.
+ * segment_put_frames() makes one record, number as record_add();
+ * segment_get_channel() is 1 with *last, 0 if there is no such row, -1.
+ */
 int segment_put_run(
     struct db_txn *txn, uint32_t run, const char *name, uint64_t start);
 int segment_put_frames(struct db_txn *txn, uint32_t run,
-    const struct frame_head *const *head, size_t n);
+    const struct frame_head *const *head, size_t n, const uint32_t *number);
 int segment_put_channel(struct db_txn *txn, const char *from, uint64_t chan,
     uint64_t last, int64_t rt);
+int segment_get_channel(
+    struct db_txn *txn, const char *from, uint64_t chan, uint64_t *last);
 int segment_del_channel(struct db_txn *txn, const char *from, uint64_t chan);
 int segment_put_cursor(struct db_txn *txn, const char *name, const char *json);
 

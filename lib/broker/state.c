@@ -11,7 +11,8 @@ enum table { META, RUNS, LAST, KEPT };
 
 enum {
 	RUN_ROW = 4 + 8 + 8, /* then the name */
-	PLACE_ROW = 4 + 4 + 8,
+	PLACE = 4 + 8,
+	PLACE_ROW = 4 + PLACE,
 	COUNTERS_ROW = 4 + 4 + 8,
 	KEPT_ROW = 4 + 8 + 1, /* then the publisher and the line */
 	SPARE = 256 << 10
@@ -254,35 +255,37 @@ state_begin(struct db *db, const struct state_run *run, size_t n,
 	return -1;
 }
 
-static int
-put_place(struct db_txn *txn, int table, const void *key, size_t kn,
-    struct state_place at)
+static void
+write_place(uint8_t *p, struct state_place at)
 {
-	uint8_t row[PLACE_ROW];
-
-	record_put32(row + 4, at.run);
-	record_put64(row + 8, at.n);
-	return put(txn, table, key, kn, row, sizeof row);
+	record_put32(p, at.run);
+	record_put64(p + 4, at.n);
 }
 
 static struct state_place
-read_place(const uint8_t *row)
+read_place(const uint8_t *p)
 {
-	return (
-	    struct state_place){ record_get32(row + 4), record_get64(row + 8) };
+	return (struct state_place){ record_get32(p), record_get64(p + 4) };
 }
 
 int
 state_put_last(
     struct db_txn *txn, const char *topic, size_t n, struct state_place at)
 {
-	return put_place(txn, LAST, topic, n, at);
+	uint8_t row[PLACE_ROW];
+
+	write_place(row + 4, at);
+	return put(txn, LAST, topic, n, row, sizeof row);
 }
 
 int
-state_put_mark(struct db_txn *txn, struct state_place at)
+state_put_mark(struct db_txn *txn, const struct state_place *at, size_t n)
 {
-	return put_place(txn, META, "mark", 4, at);
+	uint8_t row[4 + TRAIL_MAX * PLACE];
+
+	for (size_t i = 0; i < n; i++)
+		write_place(row + 4 + i * PLACE, at[i]);
+	return put(txn, META, "mark", 4, row, 4 + n * PLACE);
 }
 
 int
@@ -318,19 +321,24 @@ state_forget(struct db_txn *txn, const char *topic, size_t n)
 }
 
 int
-state_mark(struct db *db, struct state_place *at)
+state_mark(struct db *db, struct state_place at[TRAIL_MAX])
 {
 	struct db_txn *txn = db_begin(db, DB_READ);
 	struct db_bytes row;
+	size_t n = 0;
 	int r;
 
 	if (txn == NULL)
 		return -1;
-	r = get(txn, META, "mark", 4, PLACE_ROW, &row);
+	r = get(txn, META, "mark", 4, 4, &row);
 	if (r == 1)
-		*at = read_place(row.p);
+		n = (row.n - 4) / PLACE;
+	if (n > TRAIL_MAX || (r == 1 && row.n != 4 + n * PLACE))
+		r = damaged();
+	for (size_t i = 0; r == 1 && i < n; i++)
+		at[i] = read_place(row.p + 4 + i * PLACE);
 	db_end(txn);
-	return r;
+	return r == -1 ? -1 : (int)n;
 }
 
 /* Read a kept row; from and line are copied into space. */
@@ -395,7 +403,7 @@ walk_topic(struct db_txn *txn, int table, struct db_bytes key,
 			return -1;
 		if (value.n != PLACE_ROW)
 			return damaged();
-		*at = read_place(value.p);
+		*at = read_place(value.p + 4);
 		return get_kept(txn, topic, key.n, row, space) == -1 ? -1 : 1;
 	}
 	if (db_get(txn, LAST, topic, key.n, &other) == 1)

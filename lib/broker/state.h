@@ -56,8 +56,11 @@ int state_put_run(struct db_txn *txn, const struct state_run *run);
 int state_put_last(
     struct db_txn *txn, const char *topic, size_t n, struct state_place at);
 
-/* state_put_mark(txn, at) - Store the place the rows are complete up to. */
-int state_put_mark(struct db_txn *txn, struct state_place at);
+/*
+ * state_put_mark(txn, at, n) - Store the trail the rows are complete up to,
+ * n <= TRAIL_MAX.
+ */
+int state_put_mark(struct db_txn *txn, const struct state_place *at, size_t n);
 
 /* state_put_kept(txn, row, space) - Keep row's line; space is scratch. */
 int state_put_kept(
@@ -69,8 +72,11 @@ int state_forget(struct db_txn *txn, const char *topic, size_t n);
 /* state_release(txn, topic, n) - Delete a topic's kept line. */
 int state_release(struct db_txn *txn, const char *topic, size_t n);
 
-/* state_mark(db, at) - 1, 0 if there is none, -1. */
-int state_mark(struct db *db, struct state_place *at);
+/*
+ * state_mark(db, at) - The mark's places; how many there are (0: no mark),
+ * or -1 with errno.
+ */
+int state_mark(struct db *db, struct state_place at[TRAIL_MAX]);
 
 /*
  * state_walk(db, fn, ctx) - Call fn(ctx, row, at) for each topic:

@@ -1,18 +1,33 @@
 #include "broker/store.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/date.h"
 #include "base/die.h"
 
+enum { RUNS_MAX = 1 << 16 };
+
+/* The frames of one log that are in memory, oldest first. */
+struct ring {
+	struct store_frame **slot; /* power of two of slots */
+	size_t slots, first, count;
+};
+
 struct store {
 	struct log *log;
 	struct last *last;
 	size_t memory, held;
-	struct store_frame **ring; /* power of two of slots */
-	size_t slots, first, count;
-	struct log_run own; /* the log of a broker without a store */
+	struct store_frame *oldest, *newest; /* of all that are held */
+	struct ring *ring;		     /* by run */
+	size_t rings;
+	struct log_run **run; /* the logs of a broker without a store */
+	size_t runs;
+	int settled;
+	uint32_t *order; /* runs by name and start number */
+	uint32_t *rank;	 /* where in order each run is */
+	size_t ordered;
 };
 
 struct store_frame *
@@ -58,6 +73,169 @@ frame_size(const struct store_frame *frame)
 	    frame->events * (sizeof(struct last_topic *) + 4);
 }
 
+/* Logs. */
+
+size_t
+store_runs(const struct store *s)
+{
+	return s->log != NULL ? log_runs(s->log) : s->runs;
+}
+
+const struct log_run *
+store_run(const struct store *s, size_t i)
+{
+	return s->log != NULL ? log_run_at(s->log, i) : s->run[i];
+}
+
+uint32_t
+store_own(const struct store *s)
+{
+	return s->log != NULL ? log_own(s->log) : 0;
+}
+
+static int
+compare_run(const struct log_run *run, const char *name, uint64_t start)
+{
+	int c = strcmp(run->name, name);
+
+	return c != 0 ? c : (run->start > start) - (run->start < start);
+}
+
+/* How many logs in order come before that one. */
+static size_t
+count_before(const struct store *s, const char *name, uint64_t start)
+{
+	size_t low = 0, high = s->ordered, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (compare_run(store_run(s, s->order[mid]), name, start) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Take the next log into the order. */
+static void
+order_run(struct store *s)
+{
+	uint32_t run = (uint32_t)s->ordered;
+	const struct log_run *r = store_run(s, run);
+	size_t at = count_before(s, r->name, r->start), i;
+
+	s->order = xrealloc(s->order, (s->ordered + 1) * sizeof *s->order);
+	s->rank = xrealloc(s->rank, (s->ordered + 1) * sizeof *s->rank);
+	memmove(s->order + at + 1, s->order + at,
+	    (s->ordered - at) * sizeof *s->order);
+	s->order[at] = run;
+	s->ordered++;
+	for (i = at; i < s->ordered; i++)
+		s->rank[s->order[i]] = (uint32_t)i;
+}
+
+/* The log at that place of the order if it is that broker's. */
+static uint32_t
+run_ranked(const struct store *s, size_t at, const char *name)
+{
+	if (at >= s->ordered ||
+	    strcmp(store_run(s, s->order[at])->name, name) != 0)
+		return STORE_RUN_NONE;
+	return s->order[at];
+}
+
+uint32_t
+store_find(const struct store *s, const char *name, uint64_t start)
+{
+	uint32_t run = run_ranked(s, count_before(s, name, start), name);
+
+	if (run != STORE_RUN_NONE && store_run(s, run)->start != start)
+		return STORE_RUN_NONE;
+	return run;
+}
+
+uint32_t
+store_after(const struct store *s, uint32_t run)
+{
+	return run_ranked(s, s->rank[run] + (size_t)1, store_run(s, run)->name);
+}
+
+uint32_t
+store_oldest(const struct store *s, const char *name)
+{
+	return run_ranked(s, count_before(s, name, 0), name);
+}
+
+static struct log_run *
+new_run(struct store *s, const char *name, uint64_t start)
+{
+	struct log_run *run = xcalloc(1, sizeof *run);
+
+	strncpy(run->name, name, sizeof run->name - 1);
+	run->start = start;
+	run->first = 1;
+	run->open = 1;
+	s->run = xrealloc(s->run, (s->runs + 1) * sizeof(struct log_run *));
+	s->run[s->runs++] = run;
+	run->own = strcmp(run->name, s->run[0]->name) == 0;
+	return run;
+}
+
+static int
+add_run(struct store *s, const char *name, uint64_t start)
+{
+	size_t n = strlen(name), i;
+	struct log_run *run;
+
+	if (n == 0 || n >= sizeof run->name)
+		errno = EINVAL;
+	else if (s->runs >= RUNS_MAX)
+		errno = EBUSY;
+	else if (store_find(s, name, start) != STORE_RUN_NONE)
+		errno = EEXIST;
+	else {
+		run = new_run(s, name, start);
+		run->open = !run->own || !s->settled;
+		for (i = 0; !run->own && i < s->runs; i++) {
+			if (strcmp(s->run[i]->name, name) != 0)
+				continue;
+			if (s->run[i]->start < start)
+				s->run[i]->open = 0;
+			else if (s->run[i]->start > start)
+				run->open = 0;
+		}
+		return 0;
+	}
+	return -1;
+}
+
+int
+store_run_add(struct store *s, const char *name, uint64_t start, uint32_t *run)
+{
+	int r = s->log != NULL ? log_run_add(s->log, name, start, run)
+			       : add_run(s, name, start);
+
+	if (r == -1)
+		return -1;
+	*run = (uint32_t)s->ordered;
+	order_run(s);
+	return 0;
+}
+
+void
+store_settle(struct store *s)
+{
+	size_t i;
+
+	if (s->log != NULL)
+		log_settle(s->log);
+	s->settled = 1;
+	for (i = 1; i < s->runs; i++)
+		if (s->run[i]->own)
+			s->run[i]->open = 0;
+}
+
 struct store *
 store_new(struct log *log, const char *name, size_t memory, struct last *last)
 {
@@ -66,54 +244,37 @@ store_new(struct log *log, const char *name, size_t memory, struct last *last)
 	s->log = log;
 	s->last = last;
 	s->memory = memory;
-	s->slots = 64;
-	s->ring = xcalloc(s->slots, sizeof(struct store_frame *));
-	if (log == NULL) {
-		strncpy(s->own.name, name, sizeof s->own.name - 1);
-		s->own.start = (uint64_t)date_now();
-		s->own.first = 1;
-	}
+	if (log == NULL)
+		new_run(s, name, (uint64_t)date_now());
+	while (s->ordered < store_runs(s))
+		order_run(s);
 	return s;
-}
-
-static struct store_frame *
-held(const struct store *s, size_t i)
-{
-	return s->ring[(s->first + i) & (s->slots - 1)];
 }
 
 void
 store_free(struct store *s)
 {
+	struct store_frame *frame, *next;
 	size_t i;
 
 	if (s == NULL)
 		return;
-	for (i = 0; i < s->count; i++)
-		store_frame_free(held(s, i));
+	for (frame = s->oldest; frame != NULL; frame = next) {
+		next = frame->next;
+		store_frame_free(frame);
+	}
+	for (i = 0; i < s->rings; i++)
+		free(s->ring[i].slot);
+	for (i = 0; i < s->runs; i++)
+		free(s->run[i]);
 	free(s->ring);
+	free(s->run);
+	free(s->order);
+	free(s->rank);
 	free(s);
 }
 
-size_t
-store_runs(const struct store *s)
-{
-	return s->log != NULL ? log_runs(s->log) : 1;
-}
-
-const struct log_run *
-store_run(const struct store *s, size_t i)
-{
-	return s->log != NULL ? log_run_at(s->log, i) : &s->own;
-}
-
-struct log_place
-store_now(const struct store *s)
-{
-	size_t run = store_runs(s) - 1;
-
-	return (struct log_place){ (uint32_t)run, store_run(s, run)->end };
-}
+/* Frames in memory. */
 
 /* Keep the last values among the lines of a frame about to go. */
 static void
@@ -123,54 +284,107 @@ keep_last(struct store *s, const struct store_frame *frame)
 	uint32_t i;
 
 	for (i = 0; i < frame->events; i++)
-		if (frame->topic[i] != NULL && frame->topic[i]->n == h->n + i)
+		if (frame->topic[i] != NULL &&
+		    frame->topic[i]->run == frame->f.run &&
+		    frame->topic[i]->n == h->n + i)
 			last_keep(s->last, frame->topic[i],
 			    h->lines + frame->at[i],
 			    frame->at[i + 1] - frame->at[i] - 1, h->rt,
 			    h->from);
 }
 
-static void
-drop_first(struct store *s)
+static struct store_frame *
+held(const struct ring *ring, size_t i)
 {
-	struct store_frame *frame = held(s, 0);
+	return ring->slot[(ring->first + i) & (ring->slots - 1)];
+}
+
+static uint64_t
+frame_end(const struct store_frame *frame)
+{
+	return frame->f.head.n + frame->events;
+}
+
+static void
+drop_oldest(struct store *s)
+{
+	struct store_frame *frame = s->oldest;
+	struct ring *ring = &s->ring[frame->f.run];
+	struct log_run *run;
 
 	if (s->log == NULL) {
 		keep_last(s, frame);
-		s->own.first = frame->f.head.n + frame->events;
+		run = s->run[frame->f.run];
+		if (run->first < frame_end(frame))
+			run->first = frame_end(frame);
 	}
 	s->held -= frame_size(frame);
-	s->first++;
-	s->count--;
+	s->oldest = frame->next;
+	ring->first++;
+	if (--ring->count == 0 && frame->f.run != store_own(s)) {
+		free(ring->slot);
+		*ring = (struct ring){ 0 };
+	}
 	store_frame_free(frame);
 }
 
 static void
-grow(struct store *s)
+grow(struct ring *ring)
 {
-	struct store_frame **ring =
-	    xcalloc(s->slots * 2, sizeof(struct store_frame *));
-	size_t i;
+	size_t slots = ring->slots == 0 ? 64 : ring->slots * 2, i;
+	struct store_frame **slot = xcalloc(slots, sizeof *slot);
 
-	for (i = 0; i < s->count; i++)
-		ring[i] = held(s, i);
-	free(s->ring);
-	s->ring = ring;
-	s->slots *= 2;
-	s->first = 0;
+	for (i = 0; i < ring->count; i++)
+		slot[i] = held(ring, i);
+	free(ring->slot);
+	ring->slot = slot;
+	ring->slots = slots;
+	ring->first = 0;
+}
+
+static struct ring *
+ring_of(struct store *s, uint32_t run)
+{
+	size_t n = store_runs(s);
+
+	if (run >= s->rings) {
+		s->ring = xrealloc(s->ring, n * sizeof *s->ring);
+		memset(s->ring + s->rings, 0, (n - s->rings) * sizeof *s->ring);
+		s->rings = n;
+	}
+	return &s->ring[run];
+}
+
+/* Without a log it is the store that knows how far a run goes. */
+static void
+move_end(struct store *s, const struct store_frame *frame)
+{
+	struct log_run *run = s->run[frame->f.run];
+
+	if (frame->f.head.n != run->end + 1)
+		run->first = frame->f.head.n;
+	run->end = frame_end(frame) - 1;
 }
 
 void
 store_add(struct store *s, struct store_frame *frame)
 {
-	if (s->count == s->slots)
-		grow(s);
-	s->ring[(s->first + s->count++) & (s->slots - 1)] = frame;
+	struct ring *ring = ring_of(s, frame->f.run);
+
+	if (ring->count == ring->slots)
+		grow(ring);
+	ring->slot[(ring->first + ring->count++) & (ring->slots - 1)] = frame;
+	frame->next = NULL;
+	if (s->oldest == NULL)
+		s->oldest = frame;
+	else
+		s->newest->next = frame;
+	s->newest = frame;
 	s->held += frame_size(frame);
 	if (s->log == NULL)
-		s->own.end = frame->f.head.n + frame->events - 1;
-	while (s->held > s->memory && s->count > 1)
-		drop_first(s);
+		move_end(s, frame);
+	while (s->held > s->memory && s->oldest != s->newest)
+		drop_oldest(s);
 }
 
 size_t
@@ -180,33 +394,32 @@ store_memory(const struct store *s)
 }
 
 static void
-stand_on(struct store_view *v, size_t index)
+stand_on(struct store_view *v, const struct ring *ring, size_t index)
 {
 	v->index = index;
-	v->memory = held(v->store, index);
+	v->memory = held(ring, index);
 	v->head = v->memory->f.head;
 }
 
-/* The held frame that has event n, or -1. */
+/* The held frame that has event place.n + 1, or -1. */
 static long
-find_held(const struct store *s, struct log_place place)
+find_held(const struct ring *ring, uint64_t n)
 {
-	uint64_t n = place.n + 1;
-	size_t low = 0, high = s->count, mid;
+	size_t low = 0, high = ring->count, mid;
 
-	if (s->count == 0 || held(s, 0)->run != place.run ||
-	    n < held(s, 0)->f.head.n)
+	if (ring->count == 0 || n < held(ring, 0)->f.head.n)
 		return -1;
 	while (high - low > 1) {
 		mid = low + (high - low) / 2;
-		if (held(s, mid)->f.head.n <= n)
+		if (held(ring, mid)->f.head.n <= n)
 			low = mid;
 		else
 			high = mid;
 	}
-	return n < held(s, low)->f.head.n + held(s, low)->events ? (long)low
-								 : -1;
+	return n < frame_end(held(ring, low)) ? (long)low : -1;
 }
+
+/* Views. */
 
 static int
 stand_on_log(struct store_view *v, int found)
@@ -220,12 +433,14 @@ stand_on_log(struct store_view *v, int found)
 int
 store_view(struct store_view *v, struct store *s, struct log_place place)
 {
-	long index = find_held(s, place);
+	long index = -1;
 
 	v->store = s;
 	v->open = 0;
+	if (place.run < s->rings)
+		index = find_held(&s->ring[place.run], place.n + 1);
 	if (index >= 0) {
-		stand_on(v, (size_t)index);
+		stand_on(v, &s->ring[place.run], (size_t)index);
 		return 1;
 	}
 	if (s->log == NULL || place.run >= store_runs(s) ||
@@ -238,11 +453,17 @@ store_view(struct store_view *v, struct store *s, struct log_place place)
 int
 store_view_next(struct store_view *v)
 {
+	const struct ring *ring;
+	uint64_t end;
+
 	if (v->memory == NULL)
 		return stand_on_log(v, log_view_next(&v->log));
-	if (v->index + 1 >= v->store->count)
+	ring = &v->store->ring[v->memory->f.run];
+	end = frame_end(v->memory);
+	if (v->index + 1 >= ring->count ||
+	    held(ring, v->index + 1)->f.head.n != end)
 		return 0;
-	stand_on(v, v->index + 1);
+	stand_on(v, ring, v->index + 1);
 	return 1;
 }
 
@@ -254,53 +475,35 @@ store_view_end(struct store_view *v)
 	v->open = 0;
 }
 
-void
-store_skip(struct store *s, struct log_place *place, uint64_t *lost)
+static uint64_t
+seek_held(const struct store *s, uint32_t run, int64_t rt)
 {
-	const struct log_run *run;
-
-	*lost = 0;
-	for (;;) {
-		run = store_run(s, place->run);
-		if (place->n + 1 < run->first) {
-			*lost += run->first - 1 - place->n;
-			place->n = run->first - 1;
-		}
-		if (place->n < run->end || place->run + 1 >= store_runs(s))
-			return;
-		*place = (struct log_place){ place->run + 1, 0 };
-	}
-}
-
-static void
-seek_held(const struct store *s, int64_t rt, struct log_place *place)
-{
-	size_t low = 0, high = s->count, mid;
+	const struct ring none = { 0 };
+	const struct ring *ring = run < s->rings ? &s->ring[run] : &none;
+	size_t low = 0, high = ring->count, mid;
 
 	while (low < high) {
 		mid = low + (high - low) / 2;
-		if (held(s, mid)->f.head.rt < rt)
+		if (held(ring, mid)->f.head.rt < rt)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	if (low < s->count)
-		place->n = held(s, low)->f.head.n - 1;
-	else
-		*place = store_now(s);
+	if (low < ring->count)
+		return held(ring, low)->f.head.n - 1;
+	return store_run(s, run)->end;
 }
 
 int
-store_seek(struct store *s, int64_t rt, struct log_place *place)
+store_seek(struct store *s, uint32_t run, int64_t rt, uint64_t *n)
 {
 	if (s->log == NULL) {
-		place->run = 0;
-		seek_held(s, rt, place);
+		*n = seek_held(s, run, rt);
 		return 0;
 	}
-	if (log_seek(s->log, rt, place) != 0)
+	if (log_seek(s->log, run, rt, n) != 0)
 		return -1;
-	place->n--;
+	--*n;
 	return 0;
 }
 

@@ -19,7 +19,8 @@ struct publish;
 
 /* A frame in memory, with the topic and the offset of each line. */
 struct store_frame {
-	struct log_frame f; /* first: what the log takes and gives back */
+	struct log_frame f;	  /* first: what the log takes and gives back */
+	struct store_frame *next; /* the store's: came after it */
 	uint32_t events;
 	struct last_topic **topic; /* NULL entry: topic has no entry */
 	uint32_t *at;		   /* events + 1 offsets into head.lines */
@@ -56,17 +57,19 @@ store_new(struct log *log, const char *name, size_t memory, struct last *last);
 void store_free(struct store *s);
 
 /*
- * As log_runs(), log_run_at(), log_own() and log_run_add(), with or without a
- * log.  store_find(s, name, start) - The index of that log, or
- * STORE_RUN_NONE.  store_after(s, run) - The next log of the same broker by
- * start number, store_oldest(s, name) - its first; STORE_RUN_NONE if there is
- * none.
+ * As log_runs(), log_run_at(), log_own(), log_run_add() and log_settle(), with
+ * or without a log; without one all earlier logs of our own name come from the
+ * twin, and are open till then.  store_find(s, name, start) - The index of that
+ * log, or STORE_RUN_NONE.  store_after(s, run) - The next log of the same
+ * broker by start number, store_oldest(s, name) - its first; STORE_RUN_NONE if
+ * there is none.
  */
 size_t store_runs(const struct store *s);
 const struct log_run *store_run(const struct store *s, size_t i);
 uint32_t store_own(const struct store *s);
-int store_run_add(
-    struct store *s, const char *name, uint64_t start, uint32_t *run);
+int
+store_run_add(struct store *s, const char *name, uint64_t start, uint32_t *run);
+void store_settle(struct store *s);
 uint32_t store_find(const struct store *s, const char *name, uint64_t start);
 uint32_t store_after(const struct store *s, uint32_t run);
 uint32_t store_oldest(const struct store *s, const char *name);

@@ -25,16 +25,31 @@ struct list {
 	struct log_item *head, **tail;
 };
 
+/* A channel in a transaction. */
+struct slot {
+	struct log_item *item; /* the one its row is made from */
+	int bye;	       /* the row before is gone */
+};
+
+/* A log to be added, while the front waits. */
+struct addition {
+	const struct state_run *row;
+	const struct state_counters *counters;
+	int done, error;
+};
+
 struct writer {
 	struct writer_options o;
-	uint64_t next; /* number the next frame must have */
-	int64_t base;  /* size of the segment when it was empty */
-	int named;     /* the segment knows the run */
+	struct writer_run *run;
+	uint32_t *number; /* of each run */
+	uint32_t runs;
+	int copies;   /* others than our own log are written too */
+	int64_t base; /* size of the segment when it was empty */
 
 	struct log_item **batch;
 	size_t n, cap;
 	const struct frame_head **group;
-	struct log_item **slot; /* newest item of a channel, by hash */
+	struct slot *slot;	/* by hash */
 	size_t slots, slot_cap; /* used by this transaction, allocated */
 
 	struct list jobs;	     /* LOG_LAST, LOG_DROP, WRITER_TRIM */
@@ -48,6 +63,8 @@ struct writer {
 	struct list queue, done; /* under lock, as are error and stop */
 	int error;		 /* an error was not taken back yet */
 	int stop;
+	struct addition *add;
+	pthread_cond_t added;
 	int fd;
 	pthread_t thread;
 
@@ -116,11 +133,11 @@ slots_init(struct writer *w, size_t n)
 	while (cap < n * 2)
 		cap *= 2;
 	if (cap > w->slot_cap) {
-		w->slot = xrealloc(w->slot, cap * sizeof(struct log_item *));
+		w->slot = xrealloc(w->slot, cap * sizeof *w->slot);
 		w->slot_cap = cap;
 	}
 	w->slots = cap;
-	memset(w->slot, 0, cap * sizeof(struct log_item *));
+	memset(w->slot, 0, cap * sizeof *w->slot);
 }
 
 static const char *
@@ -139,81 +156,126 @@ item_channel(const struct log_item *item, uint64_t *chan)
 	return bye->from;
 }
 
+/* The highest channel number that a frame uses up. */
+static uint64_t
+item_last(const struct log_item *item)
+{
+	const struct frame_head *h = &((const struct log_frame *)item)->head;
+
+	return h->first + h->numbers - 1;
+}
+
 static void
 slots_set(struct writer *w, struct log_item *item)
 {
 	uint64_t chan, other;
 	const char *from = item_channel(item, &chan);
 	size_t i = crc32c((uint32_t)chan, from, strlen(from));
+	struct slot *slot;
 
-	for (i &= w->slots - 1; w->slot[i] != NULL;
+	for (i &= w->slots - 1; w->slot[i].item != NULL;
 	     i = (i + 1) & (w->slots - 1)) {
-		const char *name = item_channel(w->slot[i], &other);
+		const char *name = item_channel(w->slot[i].item, &other);
 
 		if (other == chan && strcmp(name, from) == 0)
 			break;
 	}
-	w->slot[i] = item;
+	slot = &w->slot[i];
+	if (item->kind == LOG_BYE)
+		slot->bye = 1;
+	else if (slot->item != NULL && slot->item->kind == LOG_FRAME &&
+	    item_last(slot->item) > item_last(item))
+		return;
+	slot->item = item;
+}
+
+/* A copy may bring lower numbers than the row has; our own frames do not. */
+static int
+put_channel(struct writer *w, struct db_txn *txn, const struct slot *slot)
+{
+	const struct frame_head *h = &((struct log_frame *)slot->item)->head;
+	uint64_t last = item_last(slot->item), stored;
+	int r = 0;
+
+	if (w->copies && !slot->bye)
+		r = segment_get_channel(txn, h->from, h->chan, &stored);
+	if (r == -1 || (r == 1 && stored >= last))
+		return r == -1 ? -1 : 0;
+	return segment_put_channel(txn, h->from, h->chan, last, h->rt);
 }
 
 static int
 put_channels(struct writer *w, struct db_txn *txn)
 {
-	const struct frame_head *h;
 	uint64_t chan;
 	const char *from;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < w->slots; i++) {
-		if (w->slot[i] == NULL)
+		const struct slot *slot = &w->slot[i];
+
+		if (slot->item == NULL)
 			continue;
-		from = item_channel(w->slot[i], &chan);
-		if (w->slot[i]->kind == LOG_BYE) {
-			r = segment_del_channel(txn, from, chan);
+		if (slot->item->kind != LOG_BYE) {
+			r = put_channel(w, txn, slot);
 			continue;
 		}
-		h = &((struct log_frame *)w->slot[i])->head;
-		r = segment_put_channel(
-		    txn, from, chan, h->first + h->numbers - 1, h->rt);
+		from = item_channel(slot->item, &chan);
+		r = segment_del_channel(txn, from, chan);
 	}
 	return r;
 }
 
 /* Frames of a transaction, grouped into records. */
 
+/* The frame that an item stores, or NULL. */
+static const struct log_frame *
+item_frame(const struct log_item *item)
+{
+	const struct log_frame *f = (const struct log_frame *)item;
+
+	return item->kind == LOG_FRAME && f->head.events > 0 ? f : NULL;
+}
+
 static int
-put_frames(struct writer *w, struct db_txn *txn, struct log_item **item,
-    size_t n, uint64_t *next)
+put_group(struct writer *w, struct db_txn *txn, uint32_t index, size_t m)
+{
+	struct writer_run *r = &w->run[index];
+
+	if (m == 0)
+		return 0;
+	if (r->named != w->o.id &&
+	    segment_put_run(txn, r->row.number, r->row.name, r->row.start) ==
+		-1)
+		return -1;
+	return segment_put_frames(txn, r->row.number, w->group, m, w->number);
+}
+
+static int
+put_frames(
+    struct writer *w, struct db_txn *txn, struct log_item **item, size_t n)
 {
 	size_t size = RECORD_HEAD, more, m = 0;
-	int r = 0;
+	uint32_t run = 0;
 
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		const struct frame_head *h;
+	for (size_t i = 0; i < n; i++) {
+		const struct log_frame *f = item_frame(item[i]);
 
-		if (item[i]->kind != LOG_FRAME)
+		if (f == NULL)
 			continue;
-		h = &((struct log_frame *)item[i])->head;
-		if (h->events == 0)
-			continue;
-		if (h->n != *next) {
-			errno = EINVAL;
-			return -1;
-		}
-		*next += h->events;
-		more = record_frame_size(h);
-		if (m > 0 && size + more > SEGMENT_RECORD_MAX) {
-			r = segment_put_frames(
-			    txn, w->o.run.number, w->group, m);
+		more = record_frame_size(&f->head);
+		if (m > 0 &&
+		    (f->run != run || size + more > SEGMENT_RECORD_MAX)) {
+			if (put_group(w, txn, run, m) == -1)
+				return -1;
 			size = RECORD_HEAD;
 			m = 0;
 		}
-		w->group[m++] = h;
+		run = f->run;
+		w->group[m++] = &f->head;
 		size += more;
 	}
-	if (r == 0 && m > 0)
-		r = segment_put_frames(txn, w->o.run.number, w->group, m);
-	return r;
+	return put_group(w, txn, run, m);
 }
 
 static int
@@ -239,27 +301,56 @@ static int
 commit_items(struct writer *w, struct log_item **item, size_t n)
 {
 	struct db_txn *txn = db_begin(w->o.active, DB_WRITE);
-	uint64_t next = w->next;
-	int r = 0;
+	int r;
 
 	if (txn == NULL)
 		return -1;
-	if (!w->named)
-		r = segment_put_run(
-		    txn, w->o.run.number, w->o.run.name, w->o.run.start);
-	if (r == 0)
-		r = put_frames(w, txn, item, n, &next);
+	r = put_frames(w, txn, item, n);
 	if (r == 0)
 		r = put_rest(w, txn, item, n);
-	if (r == -1) {
+	if (r == 0)
+		r = db_commit(txn);
+	else
 		db_abort(txn);
-		return -1;
-	}
-	if (db_commit(txn) == -1)
-		return -1;
-	w->next = next;
-	w->named = 1;
-	return 0;
+	return r;
+}
+
+/* Logs that are added while the writer runs. */
+
+static void
+know_run(struct writer *w, const struct writer_run *run)
+{
+	size_t n = w->runs + (size_t)1;
+
+	w->run = xrealloc(w->run, n * sizeof *w->run);
+	w->number = xrealloc(w->number, n * sizeof *w->number);
+	w->run[w->runs] = *run;
+	w->run[w->runs].plan = run->next;
+	w->number[w->runs++] = run->row.number;
+}
+
+static void
+serve_add(struct writer *w)
+{
+	struct writer_run run = { .first = 1, .next = 1 };
+	struct addition *add;
+	int r;
+
+	pthread_mutex_lock(&w->lock);
+	add = w->add;
+	pthread_mutex_unlock(&w->lock);
+	if (add == NULL)
+		return;
+	run.row = *add->row;
+	r = state_begin(w->o.state, &run.row, 1, NULL, 0, add->counters);
+	add->error = r == 0 ? 0 : errno;
+	if (r == 0)
+		know_run(w, &run);
+	pthread_mutex_lock(&w->lock);
+	add->done = 1;
+	w->add = NULL;
+	pthread_cond_signal(&w->added);
+	pthread_mutex_unlock(&w->lock);
 }
 
 static int
@@ -274,7 +365,6 @@ roll(struct writer *w, struct writer_roll *item)
 	}
 	w->o.active = db;
 	w->base = db_size(db);
-	w->named = 0;
 	item->id = ++w->o.id;
 	item->db = db;
 	publish_one(w, &item->item, 0);
@@ -310,20 +400,105 @@ item_size(const struct log_item *item)
 	return record_frame_size(&((const struct log_frame *)item)->head);
 }
 
-/* How many items from the batch's i on share a transaction. */
-static size_t
-txn_items(const struct writer *w, size_t i)
+static int
+deps_known(const struct writer *w, const struct frame_head *h)
 {
+	if (h->deps > FRAME_DEPS_MAX)
+		return 0;
+	for (uint32_t i = 0; i < h->deps; i++)
+		if (h->dep[i].run >= w->runs)
+			return 0;
+	return 1;
+}
+
+/*
+ * The frame that begins a transaction.  What a segment has of a log has no
+ * gaps, so that its first and last record say what it holds.
+ */
+static int
+begin_at(struct writer *w, const struct log_frame *f)
+{
+	struct writer_run *r;
+
+	errno = EINVAL;
+	if (f->run >= w->runs || !deps_known(w, &f->head))
+		return -1;
+	r = &w->run[f->run];
+	if (f->head.n == r->plan)
+		return 0;
+	if (f->run == w->o.own || f->head.n < r->plan)
+		return -1;
+	r->plan = f->head.n;
+	return r->named == w->o.id ? roll_now(w) : 0;
+}
+
+/* 1 if the frame goes on where its log is. */
+static int
+goes_on(struct writer *w, const struct log_frame *f)
+{
+	if (f->run >= w->runs || w->run[f->run].plan != f->head.n ||
+	    !deps_known(w, &f->head))
+		return 0;
+	w->run[f->run].plan += f->head.events;
+	w->copies |= f->run != w->o.own;
+	return 1;
+}
+
+/* How many items from the batch's i on share a transaction; 0 with errno. */
+static size_t
+txn_items(struct writer *w, size_t i)
+{
+	const struct log_frame *f = item_frame(w->batch[i]);
 	size_t n = 0, size = 0;
 
+	if (f != NULL && begin_at(w, f) == -1)
+		return 0;
 	for (; i + n < w->n; n++) {
-		if (w->batch[i + n]->kind == LOG_ROLL ||
-		    w->batch[i + n]->error != 0)
+		struct log_item *item = w->batch[i + n];
+
+		if (item->kind == LOG_ROLL || item->error != 0)
 			break;
-		size += item_size(w->batch[i + n]);
+		size += item_size(item);
 		if (n > 0 && size > TXN_MAX)
 			break;
+		f = item_frame(item);
+		if (f != NULL && !goes_on(w, f))
+			break;
 	}
+	return n;
+}
+
+/* What was written is durable, or not. */
+static void
+settle(struct writer *w, struct log_item **item, size_t n, int stored)
+{
+	for (size_t i = 0; stored && i < n; i++) {
+		const struct log_frame *f = item_frame(item[i]);
+
+		if (f == NULL)
+			continue;
+		w->run[f->run].next = f->head.n + f->head.events;
+		w->run[f->run].named = w->o.id;
+	}
+	for (uint32_t i = 0; !stored && i < w->runs; i++)
+		w->run[i].plan = w->run[i].next;
+}
+
+/* Write the batch's items from i on, as far as one transaction goes. */
+static size_t
+write_some(struct writer *w, size_t i)
+{
+	struct log_item **item = &w->batch[i];
+	size_t n = txn_items(w, i);
+
+	if (n > 0 && write_items(w, item, n) == 0) {
+		settle(w, item, n, 1);
+		publish(w, item, n, 0);
+		return n;
+	}
+	n = w->n - i;
+	publish(w, item, n, errno != 0 ? errno : EIO);
+	settle(w, item, n, 0);
 	return n;
 }
 
@@ -334,32 +509,19 @@ write_batch(struct writer *w)
 	size_t n;
 
 	for (size_t i = 0; i < w->n; i += n) {
+		serve_add(w);
 		item = &w->batch[i];
 		n = 1;
-		if (item[0]->error != 0) {
+		if (item[0]->error != 0)
 			publish(w, item, 1, item[0]->error);
-		} else if (item[0]->kind == LOG_ROLL) {
+		else if (item[0]->kind == LOG_ROLL)
 			roll(w, (struct writer_roll *)item[0]);
-		} else {
-			n = txn_items(w, i);
-			if (write_items(w, item, n) == 0) {
-				publish(w, item, n, 0);
-				continue;
-			}
-			n = w->n - i;
-			publish(w, item, n, errno != 0 ? errno : EIO);
-		}
+		else
+			n = write_some(w, i);
 	}
 }
 
 /* Jobs on the state. */
-
-static int
-is_stored(const struct writer *w, struct log_place at)
-{
-	return at.run > w->o.oldest.run ||
-	    (at.run == w->o.oldest.run && at.n >= w->o.oldest.n);
-}
 
 static int
 put_last(struct writer *w, struct db_txn *txn, const struct log_row *row)
@@ -368,12 +530,12 @@ put_last(struct writer *w, struct db_txn *txn, const struct log_row *row)
 
 	if (at.n == 0)
 		return state_forget(txn, row->topic, row->topic_len);
-	if (row->at.run >= w->o.runs)
+	if (row->at.run >= w->runs)
 		return 0;
-	at.run = w->o.number[row->at.run];
+	at.run = w->number[row->at.run];
 	if (state_put_last(txn, row->topic, row->topic_len, at) == -1)
 		return -1;
-	if (!is_stored(w, row->at))
+	if (at.n < w->run[row->at.run].first)
 		return 0;
 	return state_release(txn, row->topic, row->topic_len);
 }
@@ -451,14 +613,40 @@ put_rows(struct writer *w, struct db_txn *txn, enum log_kind kind)
 }
 
 static int
+put_mark(struct writer *w, struct db_txn *txn, const struct trail *mark)
+{
+	struct state_place at[TRAIL_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < mark->n; i++)
+		if (mark->at[i].run < w->runs)
+			at[n++] =
+			    (struct state_place){ w->number[mark->at[i].run],
+				    mark->at[i].n };
+	return state_put_mark(txn, at, n);
+}
+
+/* How far the logs go of which a part is dropped: it may be all there is. */
+static int
+put_ends(struct writer *w, struct db_txn *txn, const struct log_rows *rows)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < rows->firsts; i++) {
+		struct writer_run *run = &w->run[rows->first[i].run];
+
+		run->row.end = run->next - 1;
+		r = state_put_run(txn, &run->row);
+	}
+	return r;
+}
+
+static int
 put_end(struct writer *w, struct db_txn *txn, const struct log_rows *rows)
 {
-	struct state_place mark = { w->o.number[rows->mark.run], rows->mark.n };
-
 	if (rows->item.kind == LOG_LAST)
-		return state_put_mark(txn, mark);
-	w->o.run.end = w->next - 1;
-	return state_put_run(txn, &w->o.run);
+		return put_mark(w, txn, &rows->mark);
+	return put_ends(w, txn, rows);
 }
 
 static int
@@ -510,7 +698,8 @@ rows_step(struct writer *w, const struct log_rows *rows)
 		return 0;
 	if (segment_retire(w->o.dir, rows->segment) == -1)
 		return -1;
-	w->o.oldest = rows->oldest;
+	for (size_t i = 0; i < rows->firsts; i++)
+		w->run[rows->first[i].run].first = rows->first[i].n;
 	return 0;
 }
 
@@ -552,7 +741,8 @@ take(struct writer *w)
 	int stop, cancel;
 
 	pthread_mutex_lock(&w->lock);
-	while (w->queue.head == NULL && w->jobs.head == NULL && !w->stop)
+	while (w->queue.head == NULL && w->jobs.head == NULL && !w->stop &&
+	    w->add == NULL)
 		pthread_cond_wait(&w->wake, &w->lock);
 	item = list_take(&w->queue);
 	cancel = w->error;
@@ -582,6 +772,7 @@ run(void *ctx)
 	struct writer *w = ctx;
 
 	while (take(w)) {
+		serve_add(w);
 		write_batch(w);
 		job_step(w);
 	}
@@ -603,12 +794,14 @@ writer_start(const struct writer_options *options)
 	struct writer *w = xcalloc(1, sizeof *w);
 
 	w->o = *options;
-	w->next = 1;
+	for (uint32_t i = 0; i < options->runs; i++)
+		know_run(w, &options->run[i]);
 	list_init(&w->queue);
 	list_init(&w->done);
 	list_init(&w->jobs);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, NULL);
+	pthread_cond_init(&w->added, NULL);
 	w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->fd != -1 && start_thread(w) == 0)
 		return w;
@@ -667,6 +860,22 @@ writer_done(struct writer *w)
 }
 
 int
+writer_run_add(struct writer *w, const struct state_run *row,
+    const struct state_counters *counters)
+{
+	struct addition add = { row, counters, 0, 0 };
+
+	pthread_mutex_lock(&w->lock);
+	w->add = &add;
+	pthread_cond_signal(&w->wake);
+	while (!add.done)
+		pthread_cond_wait(&w->added, &w->lock);
+	pthread_mutex_unlock(&w->lock);
+	errno = add.error;
+	return add.error == 0 ? 0 : -1;
+}
+
+int
 writer_fd(const struct writer *w)
 {
 	return w->fd;
@@ -688,11 +897,14 @@ writer_free(struct writer *w)
 	free(w->batch);
 	free(w->group);
 	free(w->slot);
+	free(w->run);
+	free(w->number);
 	free(w->heap);
 	buf_fini(&w->space);
 	if (w->fd != -1)
 		close(w->fd);
 	pthread_mutex_destroy(&w->lock);
 	pthread_cond_destroy(&w->wake);
+	pthread_cond_destroy(&w->added);
 	free(w);
 }

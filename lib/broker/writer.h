@@ -15,18 +15,25 @@
 
 struct writer;
 
+/* What the writer knows of a log. */
+struct writer_run {
+	struct state_run row;
+	uint64_t first; /* oldest event stored */
+	uint64_t next;	/* number of the one after the newest */
+	uint64_t named; /* newest segment that knows the log, 0: none */
+	uint64_t plan;	/* the module's: next, after what is being written */
+};
+
 struct writer_options {
 	const char *dir;
 	int64_t segment; /* bytes after which a segment is closed */
 	size_t map;	 /* of a segment */
 	struct db *state;
-	struct db *active;	 /* the newest segment, */
-	uint64_t id;		 /* and its id */
-	const uint32_t *number;	 /* run numbers by log_place.run */
-	uint32_t runs;		 /* how many */
-	uint32_t current;	 /* index of the run that is written */
-	struct state_run run;	 /* the same run */
-	struct log_place oldest; /* oldest event stored */
+	struct db *active;	      /* the newest segment, */
+	uint64_t id;		      /* and its id */
+	const struct writer_run *run; /* by log_place.run, copied */
+	uint32_t runs;
+	uint32_t own; /* the one without gaps, log_own() */
 };
 
 /*
@@ -57,6 +64,13 @@ struct writer *writer_start(const struct writer_options *options);
 void writer_put(struct writer *w, struct log_item *item);
 struct log_item *writer_done(struct writer *w);
 int writer_fd(const struct writer *w);
+
+/*
+ * writer_run_add(w, row, counters) - One more log, the next index: stored with
+ * the counters.  Waits; 0 or -1 with errno.
+ */
+int writer_run_add(struct writer *w, const struct state_run *row,
+    const struct state_counters *counters);
 
 /*
  * writer_stop(w) - Write what waits and end the thread; writer_done() still

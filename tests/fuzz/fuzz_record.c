@@ -11,6 +11,9 @@
 
 enum { FRAMES = 16 };
 
+/* Run numbers of the runs of deps. */
+static const uint32_t number[] = { 0, 7, 1 << 20, UINT32_MAX };
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* The input as a record, with its checksums made right as well. */
@@ -32,6 +35,10 @@ read_any(const uint8_t *data, size_t size)
 		for (uint32_t i = 0; i < head.summary_len; i++)
 			sum += head.summary[i];
 		sum += strlen(head.from);
+		if (head.deps > FRAME_DEPS_MAX)
+			abort();
+		for (uint32_t i = 0; i < head.deps; i++)
+			sum += head.dep[i].run + head.dep[i].n;
 	}
 	if (sum == SIZE_MAX)
 		abort();
@@ -71,6 +78,10 @@ make_frame(struct input *in, struct frame_head *h)
 	h->numbers = record_get32(p + 32);
 	h->summary_len = p[36];
 	h->len = p[37];
+	h->deps = p[39] % (FRAME_DEPS_MAX + 1);
+	for (uint32_t i = 0; i < h->deps; i++)
+		h->dep[i] =
+		    (struct frame_dep){ p[39] >> (2 + i) & 3, h->n ^ h->chan };
 	q = take(in, p[38] % (FRAME_FROM_MAX + 1));
 	if (q != NULL)
 		memcpy(h->from, q, p[38] % (FRAME_FROM_MAX + 1));
@@ -87,11 +98,15 @@ expect_same(const struct frame_head *a, const struct frame_head *b)
 {
 	if (a->n != b->n || a->events != b->events ||
 	    a->numbers != b->numbers || a->rt != b->rt || a->chan != b->chan ||
-	    a->first != b->first || a->len != b->len ||
+	    a->first != b->first || a->len != b->len || a->deps != b->deps ||
 	    a->summary_len != b->summary_len || strcmp(a->from, b->from) != 0 ||
 	    memcmp(a->summary, b->summary, a->summary_len) != 0 ||
 	    memcmp(a->lines, b->lines, a->len) != 0)
 		abort();
+	for (uint32_t i = 0; i < a->deps; i++)
+		if (a->dep[i].run != number[b->dep[i].run] ||
+		    a->dep[i].n != b->dep[i].n)
+			abort();
 }
 
 static void
@@ -108,7 +123,7 @@ round_trip(const struct frame_head *frame, size_t n, uint8_t spoil)
 		abort();
 	p = record_begin(out);
 	for (size_t i = 0; i < n; i++)
-		p = record_add(p, &frame[i]);
+		p = record_add(p, &frame[i], number);
 	record_finish(out, length, 9);
 	if (frame[0].n < UINT64_MAX - FRAMES * 0x10000 &&
 	    record_check(out, length) != 0)

@@ -58,6 +58,9 @@ test_crc(void)
 		    __LINE__, "in parts");
 }
 
+/* Run numbers of the runs of deps. */
+static const uint32_t number[] = { 70, 71, 72, 0x01020304 };
+
 static const struct {
 	struct frame_head head;
 	const char *why;
@@ -77,6 +80,13 @@ static const struct {
 	{ { .n = 2, .events = 3, .rt = -5, .lines = "a\nb\nc\n", .len = 6 },
 	    "no publisher, no summary, before 1970" },
 	{ { .n = 5,
+	      .events = 1,
+	      .dep = { { 3, 0x0807060504030201 }, { 0, 1 }, { 2, UINT64_MAX } },
+	      .deps = 3,
+	      .lines = "y\n",
+	      .len = 2 },
+	    "all deps" },
+	{ { .n = 6,
 	      .events = 1,
 	      .numbers = UINT32_MAX,
 	      .rt = INT64_MAX,
@@ -102,15 +112,28 @@ make(size_t n, size_t *length)
 	out = xmalloc(*length);
 	at = record_begin(out);
 	for (size_t i = 0; i < n; i++)
-		at = record_add(at, &frames[i].head);
+		at = record_add(at, &frames[i].head, number);
 	record_finish(out, *length, 7);
 	return out;
+}
+
+/* b was read: its deps have run numbers. */
+static int
+same_deps(const struct frame_head *a, const struct frame_head *b)
+{
+	if (a->deps != b->deps)
+		return 0;
+	for (uint32_t i = 0; i < a->deps; i++)
+		if (number[a->dep[i].run] != b->dep[i].run ||
+		    a->dep[i].n != b->dep[i].n)
+			return 0;
+	return 1;
 }
 
 static int
 same(const struct frame_head *a, const struct frame_head *b)
 {
-	return a->n == b->n && a->events == b->events &&
+	return same_deps(a, b) && a->n == b->n && a->events == b->events &&
 	    a->numbers == b->numbers && a->rt == b->rt && a->chan == b->chan &&
 	    a->first == b->first && a->len == b->len &&
 	    strcmp(a->from, b->from) == 0 && a->summary_len == b->summary_len &&
@@ -129,12 +152,12 @@ test_round_trip(void)
 
 	check(record_check(p, length) == 0, __LINE__, "its checksum");
 	check(record_head(p, length, &r) == 0 && r.length == length &&
-		r.run == 7 && r.frames == N && r.n == 1 && r.events == 5 &&
+		r.run == 7 && r.frames == N && r.n == 1 && r.events == 6 &&
 		r.rt == 1795388400123456 && r.rt_last == INT64_MAX,
 	    __LINE__, "its head");
 	for (size_t i = 0; i < N; i++)
 		check(record_frame(p, length, &at, &head) == 1 &&
-			same(&head, &frames[i].head),
+			same(&frames[i].head, &head),
 		    __LINE__, frames[i].why);
 	check(record_frame(p, length, &at, &head) == 0, __LINE__, "the end");
 	free(p);
@@ -196,25 +219,38 @@ test_every_flip(void)
 	free(p);
 }
 
-/* Bytes 50, 51 of a frame: other logs, of which a reader skips 12 each. */
+/* Bytes 50, 51 of a frame: other logs, of which a reader takes a few. */
 static void
 test_other_logs(void)
 {
-	size_t length, at = RECORD_HEAD;
-	uint8_t *p = make(1, &length), *q = xcalloc(1, length + 24);
+	size_t length, at = RECORD_HEAD, more = 12 * (FRAME_DEPS_MAX + 1);
+	uint8_t *p = make(1, &length), *q = xcalloc(1, length + more);
 	uint8_t *f = q + RECORD_HEAD;
-	struct frame_head head;
+	struct frame_head head, want = frames[0].head;
 
 	memcpy(q, p, RECORD_HEAD + RECORD_FRAME);
-	memcpy(f + RECORD_FRAME + 24, p + RECORD_HEAD + RECORD_FRAME,
+	memcpy(f + RECORD_FRAME + more, p + RECORD_HEAD + RECORD_FRAME,
 	    length - RECORD_HEAD - RECORD_FRAME);
-	f[50] = 2;
-	record_put32(f, (uint32_t)(length - RECORD_HEAD + 24));
-	record_finish(q, length + 24, 7);
-	check(record_check(q, length + 24) == 0 &&
-		record_frame(q, length + 24, &at, &head) == 1 &&
-		same(&head, &frames[0].head),
-	    __LINE__, "lengths of other logs are skipped");
+	f[50] = FRAME_DEPS_MAX + 1;
+	for (uint32_t i = 0; i <= FRAME_DEPS_MAX; i++) {
+		record_put32(f + RECORD_FRAME + 12 * i, number[i]);
+		record_put64(f + RECORD_FRAME + 12 * i + 4, 9 + i);
+		if (i < FRAME_DEPS_MAX)
+			want.dep[i] = (struct frame_dep){ i, 9 + i };
+	}
+	want.deps = FRAME_DEPS_MAX;
+	record_put32(f, (uint32_t)(length - RECORD_HEAD + more));
+	record_finish(q, length + more, 7);
+	check(record_check(q, length + more) == 0 &&
+		record_frame(q, length + more, &at, &head) == 1 &&
+		same(&want, &head),
+	    __LINE__, "more other logs than are read");
+	at = RECORD_HEAD;
+	f[50] = 200;
+	errno = 0;
+	check(record_frame(q, length + more, &at, &head) == -1 &&
+		errno == EBADMSG,
+	    __LINE__, "more than there is room for");
 	free(p);
 	free(q);
 }
