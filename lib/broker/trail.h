@@ -14,12 +14,15 @@
 
 /*
  * trail_begin(t, s) - Before all that is stored; trail_now(t, s) - behind it:
- * an entry for each log that is open, and for the newest of each broker.
+ * an entry for each log that is open.  trail_before(t, s, place) - the same
+ * but for one log, of which only the events up to place.n are passed.
  * trail_seek(t, s, rt) - before what was received at or after rt; 0 or -1 with
  * errno.
  */
 void trail_begin(struct trail *t, const struct store *s);
 void trail_now(struct trail *t, const struct store *s);
+void
+trail_before(struct trail *t, const struct store *s, struct log_place place);
 int trail_seek(struct trail *t, struct store *s, int64_t rt);
 
 /*
@@ -34,9 +37,14 @@ int trail_parse(struct trail *t, const struct store *s,
 void trail_cursor(
     const struct trail *t, const struct store *s, struct wire_cursor *cursor);
 
-/* trail_passed(t, s, place) - 1 if event place.n of that log is passed. */
+/*
+ * trail_passed(t, s, place) - 1 if event place.n of that log is passed.
+ * trail_in(t, s, run) - how many events of that log are, more than it has if
+ * it is passed whatever it may still get.
+ */
 int trail_passed(
     const struct trail *t, const struct store *s, struct log_place place);
+uint64_t trail_in(const struct trail *t, const struct store *s, uint32_t run);
 
 /* trail_reached(t, s, goal) - 1 if all that goal has passed is passed. */
 int trail_reached(
