@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/die.h"
+#include "bus/wire.h"
 #include "event/json.h"
 
 enum {
@@ -82,14 +83,34 @@ answer_meta_end(struct answer *a)
 	a->run_n = 0;
 }
 
+/*
+ * 1 if the line belongs to the run being counted: it follows the last one in
+ * the same frame, and so in the numbers of its channel, too.
+ */
+static int
+goes_on(const struct answer *a, const struct frame_head *head,
+    struct log_place before)
+{
+	return a->run_n != 0 && a->run_end.run == before.run &&
+	    a->run_end.n == before.n && before.n + 1 != head->n;
+}
+
+static void
+add_ids(struct answer *a, const struct frame_head *head, uint64_t i)
+{
+	buf_addc(&a->run, ',');
+	wire_chan_add(&a->run, head->chan);
+	buf_addc(&a->run, ',');
+	buf_addu(&a->run, head->chan != 0 ? head->first + i : 0);
+}
+
 void
 answer_meta(struct answer *a, const struct frame_head *head,
-    const struct store *store, struct log_place before)
+    const struct store *store, struct log_place before, int ids)
 {
 	const struct log_run *run = store_run(store, before.run);
 
-	if (a->run_n != 0 && a->run_end.run == before.run &&
-	    a->run_end.n == before.n && before.n + 1 != head->n) {
+	if (goes_on(a, head, before)) {
 		a->run_n++;
 		a->run_end.n++;
 		return;
@@ -101,8 +122,11 @@ answer_meta(struct answer *a, const struct frame_head *head,
 	buf_addf(&a->run, ",%lld.%06lld,", (long long)(head->rt / 1000000),
 	    (long long)(head->rt % 1000000));
 	json_add_string(&a->run, head->from, strlen(head->from));
-	buf_addf(&a->run, ",\"%s.%llu\",%llu]", run->name,
+	buf_addf(&a->run, ",\"%s.%llu\",%llu", run->name,
 	    (unsigned long long)run->start, (unsigned long long)before.n + 1);
+	if (ids)
+		add_ids(a, head, before.n + 1 - head->n);
+	buf_addc(&a->run, ']');
 }
 
 void

@@ -8,6 +8,7 @@
 
 #include "base/date.h"
 #include "base/die.h"
+#include "base/num.h"
 #include "broker/session.h"
 
 enum {
@@ -16,8 +17,46 @@ enum {
 	STAT_MAX = 32768 /* bytes of an answer about them */
 };
 
+/* A deleted cursor is remembered for the twin's sake. */
+static const int64_t gone_life = (int64_t)30 * 86400 * DATE_SECOND;
+
+/* 1 if our own log has not come so far, or there is no such log of ours. */
+static int
+is_ahead(const struct broker *b, const struct wire_position *at)
+{
+	const struct log_run *own = store_run(b->store, b->run);
+
+	if (strcmp(at->name, own->name) != 0)
+		return 0;
+	return at->start == own->start ? at->n > own->end
+				       : at->start > own->start &&
+		store_find(b->store, at->name, at->start) == STORE_RUN_NONE;
+}
+
+const char *
+session_trail(struct broker *b, const struct wire_cursor *cursor,
+    struct trail *t, const char **why)
+{
+	const struct wire_position *at;
+	size_t i;
+
+	if (trail_parse(t, b->store, cursor, session_lax(b)) != 0) {
+		at = trail_unknown(b->store, cursor);
+		snprintf(b->why, sizeof b->why,
+		    "log %s.%llu is not known here yet", at->name,
+		    (unsigned long long)at->start);
+		*why = b->why;
+		return "behind";
+	}
+	*why = "cursor: ahead of this broker's log";
+	for (i = 0; i < cursor->n; i++)
+		if (is_ahead(b, &cursor->at[i]))
+			return "bad";
+	return NULL;
+}
+
 static struct durable *
-durable_find(const struct broker *b, const char *name)
+durable_get(const struct broker *b, const char *name)
 {
 	struct durable *d;
 
@@ -27,6 +66,16 @@ durable_find(const struct broker *b, const char *name)
 	return NULL;
 }
 
+/* The same, but as clients see it. */
+static struct durable *
+durable_find(const struct broker *b, const char *name)
+{
+	struct durable *d = durable_get(b, name);
+
+	return d != NULL && !d->deleted ? d : NULL;
+}
+
+/* A new one counts as deleted until it is set. */
 static struct durable *
 durable_add(struct broker *b, const char *name)
 {
@@ -34,9 +83,23 @@ durable_add(struct broker *b, const char *name)
 
 	memcpy(d->name, name, strlen(name) + 1);
 	d->next = b->durables;
+	d->deleted = 1;
 	b->durables = d;
 	b->ndurables++;
+	b->ngone++;
 	return d;
+}
+
+/* cursor NULL: it is deleted. */
+static void
+durable_set(struct broker *b, struct durable *d,
+    const struct wire_cursor *cursor, int64_t t)
+{
+	if (cursor != NULL)
+		d->cursor = *cursor;
+	b->ngone += (size_t)(cursor == NULL) - (size_t)d->deleted;
+	d->deleted = cursor == NULL;
+	d->t = t;
 }
 
 static void
@@ -48,6 +111,8 @@ durable_forget(struct broker *b, struct durable *d)
 		at = &(*at)->next;
 	*at = d->next;
 	b->ndurables--;
+	b->ngone -= (size_t)d->deleted;
+	free(d->row);
 	free(d);
 }
 
@@ -91,23 +156,25 @@ too_many(const struct session *s)
 	const struct durable *d;
 	int64_t most, own = 0;
 
-	if (s->b->ndurables >= DURABLES_MAX)
+	if (s->b->ndurables - s->b->ngone >= DURABLES_MAX)
 		return 1;
 	if (s->grant == NULL)
 		return 0;
 	most = actors_limits(gate_actors(s->b->gate))->cursors;
 	for (d = s->b->durables; d != NULL; d = d->next)
-		own += own_name(s, d) != NULL;
+		own += !d->deleted && own_name(s, d) != NULL;
 	return most != 0 && own >= most;
 }
 
-/* A commit that waits for the log. */
+/* A row that waits for the log. */
 struct commit {
 	struct log_cursor item;	     /* first */
 	struct commit *next, **self; /* in its session's list */
 	struct session *session;
 	struct front_route route;
-	struct wire_cursor cursor; /* where to, if item.json is set */
+	struct wire_cursor cursor; /* where to, unless it is deleted */
+	int64_t t;
+	int deleted, copied;
 };
 
 static struct commit *
@@ -127,20 +194,146 @@ commit_new(struct session *s, const struct front_route *route)
 	return c;
 }
 
+/* [T,{...}], or [T,null] of one that is deleted. */
+static char *
+row_text(int64_t t, const struct wire_cursor *cursor)
+{
+	struct buf b = { 0 };
+	char *text;
+
+	buf_addf(&b, "[%lld,", (long long)t);
+	if (cursor != NULL)
+		wire_cursor_add(&b, cursor);
+	else
+		buf_adds(&b, "null");
+	buf_addc(&b, ']');
+	text = xstrdup(buf_cstr(&b));
+	buf_fini(&b);
+	return text;
+}
+
+static void
+put_item(struct broker *b, struct commit *c)
+{
+	if (b->log == NULL) {
+		cursor_committed(b, &c->item);
+		return;
+	}
+	b->queued++;
+	log_put(b->log, &c->item.item);
+}
+
+/*
+ * Make the cursor's new position durable, cursor NULL: delete it.  Rows of one
+ * name are put in the order of their times.
+ */
+static void
+persist(struct broker *b, struct commit *c, const char *name,
+    const struct wire_cursor *cursor, int64_t t)
+{
+	struct durable *d = durable_get(b, name);
+
+	c->item.item.kind = LOG_CURSOR;
+	memcpy(c->item.name, name, strlen(name) + 1);
+	c->t = t;
+	c->deleted = cursor == NULL;
+	if (cursor != NULL)
+		c->cursor = *cursor;
+	if (b->durable_t < t)
+		b->durable_t = t;
+	if (d == NULL)
+		d = durable_add(b, name);
+	d->put = t;
+	free(d->row);
+	d->row = row_text(t, cursor);
+	if (cursor != NULL || b->o.twin != NULL)
+		c->item.json = xstrdup(d->row);
+	put_item(b, c);
+}
+
+/* The time of a commit made here: after all that is known. */
+static int64_t
+commit_time(const struct broker *b)
+{
+	int64_t now = date_now();
+
+	return now > b->durable_t ? now : b->durable_t + 1;
+}
+
+/* Forget one that is deleted, on disk too. */
+static void
+bury(struct broker *b, struct durable *d)
+{
+	struct commit *c = commit_new(NULL, NULL);
+
+	c->item.item.kind = LOG_CURSOR;
+	memcpy(c->item.name, d->name, strlen(d->name) + 1);
+	c->copied = c->deleted = 1;
+	durable_forget(b, d);
+	put_item(b, c);
+}
+
+static int
+is_gone(const struct durable *d)
+{
+	return d->deleted && d->put == d->t;
+}
+
+/* Deleted ones are kept for a while, and not too many of them. */
+static void
+bury_old(struct broker *b)
+{
+	int64_t before = date_now() - gone_life;
+	struct durable *d, *next, *oldest = NULL;
+
+	for (d = b->durables; d != NULL; d = next) {
+		next = d->next;
+		if (!is_gone(d))
+			continue;
+		if (d->t < before || b->o.twin == NULL)
+			bury(b, d);
+		else if (oldest == NULL || d->t < oldest->t)
+			oldest = d;
+	}
+	if (b->ngone > DURABLES_MAX && oldest != NULL)
+		bury(b, oldest);
+}
+
 /* What is durable now holds for readers too. */
 static void
 apply(struct broker *b, const struct commit *c)
 {
-	struct durable *d = durable_find(b, c->item.name);
+	const struct wire_cursor *cursor = c->deleted ? NULL : &c->cursor;
+	struct durable *d = durable_get(b, c->item.name);
 
-	if (c->item.json != NULL) {
-		if (d == NULL)
-			d = durable_add(b, c->item.name);
-		d->cursor = c->cursor;
-	} else if (d != NULL) {
+	if (d == NULL || d->t > c->t)
+		return;
+	if (c->deleted && !d->deleted)
 		subscribe_release(d);
+	durable_set(b, d, cursor, c->t);
+	if (b->mirror != NULL && !c->copied)
+		mirror_cursor(b->mirror, d->name, c->t, cursor);
+	if (!c->deleted)
+		return;
+	if (b->o.twin == NULL)
 		durable_forget(b, d);
-	}
+	else
+		bury_old(b);
+}
+
+/* The log could not take the row: the one before it holds. */
+static void
+take_back(struct broker *b, const struct commit *c)
+{
+	struct durable *d = durable_get(b, c->item.name);
+
+	if (d == NULL || d->put != c->t)
+		return;
+	d->put = d->t;
+	free(d->row);
+	d->row = row_text(d->t, d->deleted ? NULL : &d->cursor);
+	if (d->deleted && d->t == 0)
+		durable_forget(b, d);
 }
 
 void
@@ -151,6 +344,8 @@ cursor_committed(struct broker *b, struct log_cursor *item)
 
 	if (item->item.error == 0)
 		apply(b, c);
+	else
+		take_back(b, c);
 	if (c->session != NULL) {
 		*c->self = c->next;
 		if (c->next != NULL)
@@ -167,32 +362,37 @@ cursor_committed(struct broker *b, struct log_cursor *item)
 	free(c);
 }
 
-/*
- * Make the cursor's new position durable, cursor NULL: delete it.  route is
- * where to answer to, or NULL.
- */
-static void
-persist(struct session *s, const char *name, const struct wire_cursor *cursor,
-    const struct front_route *route)
+void
+cursor_copied(struct broker *b, const char *name, int64_t t,
+    const struct wire_cursor *cursor)
 {
-	struct broker *b = s->b;
-	struct commit *c = commit_new(s, route);
-	struct buf json = { 0 };
+	const struct durable *d = durable_get(b, name);
+	struct commit *c;
+	char *row;
+	int newer;
 
-	c->item.item.kind = LOG_CURSOR;
-	memcpy(c->item.name, name, strlen(name) + 1);
-	if (cursor != NULL) {
-		c->cursor = *cursor;
-		wire_cursor_add(&json, cursor);
-		c->item.json = xstrdup(buf_cstr(&json));
-		buf_fini(&json);
-	}
-	if (b->log == NULL) {
-		cursor_committed(b, &c->item);
+	if (strlen(name) > LOG_CURSOR_MAX)
 		return;
-	}
-	b->queued++;
-	log_put(b->log, &c->item.item);
+	row = row_text(t, cursor);
+	newer =
+	    d == NULL || t > d->put || (t == d->put && strcmp(row, d->row) > 0);
+	free(row);
+	if (!newer || (cursor == NULL && t < date_now() - gone_life))
+		return;
+	c = commit_new(NULL, NULL);
+	c->copied = 1;
+	persist(b, c, name, cursor, t);
+}
+
+void
+cursor_walk(
+    struct broker *b, void (*fn)(void *ctx, const struct durable *d), void *ctx)
+{
+	const struct durable *d;
+
+	for (d = b->durables; d != NULL; d = d->next)
+		if (d->t != 0 || !d->deleted)
+			fn(ctx, d);
 }
 
 static int
@@ -202,9 +402,25 @@ held_by_other(const struct durable *d, const struct session *s)
 	    d->leased + LEASE > date_mono();
 }
 
+/* A new one is made where the reader begins, and is there at once. */
+static struct durable *
+durable_make(struct session *s, const char *name, const struct trail *at)
+{
+	struct broker *b = s->b;
+	struct wire_cursor cursor;
+	struct durable *d;
+
+	trail_cursor(at, b->store, &cursor);
+	persist(b, commit_new(s, NULL), name, &cursor, commit_time(b));
+	d = durable_get(b, name);
+	if (d->deleted)
+		durable_set(b, d, &cursor, d->t);
+	return d;
+}
+
 const char *
-cursor_take(struct session *s, const struct json_value *given,
-    struct log_place *at, struct durable **taken, const char **why)
+cursor_take(struct session *s, const struct json_value *given, struct trail *at,
+    struct durable **taken, const char **why)
 {
 	struct broker *b = s->b;
 	char name[LOG_CURSOR_MAX + 1];
@@ -220,13 +436,13 @@ cursor_take(struct session *s, const struct json_value *given,
 	*why = "too many cursors";
 	if (d == NULL && too_many(s))
 		return "limit";
-	*why = "the stored cursor is ahead of this broker's log";
-	if (d == NULL) {
-		d = durable_add(b, name);
-		session_cursor(b, *at, &d->cursor);
-		persist(s, name, &d->cursor, NULL);
-	} else if (session_place(b, &d->cursor, at) != 0) {
-		return "bad";
+	if (d != NULL) {
+		const char *error_name = session_trail(b, &d->cursor, at, why);
+
+		if (error_name != NULL)
+			return error_name;
+	} else {
+		d = durable_make(s, name, at);
 	}
 	*why = NULL;
 	subscribe_release(d);
@@ -243,16 +459,17 @@ commit_fault(struct session *s, const struct wire_request *r, const char *name,
 {
 	struct broker *b = s->b;
 	const struct durable *d = durable_find(b, name);
-	struct log_place place;
+	const char *error_name;
+	struct trail t;
 
 	*why = "the cursor is in use";
 	if (d != NULL && held_by_other(d, s))
 		return "busy";
 	if (!r->has_cursor)
 		return NULL;
-	*why = "cursor: ahead of this broker's log";
-	if (session_place(b, &r->cursor, &place) != 0)
-		return "bad";
+	error_name = session_trail(b, &r->cursor, &t, why);
+	if (error_name != NULL)
+		return error_name;
 	*why = "too many cursors";
 	return d == NULL && too_many(s) ? "limit" : NULL;
 }
@@ -274,7 +491,8 @@ cursor_commit(struct session *s, const struct front_route *route,
 	d = durable_find(s->b, name);
 	if (d != NULL && d->holder == s)
 		d->leased = date_mono();
-	persist(s, name, r->has_cursor ? &r->cursor : NULL, route);
+	persist(s->b, commit_new(s, route), name,
+	    r->has_cursor ? &r->cursor : NULL, commit_time(s->b));
 }
 
 void
@@ -287,42 +505,70 @@ cursor_closed(struct session *s)
 	s->commits = NULL;
 }
 
+/*
+ * [T,cursor|null], or the cursor alone, as it was written once.  0, or -1; of
+ * one that is deleted *deleted is 1.
+ */
+static int
+parse_row(
+    const char *json, int64_t *t, struct wire_cursor *cursor, int *deleted)
+{
+	struct json_value row = json_value(json, strlen(json)), none, value;
+	struct json_walk walk;
+
+	*t = 0;
+	*deleted = 0;
+	if (row.kind == JSON_OBJECT)
+		return wire_cursor_parse(cursor, &row);
+	if (row.kind != JSON_ARRAY)
+		return -1;
+	json_walk(&walk, &row);
+	if (!json_next(&walk, &none, &value) || value.kind != JSON_NUMBER ||
+	    num_uint(value.p, value.n, t) != 0 ||
+	    !json_next(&walk, &none, &value))
+		return -1;
+	*deleted = value.kind == JSON_NULL;
+	return *deleted ? 0 : wire_cursor_parse(cursor, &value);
+}
+
 static void
 load_row(void *ctx, const char *name, const char *json)
 {
 	struct broker *b = ctx;
-	struct json_value value = json_value(json, strlen(json));
 	struct wire_cursor cursor;
+	struct durable *d;
+	int64_t t;
+	int deleted;
 
-	if (strlen(name) <= LOG_CURSOR_MAX &&
-	    wire_cursor_parse(&cursor, &value) == 0)
-		durable_add(b, name)->cursor = cursor;
+	if (strlen(name) > LOG_CURSOR_MAX ||
+	    parse_row(json, &t, &cursor, &deleted) != 0)
+		return;
+	d = durable_add(b, name);
+	durable_set(b, d, deleted ? NULL : &cursor, t);
+	d->put = t;
+	d->row = row_text(t, deleted ? NULL : &cursor);
+	if (b->durable_t < t)
+		b->durable_t = t;
 }
 
 int
 cursor_load(struct broker *b)
 {
-	return log_cursors(b->log, load_row, b);
-}
-
-static uint64_t
-lag(const struct broker *b, struct log_place at)
-{
-	uint64_t events = 0;
-	size_t run;
-
-	for (run = at.run; run < store_runs(b->store); run++)
-		events +=
-		    store_run(b->store, run)->end - (run == at.run ? at.n : 0);
-	return events;
+	if (log_cursors(b->log, load_row, b) != 0)
+		return -1;
+	bury_old(b);
+	return 0;
 }
 
 /* Retention may soon overtake the cursor: it is in the oldest fifth. */
 static int
 is_at_risk(const struct broker *b, uint64_t behind)
 {
-	uint64_t stored = lag(b, session_begin(b));
+	struct trail begin;
+	uint64_t stored;
 
+	trail_begin(&begin, b->store);
+	stored = trail_behind(&begin, b->store);
 	return b->log != NULL && b->o.retain_size > 0 && behind > 0 &&
 	    log_bytes(b->log) > b->o.retain_size / 5 * 4 &&
 	    behind >= stored / 5 * 4;
@@ -332,14 +578,16 @@ static void
 add_stat(const struct broker *b, const struct durable *d, const char *name,
     struct buf *out)
 {
-	struct log_place at;
+	struct trail at;
+	uint64_t lag;
 
 	buf_addf(out, "\"%s\":{\"cursor\":", name);
 	wire_cursor_add(out, &d->cursor);
-	if (session_place(b, &d->cursor, &at) == 0) {
+	if (trail_parse(&at, b->store, &d->cursor, session_lax(b)) == 0) {
+		lag = trail_behind(&at, b->store);
 		buf_adds(out, ",\"lag\":");
-		buf_addu(out, lag(b, at));
-		if (is_at_risk(b, lag(b, at)))
+		buf_addu(out, lag);
+		if (is_at_risk(b, lag))
 			buf_adds(out, ",\"at_risk\":true");
 	}
 	buf_addf(out, ",\"held\":%s}", d->holder != NULL ? "true" : "false");
@@ -355,7 +603,7 @@ cursor_stat(const struct session *s, struct buf *out)
 
 	for (d = s->b->durables; d != NULL; d = d->next) {
 		name = all ? d->name : own_name(s, d);
-		if (name == NULL)
+		if (name == NULL || d->deleted)
 			continue;
 		if (out->len - start > STAT_MAX) {
 			more++;

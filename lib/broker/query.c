@@ -15,10 +15,22 @@
 /* What is looked at for one page of last values. */
 enum { LOOK = 65536, LOOK_TIME = 20000 }; /* topics, us */
 
+enum { LOGS_MAX = 200 }; /* an answer of stat tells of */
+
 static void
 add_log_id(struct buf *h, const struct log_run *run)
 {
 	buf_addf(h, "\"%s.%llu\"", run->name, (unsigned long long)run->start);
+}
+
+/* A client speaks the versions from sg to upto, or sg alone. */
+static int
+speaks_ours(const struct wire_request *r)
+{
+	int64_t from = r->version != 0 ? r->version : WIRE_VERSION;
+	int64_t to = r->upto != 0 ? r->upto : from;
+
+	return from <= WIRE_VERSION && to >= WIRE_VERSION;
 }
 
 void
@@ -28,7 +40,7 @@ query_hello(struct session *s, const struct front_route *route,
 	struct broker *b = s->b;
 	struct buf h = { 0 };
 
-	if (r->version != 0 && r->version != WIRE_VERSION) {
+	if (!speaks_ours(r)) {
 		session_error(b, route, "bad", "sg: this broker speaks 1");
 		return;
 	}
@@ -38,6 +50,8 @@ query_hello(struct session *s, const struct front_route *route,
 	add_log_id(&h, store_run(b->store, b->run));
 	buf_adds(&h, ",\"time\":");
 	num_add_micros(&h, date_now());
+	if (b->twin != NULL)
+		buf_adds(&h, ",\"twin\":true");
 	buf_addf(&h,
 	    ",\"limits\":{\"frame\":%d,\"line\":%lld,\"events\":%d,"
 	    "\"fetch\":%d,\"parked\":%d}}",
@@ -51,18 +65,19 @@ query_seek(struct session *s, const struct front_route *route,
     const struct wire_request *r)
 {
 	struct broker *b = s->b;
-	struct log_place place = store_now(b->store);
 	struct wire_cursor cursor;
 	struct buf h = { 0 };
+	struct trail t;
 
 	if (r->start == WIRE_FROM_BEGIN) {
-		place = session_begin(b);
-	} else if (r->start == WIRE_FROM_TIME &&
-	    store_seek(b->store, r->time, &place) != 0) {
+		trail_begin(&t, b->store);
+	} else if (r->start == WIRE_FROM_NOW) {
+		trail_now(&t, b->store);
+	} else if (trail_seek(&t, b->store, r->time) != 0) {
 		session_error(b, route, "limit", strerror(errno));
 		return;
 	}
-	session_cursor(b, place, &cursor);
+	trail_cursor(&t, b->store, &cursor);
 	buf_adds(&h, "{\"ok\":true,\"cursor\":");
 	wire_cursor_add(&h, &cursor);
 	buf_addc(&h, '}');
@@ -141,6 +156,7 @@ answer_page(struct session *s, const struct front_route *route,
 	struct broker *b = s->b;
 	uint64_t next = r->next;
 	struct wire_cursor cursor;
+	struct trail now;
 	struct answer a = { 0 };
 	struct buf h = { 0 };
 
@@ -148,7 +164,8 @@ answer_page(struct session *s, const struct front_route *route,
 	buf_adds(&h, "{\"ok\":true,\"n\":");
 	buf_addu(&h, a.events);
 	if (r->next == 0) {
-		session_cursor(b, store_now(b->store), &cursor);
+		trail_now(&now, b->store);
+		trail_cursor(&now, b->store, &cursor);
 		buf_adds(&h, ",\"cursor\":");
 		wire_cursor_add(&h, &cursor);
 	}
@@ -197,6 +214,7 @@ add_counts(const struct broker *b, struct buf *h)
 		{ "busy", c->busy },
 		{ "gaps", c->gaps },
 		{ "behind", c->behind },
+		{ "copied", c->copied },
 		{ "damaged", c->damaged },
 		{ "rate_in", b->rate_in },
 		{ "rate_out", b->rate_out },
@@ -235,27 +253,73 @@ add_gate(const struct broker *b, struct buf *h)
 	    (unsigned long long)c->denied, (unsigned long long)c->ended);
 }
 
+/* Logs that have something, or may still get it; the others are history. */
 static void
-add_logs(const struct broker *b, struct buf *h)
+add_log_rows(const struct broker *b, struct buf *h)
 {
-	size_t i;
+	size_t i, n = 0, more = 0;
 
 	buf_adds(h, ",\"logs\":{");
-	for (i = 0; i < store_runs(b->store); i++) {
+	for (i = store_runs(b->store); i-- > 0;) {
 		const struct log_run *run = store_run(b->store, i);
 
-		buf_adds(h, i ? "," : "");
+		if (!run->open && run->end < run->first)
+			continue;
+		if (n == LOGS_MAX) {
+			more++;
+			continue;
+		}
+		buf_adds(h, n++ ? "," : "");
 		add_log_id(h, run);
-		buf_addf(h, ":{\"first\":%llu,\"end\":%llu}",
+		buf_addf(h, ":{\"first\":%llu,\"end\":%llu,\"own\":%s}",
 		    (unsigned long long)run->first,
-		    (unsigned long long)run->end);
+		    (unsigned long long)run->end, run->own ? "true" : "false");
 	}
+	buf_addc(h, '}');
+	if (more != 0)
+		buf_addf(h, ",\"logs_more\":%zu", more);
+}
+
+static void
+add_store(const struct broker *b, struct buf *h)
+{
+	add_log_rows(b, h);
 	buf_addf(h,
-	    "},\"store_bytes\":%lld,\"memory_bytes\":%zu,"
+	    ",\"store_bytes\":%lld,\"memory_bytes\":%zu,"
 	    "\"topics\":%zu,\"channels\":%zu,\"ahead\":%zu,\"queued\":%zu",
 	    (long long)(b->log != NULL ? log_bytes(b->log) : 0),
 	    store_memory(b->store), last_count(b->last),
 	    chans_count(b->channels), b->nahead, b->queued);
+}
+
+static void
+add_twin(const struct broker *b, struct buf *h)
+{
+	if (b->twin == NULL)
+		return;
+	buf_adds(h, ",\"twin\":{");
+	twin_stat(b->twin, h);
+	buf_addc(h, '}');
+}
+
+static void
+add_degraded(const struct broker *b, struct buf *h)
+{
+	const struct {
+		const char *name;
+		int is;
+	} rows[] = {
+		{ "memory", b->log == NULL },
+		{ "full", b->failing != 0 },
+		{ "twin", b->twin != NULL && twin_away(b->twin) },
+	};
+	size_t i, n = 0;
+
+	buf_adds(h, ",\"degraded\":[");
+	for (i = 0; i < sizeof rows / sizeof *rows; i++)
+		if (rows[i].is)
+			buf_addf(h, "%s\"%s\"", n++ ? "," : "", rows[i].name);
+	buf_addc(h, ']');
 }
 
 void
@@ -275,7 +339,8 @@ query_stat(struct session *s, const struct front_route *route)
 	add_counts(b, &h);
 	add_front(b, &h);
 	add_gate(b, &h);
-	add_logs(b, &h);
+	add_store(b, &h);
+	add_twin(b, &h);
 	buf_adds(&h, ",\"cursors\":{");
 	more = cursor_stat(s, &h);
 	buf_adds(&h, "}");
@@ -283,9 +348,7 @@ query_stat(struct session *s, const struct front_route *route)
 		buf_adds(&h, ",\"cursors_more\":");
 		buf_addu(&h, more);
 	}
-	buf_addf(&h, ",\"degraded\":[%s%s%s]}",
-	    b->log == NULL ? "\"memory\"" : "",
-	    b->log == NULL && b->failing ? "," : "",
-	    b->failing ? "\"full\"" : "");
+	add_degraded(b, &h);
+	buf_addc(&h, '}');
 	session_answer(b, route, &h);
 }

@@ -53,7 +53,8 @@ struct broker {
 	struct mirror *mirror; /* NULL as well */
 	int synced; /* nothing can have been lost here that the twin knows */
 	struct durable *durables; /* durable cursors */
-	size_t ndurables;
+	size_t ndurables, ngone;  /* of them: those that are, are deleted */
+	int64_t durable_t;	  /* the newest time given to one */
 	struct fetch *wheel[SESSION_WHEEL];
 	int64_t wheel_at;      /* tick up to which the wheel has turned */
 	size_t parked;	       /* fetches in the wheel */
@@ -76,6 +77,7 @@ struct broker {
 	int checkpoint_out, drop_out; /* such an item is with the log */
 	struct counts counts, second; /* .second: as a second ago */
 	uint64_t rate_in, rate_out;   /* events, the last whole second */
+	char why[WIRE_NAME_MAX + 64]; /* of an error that names something */
 };
 
 struct session {
@@ -99,8 +101,10 @@ struct durable {
 	struct durable *next;
 	char name[LOG_CURSOR_MAX + 1];
 	struct wire_cursor cursor;
-	int64_t t; /* when it was committed, us */
-	int deleted;
+	int64_t t;   /* when it was committed, us */
+	int deleted; /* or not there yet */
+	int64_t put; /* t of the newest row the log has been given, */
+	char *row;   /* and that row */
 	struct session *holder; /* has the lease; NULL: nobody */
 	int64_t leased;		/* holder's last sign of life */
 };
@@ -196,7 +200,7 @@ void subscribe_release(struct durable *d);
  * after.  NULL, or an error's name with *why.
  */
 const char *cursor_take(struct session *s, const struct json_value *given,
-    struct log_place *at, struct durable **taken, const char **why);
+    struct trail *at, struct durable **taken, const char **why);
 
 /* cursor_load(b) - Read all from the store.  0, or -1 with errno. */
 int cursor_load(struct broker *b);
@@ -251,5 +255,12 @@ void session_event(struct broker *b, const char *topic, const char *text);
 
 /* session_lax(b) - What is unknown here is nowhere: trail_parse()'s lax. */
 int session_lax(const struct broker *b);
+
+/*
+ * session_trail(b, cursor, t, why) - Where a client's cursor is: NULL, or an
+ * error's name with *why, "behind", or "bad" (ahead of this broker's own log).
+ */
+const char *session_trail(struct broker *b, const struct wire_cursor *cursor,
+    struct trail *t, const char **why);
 
 #endif

@@ -34,14 +34,22 @@ struct range {
 	uint32_t from, to, event, events;
 };
 
+/* Where the next event of a subscription comes from. */
+enum reading {
+	READ_STORED = 0, /* from what is stored */
+	READ_PARKED,	 /* the same, but there is none up to now */
+	READ_LIVE	 /* all up to now is passed, at counts no more */
+};
+
 struct sub {
 	struct dispatch_sub d; /* first: dispatch knows this part */
 	struct sub *next;      /* of the same session */
 	struct session *session;
 	int64_t k; /* 0: for one answer only */
-	struct log_place at, until;
-	int has_until, meta, all;
-	int live;   /* all up to now is passed, none pending */
+	struct trail at;
+	struct trail *until; /* or NULL */
+	int meta, ids, all;
+	enum reading reading;
 	size_t max; /* the first fetch's, for those after it */
 	uint64_t count;
 	int64_t wait;
@@ -52,12 +60,6 @@ struct sub {
 	size_t nranges, ranges_cap;
 	struct sub *woken; /* next one the frame in hand goes to */
 };
-
-static int
-place_reached(struct log_place at, struct log_place goal)
-{
-	return at.run > goal.run || (at.run == goal.run && at.n >= goal.n);
-}
 
 /* The wheel: fetches by the time they must be answered. */
 
@@ -108,6 +110,7 @@ sub_free(struct sub *sub)
 	}
 	if (sub->durable != NULL)
 		sub->durable->holder = NULL;
+	free(sub->until);
 	free(sub->ranges);
 	free(sub);
 }
@@ -136,16 +139,29 @@ fetch_done(struct sub *sub)
 	free(f);
 }
 
-static struct log_place
-position(const struct sub *sub)
+/* Append where the subscription is. */
+static void
+add_position(const struct sub *sub, struct buf *h)
 {
-	return sub->live ? store_now(sub->session->b->store) : sub->at;
+	const struct store *store = sub->session->b->store;
+	struct wire_cursor cursor;
+	struct trail now;
+
+	if (sub->reading == READ_LIVE) {
+		trail_now(&now, store);
+		trail_cursor(&now, store, &cursor);
+	} else {
+		trail_cursor(&sub->at, store, &cursor);
+	}
+	buf_adds(h, ",\"cursor\":");
+	wire_cursor_add(h, &cursor);
 }
 
 static int
 at_until(const struct sub *sub)
 {
-	return sub->has_until && place_reached(sub->at, sub->until);
+	return sub->until != NULL &&
+	    trail_reached(&sub->at, sub->session->b->store, sub->until);
 }
 
 /* Send what the answer holds for the first fetch. */
@@ -153,7 +169,6 @@ static void
 send_answer(struct sub *sub, struct answer *a)
 {
 	struct broker *b = sub->session->b;
-	struct wire_cursor cursor;
 	struct buf h = { 0 };
 
 	buf_adds(&h, "{\"ok\":true");
@@ -163,9 +178,7 @@ send_answer(struct sub *sub, struct answer *a)
 	}
 	buf_adds(&h, ",\"n\":");
 	buf_addu(&h, a->events);
-	buf_adds(&h, ",\"cursor\":");
-	session_cursor(b, position(sub), &cursor);
-	wire_cursor_add(&h, &cursor);
+	add_position(sub, &h);
 	if (at_until(sub))
 		buf_adds(&h, ",\"end\":true");
 	if (sub->meta) {
@@ -185,7 +198,6 @@ static void
 send_gone(struct sub *sub, uint64_t lost, const char *why)
 {
 	struct broker *b = sub->session->b;
-	struct wire_cursor cursor;
 	struct buf h = { 0 };
 
 	buf_adds(&h, "{\"ok\":false,\"error\":\"gone\",\"lost\":");
@@ -194,9 +206,7 @@ send_gone(struct sub *sub, uint64_t lost, const char *why)
 		buf_adds(&h, ",\"part\":");
 		buf_addu(&h, ++sub->part);
 	}
-	buf_adds(&h, ",\"cursor\":");
-	session_cursor(b, sub->at, &cursor);
-	wire_cursor_add(&h, &cursor);
+	add_position(sub, &h);
 	buf_addf(&h, ",\"why\":\"%s\"}", why);
 	session_answer(b, &sub->first->route, &h);
 	fetch_done(sub);
@@ -249,121 +259,160 @@ event_matches(const struct sub *sub, const struct store_view *v, uint32_t i,
 	return topic != NULL && topic_matches(sub, topic, topic_n);
 }
 
-/* What is left to put into one answer. */
-struct room {
-	size_t max;
-	uint64_t count;
+/* An answer being filled from what is stored. */
+struct fill {
+	struct sub *sub;
+	struct answer *a;
+	struct store_view v;
+	struct log_place at; /* where it is in the log of the view */
+	uint64_t to;	     /* the last event of the frame to look at */
+	size_t scanned;
 };
 
 static int
-fits(const struct answer *a, const struct room *room, size_t n)
+fits(const struct answer *a, const struct fetch *f, size_t n)
 {
-	return a->events < room->count && !answer_meta_full(a) &&
-	    (a->bytes + n <= room->max || a->events == 0);
+	return a->events < f->count && !answer_meta_full(a) &&
+	    (a->bytes + n <= f->max || a->events == 0);
 }
 
 /*
- * Lines of one frame, from sub->at on, into the answer.  1 if there was room
- * for all of it; sub->at is moved past what was looked at.
+ * Lines of one frame, from fill->at on, into the answer.  1 if there was room
+ * for all of them; fill->at is moved past what was looked at.
  */
 static int
-take_lines(struct sub *sub, const struct store_view *v, struct answer *a,
-    const struct room *room)
+take_lines(struct fill *fill)
 {
+	const struct store_view *v = &fill->v;
 	const struct frame_head *h = &v->head;
-	uint32_t i = (uint32_t)(sub->at.n + 1 - h->n);
+	struct sub *sub = fill->sub;
+	uint32_t i = (uint32_t)(fill->at.n + 1 - h->n);
 	const char *end = h->lines + h->len, *p, *lf;
 	size_t n;
 
 	p = v->memory != NULL ? h->lines + v->memory->at[i]
 			      : store_find_line(h, h->n + i, &n);
-	for (; i < h->events; i++, p = lf + 1, sub->at.n++) {
-		if (sub->has_until && place_reached(sub->at, sub->until))
-			return 0;
+	for (; fill->at.n < fill->to; i++, p = lf + 1, fill->at.n++) {
 		lf = memchr(p, '\n', (size_t)(end - p));
 		n = (size_t)(lf + 1 - p);
 		if (!sub->all && !event_matches(sub, v, i, p, n - 1))
 			continue;
-		if (!fits(a, room, n))
+		if (!fits(fill->a, sub->first, n))
 			return 0;
-		answer_add(a, v->memory ? v->memory->f.body : NULL, p, n, 1);
+		answer_add(
+		    fill->a, v->memory ? v->memory->f.body : NULL, p, n, 1);
 		if (sub->meta)
-			answer_meta(a, h, sub->session->b->store, sub->at);
+			answer_meta(fill->a, h, sub->session->b->store,
+			    fill->at, sub->ids);
 	}
 	return 1;
 }
 
 /* A whole frame at once, if all of it goes and fits. */
 static int
-take_whole(struct sub *sub, const struct store_view *v, struct answer *a,
-    const struct room *room)
+take_whole(struct fill *fill)
 {
-	const struct frame_head *h = &v->head;
-	struct log_place end = { sub->at.run, h->n + h->events - 1 };
+	const struct frame_head *h = &fill->v.head;
+	const struct sub *sub = fill->sub;
+	struct answer *a = fill->a;
 
-	if (!sub->all || sub->meta || sub->at.n + 1 != h->n ||
-	    a->events + h->events > room->count ||
-	    a->bytes + h->len > room->max ||
-	    (sub->has_until && !place_reached(sub->until, end)))
+	if (!sub->all || sub->meta || fill->at.n + 1 != h->n ||
+	    fill->to != h->n + h->events - 1 ||
+	    a->events + h->events > sub->first->count ||
+	    a->bytes + h->len > sub->first->max)
 		return 0;
-	answer_add(a, v->memory ? v->memory->f.body : NULL, h->lines, h->len,
-	    h->events);
-	sub->at = end;
+	answer_add(a, fill->v.memory ? fill->v.memory->f.body : NULL, h->lines,
+	    h->len, h->events);
+	fill->at.n = fill->to;
 	return 1;
 }
 
+/* 1 if there was room for all that was to be looked at. */
 static int
-take_frame(struct sub *sub, const struct store_view *v, struct answer *a,
-    const struct room *room)
+take_frame(struct fill *fill)
 {
-	const struct frame_head *h = &v->head;
+	const struct frame_head *h = &fill->v.head;
+	struct sub *sub = fill->sub;
+	int whole;
 
-	if (!sub->all && v->memory == NULL &&
+	if (!sub->all && fill->v.memory == NULL &&
 	    !summary_may_match(h->summary, h->summary_len, &sub->d.set)) {
-		sub->at.n = h->n + h->events - 1;
-		if (!sub->has_until || !place_reached(sub->at, sub->until))
-			return 1;
-		sub->at = sub->until;
-		return 0;
+		fill->at.n = fill->to;
+		whole = 1;
+	} else {
+		whole = take_whole(fill) || take_lines(fill);
 	}
-	return take_whole(sub, v, a, room) || take_lines(sub, v, a, room);
+	trail_move(&sub->at, sub->session->b->store, fill->at);
+	fill->scanned += h->len;
+	return whole && fill->scanned <= SCAN_MAX;
 }
 
-/* Frames of one log.  1: at its end, 0: the answer is full, -1: errno. */
+/* Collect from all logs.  1: at their end, 0: the answer is full, -1: errno. */
 static int
-take_frames(
-    struct sub *sub, struct answer *a, const struct room *room, size_t *scanned)
+take_all(struct fill *fill)
 {
-	struct store_view v;
-	int more = store_view(&v, sub->session->b->store, sub->at);
+	struct sub *sub = fill->sub;
+	struct store *store = sub->session->b->store;
+	int found;
 
-	while (more > 0) {
-		if (!take_frame(sub, &v, a, room) ||
-		    (*scanned += v.head.len) > SCAN_MAX) {
-			store_view_end(&v);
-			return 0;
-		}
-		more = store_view_next(&v);
+	while ((found = trail_next(&sub->at, store, &fill->v, &fill->at)) > 0) {
+		fill->to = fill->v.head.n + fill->v.head.events - 1;
+		if (!take_frame(fill))
+			break;
 	}
-	store_view_end(&v);
-	return more < 0 ? -1 : 1;
+	return found > 0 ? 0 : found == 0 ? 1 : -1;
+}
+
+/*
+ * The same, but not beyond sub->until.  What lies there is passed over while
+ * other logs go on, but the subscription's position stays before it.
+ */
+static int
+take_until(struct fill *fill)
+{
+	struct sub *sub = fill->sub;
+	struct store *store = sub->session->b->store;
+	struct trail way = sub->at;
+	uint64_t limit;
+	int found;
+
+	while ((found = trail_next(&way, store, &fill->v, &fill->at)) != 0) {
+		limit = trail_in(sub->until, store, fill->at.run);
+		if (fill->at.n >= limit) {
+			trail_end(&fill->v);
+			fill->at.n = store_run(store, fill->at.run)->end;
+			trail_move(&way, store, fill->at);
+			continue;
+		}
+		if (found < 0)
+			return -1;
+		fill->to = fill->v.head.n + fill->v.head.events - 1;
+		if (fill->to > limit)
+			fill->to = limit;
+		if (!take_frame(fill))
+			return 0;
+		trail_move(&way, store, fill->at);
+		if (at_until(sub))
+			return 0;
+	}
+	return 1;
 }
 
 /* Events that cannot be read are passed over and said to be lost. */
 static void
-skip_damaged(struct sub *sub)
+skip_damaged(const struct fill *fill)
 {
+	struct sub *sub = fill->sub;
 	struct broker *b = sub->session->b;
-	const struct log_run *run = store_run(b->store, sub->at.run);
-	struct store_view v;
-	uint64_t end = sub->at.n + 1, lost;
-	int found = store_view(&v, b->store, sub->at);
+	const struct frame_head *h = &fill->v.head;
+	const struct log_run *run = store_run(b->store, fill->at.run);
+	struct log_place to = { fill->at.run, fill->at.n + 1 };
+	uint64_t lost;
 
-	store_view_end(&v);
-	if (found < 0 && v.head.n + v.head.events > end)
-		end = v.head.n + v.head.events - 1;
-	lost = end - sub->at.n;
-	sub->at.n = end;
+	if (h->n + h->events > to.n)
+		to.n = h->n + h->events - 1;
+	lost = to.n - fill->at.n;
+	trail_move(&sub->at, b->store, to);
 	b->counts.damaged += lost;
 	error("log %s.%llu: %llu events cannot be read", run->name,
 	    (unsigned long long)run->start, (unsigned long long)lost);
@@ -380,28 +429,6 @@ send_fault(struct sub *sub, int fault)
 	fetch_done(sub);
 }
 
-/* Collect from log after log.  As take_frames(); 1 only at the very end. */
-static int
-take_logs(struct sub *sub, struct answer *a, const struct room *room)
-{
-	struct broker *b = sub->session->b;
-	size_t scanned = 0;
-	int end;
-
-	for (;;) {
-		end = take_frames(sub, a, room, &scanned);
-		if (end <= 0)
-			return end;
-		if (sub->at.n < store_run(b->store, sub->at.run)->end) {
-			errno = EBADMSG;
-			return -1;
-		}
-		if (sub->at.run + 1 >= store_runs(b->store))
-			return 1;
-		sub->at = (struct log_place){ sub->at.run + 1, 0 };
-	}
-}
-
 /*
  * Answer the first fetch from what is stored.  1 if it was answered, 0 if
  * there is nothing for it up to now.
@@ -409,24 +436,25 @@ take_logs(struct sub *sub, struct answer *a, const struct room *room)
 static int
 serve_stored(struct sub *sub)
 {
-	struct room room = { sub->first->max, sub->first->count };
 	struct answer a = { 0 };
-	uint64_t lost = 0;
+	struct fill fill = { .sub = sub, .a = &a };
+	uint64_t lost;
 	int end = 0, fault = 0;
 
 	if (!at_until(sub)) {
-		store_skip(sub->session->b->store, &sub->at, &lost);
+		lost = trail_skip(&sub->at, sub->session->b->store);
 		if (lost != 0) {
 			send_gone(sub, lost, "behind retention");
 			return 1;
 		}
-		end = take_logs(sub, &a, &room);
+		end = sub->until != NULL ? take_until(&fill) : take_all(&fill);
 		fault = errno;
+		store_view_end(&fill.v);
 	}
 	if (end < 0 && a.events == 0) {
 		answer_fini(&a);
 		if (fault == EBADMSG)
-			skip_damaged(sub);
+			skip_damaged(&fill);
 		else
 			send_fault(sub, fault);
 		return 1;
@@ -435,6 +463,20 @@ serve_stored(struct sub *sub)
 		return 0;
 	send_answer(sub, &a);
 	return 1;
+}
+
+/*
+ * All that is stored is passed.  What has been passed elsewhere and is not
+ * here yet has to be left out when it comes: no live path then.
+ */
+static void
+caught_up(struct sub *sub)
+{
+	if (sub->until == NULL &&
+	    !trail_ahead(&sub->at, sub->session->b->store))
+		sub->reading = READ_LIVE;
+	else
+		sub->reading = READ_PARKED;
 }
 
 /* Answer fetches as long as there is something for them; park the rest. */
@@ -446,9 +488,11 @@ pump(struct sub *sub)
 	struct fetch *f;
 
 	while ((f = sub->first) != NULL) {
-		if (!sub->live && serve_stored(sub))
-			continue;
-		sub->live = !sub->has_until;
+		if (sub->reading == READ_STORED) {
+			if (serve_stored(sub))
+				continue;
+			caught_up(sub);
+		}
 		if (f->wait > 0)
 			break;
 		send_answer(sub, &empty);
@@ -496,13 +540,14 @@ serve_ranges(struct sub *sub, const struct store_frame *frame)
 
 	for (i = 0; i < sub->nranges; i++) {
 		const struct range *r = &sub->ranges[i];
-		struct log_place at = { frame->run, h->n + r->event - 1 };
+		struct log_place at = { frame->f.run, h->n + r->event - 1 };
 		uint32_t k;
 
 		answer_add(&a, frame->f.body, h->lines + r->from,
 		    r->to - r->from, r->events);
 		for (k = 0; sub->meta && k < r->events; k++, at.n++)
-			answer_meta(&a, h, sub->session->b->store, at);
+			answer_meta(
+			    &a, h, sub->session->b->store, at, sub->ids);
 	}
 	send_answer(sub, &a);
 }
@@ -511,8 +556,11 @@ serve_ranges(struct sub *sub, const struct store_frame *frame)
 static void
 leave_live(struct sub *sub, const struct store_frame *frame)
 {
-	sub->live = 0;
-	sub->at = (struct log_place){ frame->run, frame->f.head.n - 1 };
+	const struct log_place before = { frame->f.run, frame->f.head.n - 1 };
+
+	if (sub->reading == READ_LIVE)
+		trail_before(&sub->at, sub->session->b->store, before);
+	sub->reading = READ_STORED;
 }
 
 static void
@@ -521,6 +569,10 @@ serve_live(struct sub *sub, const struct store_frame *frame)
 	size_t bytes = 0, i;
 	uint64_t events = 0;
 
+	if (sub->reading == READ_STORED) {
+		pump(sub);
+		return;
+	}
 	for (i = 0; i < sub->nranges; i++) {
 		bytes += sub->ranges[i].to - sub->ranges[i].from;
 		events += sub->ranges[i].events;
@@ -568,17 +620,16 @@ subscribe_frame(struct broker *b, const struct store_frame *frame)
 		}
 		for (k = 0; k < m->n; k++) {
 			sub = (struct sub *)(void *)m->sub[k];
-			if (!sub->live)
+			if (sub->reading == READ_STORED)
 				continue;
-			if (sub->first == NULL) {
-				leave_live(sub, frame);
-				continue;
-			}
-			if (sub->nranges == 0) {
+			if (sub->first != NULL && sub->nranges == 0) {
 				sub->woken = woken;
 				woken = sub;
 			}
-			add_range(sub, frame, i);
+			if (sub->first != NULL && sub->reading == READ_LIVE)
+				add_range(sub, frame, i);
+			else
+				leave_live(sub, frame);
 		}
 	}
 	free(once);
@@ -659,44 +710,40 @@ subscribe_release(struct durable *d)
 		}
 }
 
-static struct log_place
-start_place(const struct broker *b, const struct wire_request *r)
-{
-	struct log_place place = store_now(b->store);
-
-	if (r->start == WIRE_FROM_BEGIN)
-		place = session_begin(b);
-	return place;
-}
-
 /* Where a new subscription starts.  NULL, or an error with *why. */
 static const char *
 find_start(struct sub *sub, const struct wire_request *r, const char **why)
 {
 	struct broker *b = sub->session->b;
+	const char *error_name = NULL;
 
-	sub->at = start_place(b, r);
-	if (r->start == WIRE_FROM_CURSOR &&
-	    session_place(b, &r->cursor, &sub->at) != 0) {
-		*why = "cursor: ahead of this broker's log";
-		return "bad";
-	}
-	return r->name.kind != JSON_NONE
-	    ? cursor_take(sub->session, &r->name, &sub->at, &sub->durable, why)
-	    : NULL;
+	if (r->start == WIRE_FROM_CURSOR)
+		error_name = session_trail(b, &r->cursor, &sub->at, why);
+	else if (r->start == WIRE_FROM_BEGIN)
+		trail_begin(&sub->at, b->store);
+	else
+		trail_now(&sub->at, b->store);
+	if (error_name != NULL || r->name.kind == JSON_NONE)
+		return error_name;
+	return cursor_take(
+	    sub->session, &r->name, &sub->at, &sub->durable, why);
 }
 
 /* An end that is not written yet means: the end as it is now. */
-static void
-find_until(struct sub *sub, const struct wire_request *r)
+static const char *
+find_until(struct sub *sub, const struct wire_request *r, const char **why)
 {
 	struct broker *b = sub->session->b;
+	const char *error_name;
 
 	if (!r->has_until)
-		return;
-	sub->has_until = 1;
-	if (session_place(b, &r->until, &sub->until) != 0)
-		sub->until = store_now(b->store);
+		return NULL;
+	sub->until = xcalloc(1, sizeof *sub->until);
+	error_name = session_trail(b, &r->until, sub->until, why);
+	if (error_name == NULL || strcmp(error_name, "behind") == 0)
+		return error_name;
+	trail_now(sub->until, b->store);
+	return NULL;
 }
 
 static const char *
@@ -720,7 +767,8 @@ sub_open(struct session *s, const struct wire_request *r, const char **error,
 	sub = xcalloc(1, sizeof *sub);
 	sub->session = s;
 	sub->k = r->sub;
-	sub->meta = r->meta;
+	sub->meta = r->meta || r->ids;
+	sub->ids = r->ids;
 	sub->max = session_max(r);
 	sub->count = r->count > 0 ? (uint64_t)r->count : UINT64_MAX;
 	sub->wait = r->wait;
@@ -729,13 +777,15 @@ sub_open(struct session *s, const struct wire_request *r, const char **error,
 	if (*error == NULL)
 		*error = check_limits(s, sub->d.set.n, why);
 	if (*error == NULL)
+		*error = find_until(sub, r, why);
+	if (*error == NULL)
 		*error = find_start(sub, r, why);
 	if (*error != NULL) {
 		topic_set_fini(&sub->d.set);
+		free(sub->until);
 		free(sub);
 		return NULL;
 	}
-	find_until(sub, r);
 	sub->all = filters_match_all(&sub->d.set);
 	dispatch_add(s->b->dispatch, &sub->d);
 	sub->next = s->subs;
@@ -811,6 +861,8 @@ heartbeat(struct fetch *f)
 	while (sub->first != f)
 		send_answer(sub, &empty);
 	send_answer(sub, &empty);
+	if (sub->reading == READ_PARKED)
+		sub->reading = READ_STORED;
 	pump(sub);
 }
 

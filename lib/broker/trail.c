@@ -40,6 +40,23 @@ next_chain(const struct store *s, uint32_t prev)
 	return next;
 }
 
+/*
+ * 1 if the log may still get events: a copy too until one after it has some,
+ * for its tail may not be here yet when the next is heard of.
+ */
+static int
+may_grow(const struct store *s, uint32_t run)
+{
+	const struct log_run *r = store_run(s, run);
+
+	if (r->open || r->own)
+		return r->open;
+	do {
+		run = store_after(s, run);
+	} while (run != STORE_RUN_NONE && store_run(s, run)->end == 0);
+	return run == STORE_RUN_NONE;
+}
+
 /* Index of the log's entry, or t->n. */
 static size_t
 find(const struct trail *t, uint32_t run)
@@ -127,7 +144,7 @@ normalise(struct trail *t, const struct store *s, const struct log_run *chain)
 		if (i == t->n)
 			return;
 		r = store_run(s, t->at[i].run);
-		if (r->open || t->at[i].n < r->end)
+		if (t->at[i].n < r->end || may_grow(s, t->at[i].run))
 			return;
 		next = store_after(s, t->at[i].run);
 		if (next == STORE_RUN_NONE)
@@ -141,9 +158,10 @@ normalise(struct trail *t, const struct store *s, const struct log_run *chain)
 
 /* 1 if there is, or may come, something to read in the log. */
 static int
-has_events(const struct log_run *r)
+has_events(const struct store *s, uint32_t run)
 {
-	return r->open || r->end >= r->first;
+	return store_run(s, run)->end >= store_run(s, run)->first ||
+	    may_grow(s, run);
 }
 
 /*
@@ -158,7 +176,7 @@ begin_chain(struct trail *t, const struct store *s, const struct log_run *chain)
 
 	for (i = 0; i < store_runs(s); i++) {
 		r = store_run(s, i);
-		if (same_chain(r, chain) && has_events(r) &&
+		if (same_chain(r, chain) && has_events(s, i) &&
 		    (oldest == NULL || r->start < oldest->start))
 			oldest = r;
 	}
@@ -190,6 +208,25 @@ pass_later(struct trail *t, const struct store *s, uint32_t run)
 			put(t, s, run, store_run(s, run)->end);
 }
 
+/* A newest log that is empty: the one before it may still grow. */
+static void
+put_tail(struct trail *t, const struct store *s, uint32_t empty)
+{
+	const struct log_run *chain = store_run(s, empty), *r, *tail = NULL;
+	uint32_t i, run = STORE_RUN_NONE;
+
+	for (i = 0; i < store_runs(s); i++) {
+		r = store_run(s, i);
+		if (r->end == 0 || !same_chain(r, chain) ||
+		    (tail != NULL && r->start < tail->start))
+			continue;
+		tail = r;
+		run = i;
+	}
+	if (run != STORE_RUN_NONE)
+		put(t, s, run, tail->end);
+}
+
 void
 trail_now(struct trail *t, const struct store *s)
 {
@@ -204,6 +241,8 @@ trail_now(struct trail *t, const struct store *s)
 			continue;
 		put(t, s, i, r->end);
 		own += (size_t)r->own;
+		if (!r->own && r->end == 0)
+			put_tail(t, s, i);
 	}
 	if (own > 1)
 		pass_later(t, s,
@@ -215,9 +254,8 @@ trail_before(struct trail *t, const struct store *s, struct log_place place)
 {
 	trail_now(t, s);
 	put(t, s, place.run, place.n);
-	if (store_run(s, place.run)->open)
-		return;
-	pass_later(t, s, place.run);
+	if (!store_run(s, place.run)->open)
+		pass_later(t, s, place.run);
 }
 
 static int
@@ -245,12 +283,12 @@ seek_chain(
 
 	for (i = 0; i < store_runs(s); i++) {
 		r = store_run(s, i);
-		if (!same_chain(r, chain) || !has_events(r) ||
+		if (!same_chain(r, chain) || !has_events(s, i) ||
 		    (oldest != NULL && r->start > oldest->start))
 			continue;
 		if (seek_log(s, i, rt, &n) != 0)
 			return -1;
-		if (r->open || n < r->end)
+		if (n < r->end || may_grow(s, i))
 			oldest = r;
 	}
 	for (i = 0; oldest != NULL && i < store_runs(s); i++) {
@@ -285,11 +323,12 @@ settled(const struct store *s, const char *name)
 {
 	const struct log_run *r;
 	uint64_t start = 0;
-	size_t i;
+	uint32_t i;
 
 	for (i = 0; i < store_runs(s); i++) {
 		r = store_run(s, i);
-		if (!r->open && r->start > start && strcmp(r->name, name) == 0)
+		if (r->start > start && strcmp(r->name, name) == 0 &&
+		    !may_grow(s, i))
 			start = r->start;
 	}
 	return start;
@@ -340,6 +379,22 @@ pass_unknown(
 	}
 }
 
+const struct wire_position *
+trail_unknown(const struct store *s, const struct wire_cursor *cursor)
+{
+	const struct wire_position *p;
+	size_t i;
+
+	for (i = 0; i < cursor->n; i++) {
+		p = &cursor->at[i];
+		if (store_find(s, p->name, p->start) == STORE_RUN_NONE &&
+		    store_oldest(s, p->name) != STORE_RUN_NONE &&
+		    p->start > settled(s, p->name))
+			return p;
+	}
+	return NULL;
+}
+
 int
 trail_parse(struct trail *t, const struct store *s,
     const struct wire_cursor *cursor, int lax)
@@ -348,6 +403,8 @@ trail_parse(struct trail *t, const struct store *s,
 	uint32_t run, c = STORE_RUN_NONE;
 	size_t i;
 
+	if (!lax && trail_unknown(s, cursor) != NULL)
+		return -1;
 	t->n = 0;
 	for (i = 0; i < cursor->n; i++) {
 		p = &cursor->at[i];
@@ -357,12 +414,9 @@ trail_parse(struct trail *t, const struct store *s,
 	}
 	for (i = 0; i < cursor->n; i++) {
 		p = &cursor->at[i];
-		if (store_oldest(s, p->name) == STORE_RUN_NONE ||
-		    store_find(s, p->name, p->start) != STORE_RUN_NONE)
-			continue;
-		if (!lax && p->start > settled(s, p->name))
-			return -1;
-		pass_unknown(t, s, p);
+		if (store_oldest(s, p->name) != STORE_RUN_NONE &&
+		    store_find(s, p->name, p->start) == STORE_RUN_NONE)
+			pass_unknown(t, s, p);
 	}
 	while ((c = next_chain(s, c)) != STORE_RUN_NONE) {
 		const struct log_run *chain = store_run(s, c);
@@ -416,24 +470,26 @@ int
 trail_passed(
     const struct trail *t, const struct store *s, struct log_place place)
 {
-	const struct log_run *r = store_run(s, place.run);
 	uint64_t n = trail_in(t, s, place.run);
 
-	return n >= place.n || (!r->open && n >= r->end);
+	return n >= place.n ||
+	    (n >= store_run(s, place.run)->end && !may_grow(s, place.run));
 }
 
 int
 trail_reached(
     const struct trail *t, const struct store *s, const struct trail *goal)
 {
-	uint64_t n;
+	uint64_t have, want;
 	uint32_t i;
 
 	for (i = 0; i < store_runs(s); i++) {
-		n = trail_in(goal, s, i);
-		if (n > store_run(s, i)->end)
-			n = store_run(s, i)->end;
-		if (n > trail_in(t, s, i))
+		want = trail_in(goal, s, i);
+		have = trail_in(t, s, i);
+		if (have >= want)
+			continue;
+		if (have < store_run(s, i)->end ||
+		    (want < ALL && may_grow(s, i)))
 			return 0;
 	}
 	return 1;
@@ -454,7 +510,7 @@ keep_earlier(struct trail *t, const struct store *s, uint32_t run)
 		return;
 	for (i = 0; i < store_runs(s); i++) {
 		r = store_run(s, i);
-		if (r->start >= to->start || (!r->open && r->end == 0) ||
+		if (r->start >= to->start || (r->end == 0 && !may_grow(s, i)) ||
 		    !same_chain(r, to) || trail_in(t, s, i) >= ALL ||
 		    (oldest != NULL && r->start > oldest->start))
 			continue;
@@ -683,6 +739,18 @@ trail_skip(struct trail *t, const struct store *s)
 		trail_move(t, s, (struct log_place){ i, r->first - 1 });
 	}
 	return lost;
+}
+
+int
+trail_ahead(const struct trail *t, const struct store *s)
+{
+	size_t i;
+
+	for (i = 0; i < t->n; i++)
+		if (t->at[i].n > store_run(s, t->at[i].run)->end &&
+		    may_grow(s, t->at[i].run))
+			return 1;
+	return 0;
 }
 
 uint64_t

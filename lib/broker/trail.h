@@ -30,10 +30,14 @@ int trail_seek(struct trail *t, struct store *s, int64_t rt);
  * -1: it names a log of a known broker that is not known here and newer than
  * the newest that is settled, so that what it has passed may have been lost
  * here; with lax such logs are gone and passed.  Entries of brokers never
- * heard of are left out.  trail_cursor(t, s, cursor) - As clients see it.
+ * heard of are left out.  trail_unknown(s, cursor) - The entry that makes it
+ * -1 without lax, or NULL.  trail_cursor(t, s, cursor) - As clients see it,
+ * in order of names and start numbers.
  */
 int trail_parse(struct trail *t, const struct store *s,
     const struct wire_cursor *cursor, int lax);
+const struct wire_position *
+trail_unknown(const struct store *s, const struct wire_cursor *cursor);
 void trail_cursor(
     const struct trail *t, const struct store *s, struct wire_cursor *cursor);
 
@@ -46,7 +50,10 @@ int trail_passed(
     const struct trail *t, const struct store *s, struct log_place place);
 uint64_t trail_in(const struct trail *t, const struct store *s, uint32_t run);
 
-/* trail_reached(t, s, goal) - 1 if all that goal has passed is passed. */
+/*
+ * trail_reached(t, s, goal) - 1 if all that goal has passed is passed, or can
+ * not come any more.
+ */
 int trail_reached(
     const struct trail *t, const struct store *s, const struct trail *goal);
 
@@ -74,6 +81,9 @@ void trail_end(struct store_view *v);
  * that are.
  */
 uint64_t trail_skip(struct trail *t, const struct store *s);
+
+/* trail_ahead(t, s) - 1 if events are passed that are not stored here yet. */
+int trail_ahead(const struct trail *t, const struct store *s);
 
 /* trail_behind(t, s) - How many stored events it has not passed. */
 uint64_t trail_behind(const struct trail *t, const struct store *s);
