@@ -350,7 +350,7 @@ int64_t
 publish_confirmed(struct broker *b, int64_t now)
 {
 	struct publish *p;
-	int gone = !mirror_open(b->mirror);
+	int gone = b->mirror == NULL || !mirror_open(b->mirror);
 
 	while ((p = b->unsafe) != NULL &&
 	    (gone || p->safe_due <= now || twin_has(b, p->place))) {

@@ -327,6 +327,28 @@ take_whole(struct fill *fill)
 	return 1;
 }
 
+/* # does not match an event of the broker's own, a frame of its own. */
+static int
+is_internal(const struct frame_head *h)
+{
+	static const char begin[] = "{\"topic\":\"$SG";
+
+	return h->events == 1 && h->len > sizeof begin &&
+	    memcmp(h->lines, begin, sizeof begin - 1) == 0;
+}
+
+/* 1 if the frame has nothing for the subscription, without a closer look. */
+static int
+is_other(const struct sub *sub, const struct store_view *v)
+{
+	const struct frame_head *h = &v->head;
+
+	if (sub->all)
+		return is_internal(h);
+	return v->memory == NULL &&
+	    !summary_may_match(h->summary, h->summary_len, &sub->d.set);
+}
+
 /* 1 if there was room for all that was to be looked at. */
 static int
 take_frame(struct fill *fill)
@@ -335,8 +357,7 @@ take_frame(struct fill *fill)
 	struct sub *sub = fill->sub;
 	int whole;
 
-	if (!sub->all && fill->v.memory == NULL &&
-	    !summary_may_match(h->summary, h->summary_len, &sub->d.set)) {
+	if (is_other(sub, &fill->v)) {
 		fill->at.n = fill->to;
 		whole = 1;
 	} else {

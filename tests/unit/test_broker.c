@@ -136,7 +136,8 @@ static const struct step steps[] = {
 	{ 0, "hello", "\"error\":\"bad\"", "no JSON" },
 	{ 0, "{}", "\"error\":\"bad\"", "no op" },
 	{ 0, "{\"op\":\"dance\"}", "unknown op", "unknown op" },
-	{ 0, "{\"op\":\"mirror\"}", "not offered", "reserved" },
+	{ 0, "{\"op\":\"mirror\"}", "no twin", "no twin to copy it" },
+	{ 0, "{\"op\":\"call\"}", "not offered", "reserved" },
 	{ 0, "{\"op\":\"hello\",\"sg\":2}", "\"error\":\"bad\"", "version" },
 	{ 0, "{\"op\":\"hello\"}", "\"log\":\"@\"", "sg is optional" },
 	{ 0, "{\"op\":\"hello\",\"sg\":1,\"new\":[{}]}", "\"parked\":64}}",
@@ -201,13 +202,20 @@ static const struct step steps[] = {
 	    "{\"ok\":true,\"local\":6,\"safe\":6,\"refused\":"
 	    "[[1,\"expired\"]]}",
 	    "a frame of refused lines only" },
+	{ 0, "{\"op\":\"seek\",\"to\":\"end\"}", "{\"@\":2}",
+	    "an event of the broker's takes its number" },
+	{ 0,
+	    "{\"op\":\"fetch\",\"filters\":[\"$SG/#\"],\"cursor\":\"begin\","
+	    "\"ids\":true}",
+	    "\"@\",2,\"00000000000000ab\",6]]}\n{\"topic\":\"$SG/REFUSED\"",
+	    "which # does not match" },
 	{ 0,
 	    "{\"op\":\"pub\",\"from\":\"a\",\"chan\":\"00000000000000ab\","
 	    "\"first\":5}\n{\"topic\":\"T/a\",\"t\":1,\"v\":5}\n"
 	    "{\"topic\":\"T/a\",\"t\":1,\"v\":6}\n"
 	    "{\"topic\":\"T/a\",\"t\":1,\"v\":7}",
 	    "{\"ok\":true,\"local\":7,\"safe\":7}", "a repeat with one new" },
-	{ 0, "{\"op\":\"seek\",\"to\":\"end\"}", "{\"@\":2}", "of it" },
+	{ 0, "{\"op\":\"seek\",\"to\":\"end\"}", "{\"@\":3}", "of it" },
 	{ 0, "{\"op\":\"pub\"}\n{\"topic\":\"T/b\",\"t\":1,\"v\":1}",
 	    "{\"ok\":true,\"n\":1}", "not numbered" },
 	{ 0,
@@ -229,7 +237,7 @@ static const struct step steps[] = {
 	{ 0, "{\"op\":\"fetch\",\"filters\":[1]}", "\"error\":\"bad\"", "1" },
 	{ 0, "{\"op\":\"fetch\",\"filters\":[\"a/#/b\"]}", "\"error\":\"bad\"",
 	    "# in between" },
-	{ 0, "{\"op\":\"fetch\",\"filters\":[\"#\"],\"cursor\":{\"@\":5}}",
+	{ 0, "{\"op\":\"fetch\",\"filters\":[\"#\"],\"cursor\":{\"@\":6}}",
 	    "ahead of this", "ahead" },
 	{ 0,
 	    "{\"op\":\"fetch\",\"filters\":[\"#\"],"
@@ -242,34 +250,34 @@ static const struct step steps[] = {
 	{ 0,
 	    "{\"op\":\"fetch\",\"filters\":[\"#\"],\"cursor\":\"begin\","
 	    "\"meta\":true}",
-	    "\"n\":4,\"cursor\":{\"@\":4},\"meta\":[[1,", "from the begin" },
+	    "\"n\":4,\"cursor\":{\"@\":5},\"meta\":[[1,", "from the begin" },
 	{ 0,
 	    "{\"op\":\"fetch\",\"filters\":[\"T/b\"],\"cursor\":\"begin\","
 	    "\"count\":1}",
-	    "\"n\":1,\"cursor\":{\"@\":3}}\n{\"topic\":\"T/b\",\"t\":1",
+	    "\"n\":1,\"cursor\":{\"@\":4}}\n{\"topic\":\"T/b\",\"t\":1",
 	    "count" },
 	{ 0,
 	    "{\"op\":\"fetch\",\"filters\":[\"T/b\"],\"cursor\":\"begin\","
 	    "\"max\":1}",
-	    "\"n\":1,\"cursor\":{\"@\":3}}", "max: one at least" },
+	    "\"n\":1,\"cursor\":{\"@\":4}}", "max: one at least" },
 	{ 0,
 	    "{\"op\":\"fetch\",\"filters\":[\"#\"],\"cursor\":\"begin\","
-	    "\"until\":{\"@\":2},\"sub\":1}",
-	    "\"part\":1,\"n\":2,\"cursor\":{\"@\":2},\"end\":true", "until" },
+	    "\"until\":{\"@\":3},\"sub\":1}",
+	    "\"part\":1,\"n\":2,\"cursor\":{\"@\":3},\"end\":true", "until" },
 	{ 0, "{\"op\":\"fetch\",\"sub\":1,\"wait\":1}",
-	    "\"part\":2,\"n\":0,\"cursor\":{\"@\":2},\"end\":true",
+	    "\"part\":2,\"n\":0,\"cursor\":{\"@\":3},\"end\":true",
 	    "after the end" },
 	{ 0, "{\"op\":\"fetch\",\"filters\":[\"#\"]}",
-	    "{\"ok\":true,\"n\":0,\"cursor\":{\"@\":4}}", "now" },
+	    "{\"ok\":true,\"n\":0,\"cursor\":{\"@\":5}}", "now" },
 	{ 0,
 	    "{\"op\":\"fetch\",\"filters\":[\"X/#\"],\"cursor\":\"begin\","
 	    "\"wait\":0.05}",
-	    "\"n\":0,\"cursor\":{\"@\":4}",
+	    "\"n\":0,\"cursor\":{\"@\":5}",
 	    "the heartbeat says what is passed" },
 	/* last */
 	{ 0, "{\"op\":\"last\"}", "\"error\":\"bad\"", "last of nothing" },
 	{ 0, "{\"op\":\"last\",\"filters\":[\"T/#\"],\"max\":1}",
-	    "\"n\":1,\"cursor\":{\"@\":4},\"next\":", "a page" },
+	    "\"n\":1,\"cursor\":{\"@\":5},\"next\":", "a page" },
 	{ 0,
 	    "{\"op\":\"last\",\"filters\":[\"T/#\"],"
 	    "\"next\":9223372036854775807}",
@@ -282,18 +290,18 @@ static const struct step steps[] = {
 	{ 0, "{\"op\":\"seek\"}", "\"error\":\"bad\"", "seek: nothing" },
 	{ 0, "{\"op\":\"seek\",\"to\":\"begin\"}", "{\"@\":0}", "begin" },
 	{ 0, "{\"op\":\"seek\",\"time\":1}", "{\"@\":0}", "long ago" },
-	{ 0, "{\"op\":\"seek\",\"time\":9000000000}", "{\"@\":4}", "far off" },
+	{ 0, "{\"op\":\"seek\",\"time\":9000000000}", "{\"@\":5}", "far off" },
 	/* durable cursors */
 	{ 0, "{\"op\":\"commit\",\"cursor\":{}}", "name: missing", "no name" },
 	{ 0, "{\"op\":\"commit\",\"name\":\"a b\",\"cursor\":{}}",
 	    "\"error\":\"bad\"", "a bad name" },
 	{ 0, "{\"op\":\"commit\",\"name\":\"x\"}", "cursor: missing", "none" },
-	{ 0, "{\"op\":\"commit\",\"name\":\"x\",\"cursor\":{\"@\":5}}",
+	{ 0, "{\"op\":\"commit\",\"name\":\"x\",\"cursor\":{\"@\":6}}",
 	    "ahead of this", "commit ahead" },
 	{ 0,
 	    "{\"op\":\"fetch\",\"sub\":2,\"filters\":[\"#\"],\"name\":\"x\","
 	    "\"cursor\":{\"@\":1},\"count\":1}",
-	    "\"part\":1,\"n\":1,\"cursor\":{\"@\":2}}", "made at the cursor" },
+	    "\"part\":1,\"n\":1,\"cursor\":{\"@\":3}}", "made at the cursor" },
 	{ 1, "{\"op\":\"fetch\",\"sub\":2,\"filters\":[\"#\"],\"name\":\"x\"}",
 	    "\"error\":\"busy\"", "held by another" },
 	{ 1, "{\"op\":\"commit\",\"name\":\"x\",\"cursor\":{\"@\":3}}",
@@ -301,13 +309,13 @@ static const struct step steps[] = {
 	{ 1, "{\"op\":\"commit\",\"name\":\"x\",\"cursor\":null}",
 	    "\"error\":\"busy\"", "deleted by another" },
 	{ 0, "{\"op\":\"stat\"}",
-	    "\"x\":{\"cursor\":{\"@\":1},\"lag\":3,\"held\":true}", "lag" },
+	    "\"x\":{\"cursor\":{\"@\":1},\"lag\":4,\"held\":true}", "lag" },
 	{ 0, "{\"op\":\"commit\",\"name\":\"x\",\"cursor\":{\"@\":2}}",
 	    "{\"ok\":true}", "commit" },
 	{ 0,
 	    "{\"op\":\"fetch\",\"sub\":3,\"filters\":[\"#\"],\"name\":\"x\","
 	    "\"cursor\":\"begin\"}",
-	    "\"part\":1,\"n\":2,\"cursor\":{\"@\":4}}",
+	    "\"part\":1,\"n\":3,\"cursor\":{\"@\":5}}",
 	    "a cursor that exists counts" },
 	{ 0, "{\"op\":\"fetch\",\"sub\":2}", "no such sub",
 	    "one subscription of a cursor" },
@@ -320,9 +328,9 @@ static const struct step steps[] = {
 	{ 0,
 	    "{\"op\":\"fetch\",\"filters\":[\"#\"],\"name\":\"y\","
 	    "\"count\":2}",
-	    "\"n\":2,\"cursor\":{\"@\":2}}", "for one answer" },
+	    "\"n\":2,\"cursor\":{\"@\":3}}", "for one answer" },
 	{ 1, "{\"op\":\"fetch\",\"filters\":[\"#\"],\"name\":\"y\"}",
-	    "\"n\":4,\"cursor\":{\"@\":4}}", "which ends the lease" },
+	    "\"n\":4,\"cursor\":{\"@\":5}}", "which ends the lease" },
 };
 
 /* text with the log's id for '@' */
