@@ -42,9 +42,14 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,\
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(sort $(wildcard tests/bench/*.c)))
 BENCH_COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/common/*.c))
+# The simulation's own log, network and clocks take the place of the real ones.
+SIM := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c))
+SIM_WRAP := date_now date_mono app_stop app_hup app_signal_fd error warn note \
+	publish_copy publish_copied cursor_copied mirror_done session_lax
 PEERS := $(addprefix $(BUILD)/peers/,zmq redis nats tls)
 ATTACK := $(patsubst tests/attack/%.c,$(BINDIR)/test/%,\
 	$(sort $(wildcard tests/attack/*.c)))
+comma = ,
 LIB_zmq = -lzmq
 LIB_redis = -lhiredis
 LIB_nats = -lnats
@@ -62,6 +67,7 @@ all: $(BIN) $(ATTACK)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 bench-programs: $(BENCH)
+sim-programs: $(BUILD)/sim
 peer-programs: $(PEERS)
 
 $(BINDIR)/%: $(BUILD)/cmd/%.o $(ARCHIVE)
@@ -79,6 +85,9 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%.o $(ARCHIVE)
 $(BUILD)/bench/%: $(BUILD)/tests/bench/%.o $(BENCH_COMMON) \
     $(ARCHIVE)
 	$(LINK)
+
+$(BUILD)/sim: $(SIM) $(ARCHIVE)
+	$(LINK) $(addprefix -Wl$(comma)--wrap=,$(SIM_WRAP))
 
 $(BUILD)/peers/%: tests/bench/peers/%.c
 	@mkdir -p $(@D)
@@ -145,7 +154,7 @@ clean:
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: all unit-programs fuzz-programs bench-programs \
+.PHONY: all unit-programs fuzz-programs bench-programs sim-programs \
 	peer-programs deps demo check unit \
 	bats asan tsan fuzz check-debian13 soak bench completions install clean
 .SECONDARY:
