@@ -208,7 +208,10 @@ pass_later(struct trail *t, const struct store *s, uint32_t run)
 			put(t, s, run, store_run(s, run)->end);
 }
 
-/* A newest log that is empty: the one before it may still grow. */
+/*
+ * A newest log that is empty: the one before it may still grow.  If all are,
+ * none of them is begun, for others may be there that we have not heard of.
+ */
 static void
 put_tail(struct trail *t, const struct store *s, uint32_t empty)
 {
@@ -223,8 +226,10 @@ put_tail(struct trail *t, const struct store *s, uint32_t empty)
 		tail = r;
 		run = i;
 	}
-	if (run != STORE_RUN_NONE)
-		put(t, s, run, tail->end);
+	if (run == STORE_RUN_NONE)
+		return;
+	put(t, s, run, tail->end);
+	put(t, s, empty, 0);
 }
 
 void
@@ -239,10 +244,11 @@ trail_now(struct trail *t, const struct store *s)
 		r = store_run(s, i);
 		if (!r->open)
 			continue;
-		put(t, s, i, r->end);
 		own += (size_t)r->own;
 		if (!r->own && r->end == 0)
 			put_tail(t, s, i);
+		else
+			put(t, s, i, r->end);
 	}
 	if (own > 1)
 		pass_later(t, s,
