@@ -323,7 +323,7 @@ restart(int i)
 	seen_free(c->seen);
 	c->seen = seen_new(SEEN);
 	seen_import(c->seen, c->saved.seen, c->saved.n);
-	c->begun = 0;
+	c->begun = c->moved = 0;
 }
 
 void
