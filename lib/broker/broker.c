@@ -584,9 +584,34 @@ open_log(const struct broker_options *o, int *status, const char **why)
 	return log_open(&options, status, why);
 }
 
+/*
+ * The disk may be new, or restored from a copy older than all our logs but
+ * the few that are open: until the twin has said what it knows, an empty log
+ * before all others keeps everybody's place there.
+ */
+static int
+keep_place(struct broker *b)
+{
+	const struct log_run *r;
+	size_t i, known = 0;
+	uint32_t run;
+
+	for (i = 0; i < store_runs(b->store); i++) {
+		r = store_run(b->store, i);
+		known += r->own && r->open && r->end != 0;
+	}
+	return known < LOG_UNSETTLED
+	    ? store_run_add(b->store, b->o.name, 0, &run)
+	    : 0;
+}
+
 static int
 open_twin(struct broker *b, int *status, const char **why)
 {
+	*why = "the store cannot be written";
+	*status = EXIT_IO;
+	if (keep_place(b) != 0)
+		return -1;
 	*status = EXIT_USAGE;
 	b->twin = twin_new(b, b->o.twin, why);
 	if (b->twin == NULL)

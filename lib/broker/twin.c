@@ -333,8 +333,7 @@ settle_parts(struct twin *t)
 	if (!trail_reached(&now, b->store, &t->goal))
 		return;
 	b->synced = 1;
-	if (b->log != NULL)
-		log_settle(b->log);
+	store_settle(b->store);
 	note("twin %s: in step", t->peer);
 }
 
