@@ -600,9 +600,10 @@ keep_place(struct broker *b)
 		r = store_run(b->store, i);
 		known += r->own && r->open && r->end != 0;
 	}
-	return known < LOG_UNSETTLED
-	    ? store_run_add(b->store, b->o.name, 0, &run)
-	    : 0;
+	if (known >= LOG_UNSETTLED ||
+	    store_find(b->store, b->o.name, 0) != STORE_RUN_NONE)
+		return 0;
+	return store_run_add(b->store, b->o.name, 0, &run);
 }
 
 static int

@@ -552,7 +552,9 @@ open_runs(struct log *log)
 		else if (r->index == log->own)
 			r->told.open = 1;
 		else
-			r->told.open = r->told.end > 0 && unsettled-- > 0;
+			r->told.open =
+			    (r->told.end > 0 || r->told.start == 0) &&
+			    unsettled-- > 0;
 	}
 	free(sorted);
 }

@@ -342,6 +342,11 @@ take_part(struct twin *t, const struct wire_reply *r)
 {
 	struct part *part = &t->part[(t->first + t->parts) % PARTS];
 
+	if (t->b->failing) { /* what came before it is not stored */
+		t->failed = 1;
+		fault(t, strerror(t->b->failing));
+		return;
+	}
 	if (t->parts == PARTS || !r->has_now) {
 		fault(t, "it answers what was not asked");
 		return;

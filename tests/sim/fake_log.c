@@ -330,7 +330,8 @@ set_open(struct log *log)
 		struct log_run *run = &log->run[i].told;
 
 		run->open = run->own ? i == log->own : is_newest(log, run);
-		if (run->own && !run->open && run->end != 0)
+		if (run->own && !run->open &&
+		    (run->end != 0 || run->start == 0))
 			own[n++] = run;
 	}
 	if (log->settled || !log->twin || world.mutant == MUTANT_CLOSED_LOGS)
