@@ -1220,12 +1220,13 @@ seek_frame(struct log *log, const struct segment *s,
 }
 
 /*
- * Narrow *lo..*hi, both starts of records, to the first record whose newest
- * frame is not older than rt.  1 when they have met, 0 to go on, -1.
+ * Narrow *lo..*hi, both starts of records, by the record at mid to the first
+ * one whose newest frame is not older than rt.  1 when they have met, 0 to go
+ * on, -1.
  */
 static int
-seek_step(
-    const struct segment_reader *reader, int64_t rt, uint64_t *lo, uint64_t *hi)
+seek_step(const struct segment_reader *reader, uint64_t mid, int64_t rt,
+    uint64_t *lo, uint64_t *hi)
 {
 	struct record head;
 
@@ -1233,8 +1234,10 @@ seek_step(
 		return -1;
 	if (head.rt_last >= rt)
 		*hi = head.n;
-	else
+	else if (head.n + head.events > mid)
 		*lo = head.n + head.events;
+	else
+		*lo = mid + 1;
 	return *lo >= *hi;
 }
 
@@ -1250,13 +1253,13 @@ seek_piece(struct log *log, uint32_t number, const struct piece *p, int64_t rt,
 		return -1;
 	while (r != -1) {
 		int met = r;
+		uint64_t mid = met ? lo : lo + (hi - lo) / 2;
 
-		r = segment_at(&reader, p->segment->db, number,
-		    met ? lo : lo + (hi - lo) / 2);
+		r = segment_at(&reader, p->segment->db, number, mid);
 		if (r != 1)
 			break;
 		r = met ? seek_frame(log, p->segment, &reader, rt, n)
-			: seek_step(&reader, rt, &lo, &hi);
+			: seek_step(&reader, mid, rt, &lo, &hi);
 		saved = errno;
 		segment_end(&reader);
 		errno = saved;

@@ -84,7 +84,7 @@ make_frame(uint64_t start, uint64_t n, uint32_t events, size_t size)
 		.events = events,
 		.numbers = events + 1,
 		.rt = (int64_t)(start * 1000000 + n),
-		.chan = 1 + n % 3,
+		.chan = start * 4 + 1 + n % 3,
 		.first = n * 2,
 		.summary = (const uint8_t *)"0123456789abcdef",
 		.summary_len = 16,
@@ -140,7 +140,9 @@ append_as(struct log *log, uint64_t chan, uint32_t events, size_t size)
 static int
 append(struct log *log, uint32_t events, size_t size)
 {
-	return append_as(log, 1 + (current(log)->end + 1) % 3, events, size);
+	return append_as(log,
+	    current(log)->start * 4 + 1 + (current(log)->end + 1) % 3, events,
+	    size);
 }
 
 /* 1 if the view's frame is what make_frame makes. */
@@ -352,7 +354,7 @@ test_rows(void)
 	struct log *log = reopen(dir, 1 << 20, 0, 0);
 
 	check(rows_are(log, "", ""), __LINE__, "a new store has no rows");
-	/* n 1, 3, 6: channels 2, 1, 1; last 2n + numbers - 1 */
+	/* n 1, 3, 6: channels 6, 5, 5; last 2n + numbers - 1 */
 	append(log, 2, 10);
 	append(log, 3, 10);
 	append(log, 1, 10);
@@ -363,12 +365,12 @@ test_rows(void)
 		set_cursor(log, "never", NULL) == 0,
 	    __LINE__, "cursors are set and deleted");
 	check(
-	    rows_are(log, "meter/1 1 13;meter/1 2 4;", "cron={\"alpha.1\":5};"),
+	    rows_are(log, "meter/1 5 13;meter/1 6 4;", "cron={\"alpha.1\":5};"),
 	    __LINE__, "rows of channels and cursors");
-	check(bye(log, 2) == 0 && bye(log, 77) == 0, __LINE__, "bye");
+	check(bye(log, 6) == 0 && bye(log, 77) == 0, __LINE__, "bye");
 	log_close(log);
 	log = reopen(dir, 1 << 20, 0, 0);
-	check(rows_are(log, "meter/1 1 13;", "cron={\"alpha.1\":5};"), __LINE__,
+	check(rows_are(log, "meter/1 5 13;", "cron={\"alpha.1\":5};"), __LINE__,
 	    "rows survive a restart");
 	log_close(log);
 	free(dir);
@@ -406,7 +408,7 @@ test_no_events(void)
 	f->head.numbers = 5;
 	check(put_wait(log, &f->item) == 0 && current(log)->end == 0, __LINE__,
 	    "a frame without events");
-	check(rows_are(log, "meter/1 2 6;", ""), __LINE__, "its channel row");
+	check(rows_are(log, "meter/1 6 6;", ""), __LINE__, "its channel row");
 	free_frame(&f->item);
 	check(append(log, 1, 1) == 0 && current(log)->end == 1, __LINE__,
 	    "the next frame has the same number");
@@ -1024,15 +1026,23 @@ size_of(uint64_t n)
 	return (n * 2654435761u >> 7) % 900;
 }
 
+/* A child writes its own log and, as a copy, one of another broker. */
+enum { COPY_START = 1000 };
+
 static void
-child_put(struct log *log, uint64_t *n, unsigned *seed)
+child_put(struct log *log, uint32_t run, uint64_t *n, unsigned *seed)
 {
 	uint32_t events = 1 + (uint32_t)rand_r(seed) % 40;
 	struct log_frame *f =
-	    make_frame(current(log)->start, *n, events, size_of(*n));
+	    make_frame(log_run_at(log, run)->start, *n, events, size_of(*n));
 
+	if (run == log_own(log)) {
+		f->head.dep[0] = (struct frame_dep){ 0, *n * 3 };
+		f->head.dep[0].run = (uint32_t)log_runs(log) - 1;
+		f->head.deps = 1;
+	}
 	*n += events;
-	f->run = log_own(log);
+	f->run = run;
 	log_put(log, &f->item);
 }
 
@@ -1077,10 +1087,10 @@ child_last(struct log *log)
 }
 
 static void
-child_took(struct log_item *item, uint64_t start, int out)
+child_took(struct log *log, struct log_item *item, int out)
 {
 	const struct frame_head *h = &((struct log_frame *)item)->head;
-	struct told told = { .start = start };
+	struct told told = { .start = 0 };
 
 	if (item->error != 0)
 		_exit(3);
@@ -1089,6 +1099,8 @@ child_took(struct log_item *item, uint64_t start, int out)
 		    strtoull(((struct log_cursor *)item)->json, NULL, 10);
 		free(((struct log_cursor *)item)->json);
 	} else if (item->kind == LOG_FRAME) {
+		told.start =
+		    log_run_at(log, ((struct log_frame *)item)->run)->start;
 		told.n = h->n;
 		told.events = h->events;
 		blob_unref(((struct log_frame *)item)->body);
@@ -1104,28 +1116,37 @@ child(const char *dir, unsigned seed, uint64_t cursor, int out)
 {
 	struct log *log = reopen(dir, 1 << 20, 0, 6 << 20);
 	struct log_item *item;
-	uint64_t n = 1;
+	uint64_t n[2] = { 1, 1 };
+	uint32_t run[2];
 
 	if (log == NULL)
+		_exit(2);
+	run[0] = log_own(log);
+	if (log_run_add(
+		log, "beta", current(log)->start * COPY_START, &run[1]) == -1)
 		_exit(2);
 	for (int round = 0;; round++) {
 		int frames = rand_r(&seed) % 12;
 
-		for (int i = 0; i < frames; i++)
-			child_put(log, &n, &seed);
+		for (int i = 0; i < frames; i++) {
+			int copy = rand_r(&seed) % 3 == 0;
+
+			child_put(log, run[copy], &n[copy], &seed);
+		}
 		child_cursor(log, ++cursor);
 		child_drop(log);
 		if (round % 8 == 0)
 			child_last(log);
-		child_took(wait_done(log), current(log)->start, out);
+		child_took(log, wait_done(log), out);
 		while ((item = log_done(log)) != NULL)
-			child_took(item, current(log)->start, out);
+			child_took(log, item, out);
 	}
 }
 
+enum { BOOKS = 1 << 16 };
+
 struct books {
-	uint64_t last[4]; /* by channel, from the frames */
-	int rows;
+	uint64_t last[BOOKS]; /* by channel modulo that, from the frames */
 	int wrong;
 	uint64_t cursor;
 };
@@ -1134,11 +1155,9 @@ static void
 compare_channel(void *ctx, const struct log_channel *row)
 {
 	struct books *b = ctx;
+	uint64_t last = b->last[row->chan % BOOKS];
 
-	b->rows++;
-	if (row->chan > 3 ||
-	    (b->last[row->chan] != 0 && b->last[row->chan] != row->last))
-		b->wrong++;
+	b->wrong += last != 0 && last != row->last;
 }
 
 static void
@@ -1148,6 +1167,28 @@ read_cursor(void *ctx, const char *name, const char *json)
 
 	if (strcmp(name, "cron") == 0)
 		b->cursor = strtoull(json, NULL, 10);
+}
+
+/* A frame of a child's own log depends on one of the copy. */
+static int
+deps_are_right(const struct log *log, const struct log_view *v)
+{
+	const struct log_run *run = log_run_at(log, v->run), *other;
+	const struct frame_head *h = &v->head;
+
+	if (!run->own)
+		return h->deps == 0;
+	if (h->deps == 0) {
+		for (size_t i = 0; i < log_runs(log); i++)
+			if (log_run_at(log, i)->start ==
+			    run->start * COPY_START)
+				return 0;
+		return 1;
+	}
+	other = log_run_at(log, h->dep[0].run);
+	return h->deps == 1 && h->dep[0].n == h->n * 3 &&
+	    strcmp(other->name, "beta") == 0 &&
+	    other->start == run->start * COPY_START;
 }
 
 /* Read all runs; frames must be right and without gaps. */
@@ -1161,12 +1202,13 @@ audit(struct log *log, struct books *b)
 		int got = log_view(&v, log, (struct log_place){ run, n });
 
 		for (; got == 1; got = log_view_next(&v)) {
-			if (v.head.n != n || !same_frame(&v, log, size_of(n))) {
+			if (v.head.n != n || !same_frame(&v, log, size_of(n)) ||
+			    !deps_are_right(log, &v)) {
 				log_view_end(&v);
 				return -1;
 			}
 			n += v.head.events;
-			b->last[v.head.chan] =
+			b->last[v.head.chan % BOOKS] =
 			    v.head.first + v.head.numbers - 1;
 		}
 		if (got == -1 || n != r->end + 1)
@@ -1185,7 +1227,7 @@ is_kept_promise(struct log *log, const struct told *told)
 		if (r->start == told->start)
 			return r->end >= told->n + told->events - 1;
 	}
-	return log_run_at(log, 0)->start > told->start;
+	return 0;
 }
 
 /* Odd seeds let the child get to work first, even ones perhaps not. */
@@ -1193,7 +1235,7 @@ static void
 kill_once(const char *dir, unsigned seed, uint64_t *cursor, uint64_t *told_n)
 {
 	struct told told;
-	struct books b = { .rows = 0 };
+	static struct books b;
 	struct log *log;
 	struct pollfd told_fd = { .events = POLLIN };
 	int p[2], lost = 0, status;
@@ -1215,6 +1257,7 @@ kill_once(const char *dir, unsigned seed, uint64_t *cursor, uint64_t *told_n)
 	waitpid(pid, &status, 0);
 	check(WIFSIGNALED(status), __LINE__, "the child worked to its end");
 	log = reopen(dir, 1 << 20, 0, 6 << 20);
+	memset(&b, 0, sizeof b);
 	check(log != NULL, __LINE__, "the store opens after kill -9");
 	if (log == NULL)
 		return;
