@@ -146,9 +146,9 @@ identity_of(struct identity *id, const char *subject)
 	keyring_chain(id->ring, id->cert, &id->chain);
 }
 
-/* --- a client --- */
+/* --- a caller --- */
 
-struct client {
+struct caller {
 	struct identity id;
 	struct peer p;
 	struct channel *c;
@@ -166,7 +166,7 @@ reach(struct peer *p, const struct server *s, const char *from)
 
 /* The handshake: how it ended. */
 static enum channel_result
-shake(struct client *c, const char **why)
+shake(struct caller *c, const char **why)
 {
 	struct buf out = { 0 }, in = { 0 };
 	enum channel_result r = CHANNEL_SEND;
@@ -188,7 +188,7 @@ shake(struct client *c, const char **why)
 }
 
 static enum channel_result
-client_connect(struct client *c, const struct server *s, const char *from,
+caller_connect(struct caller *c, const struct server *s, const char *from,
     const char **why)
 {
 	reach(&c->p, s, from);
@@ -198,25 +198,25 @@ client_connect(struct client *c, const struct server *s, const char *from,
 }
 
 static enum channel_result
-client_try(struct client *c, const struct server *s, const char *subject,
+caller_try(struct caller *c, const struct server *s, const char *subject,
     const char *from, const char **why)
 {
-	*c = (struct client){ 0 };
+	*c = (struct caller){ 0 };
 	identity_of(&c->id, subject);
-	return client_connect(c, s, from, why);
+	return caller_connect(c, s, from, why);
 }
 
 static void
-client_open(struct client *c, const struct server *s, const char *subject)
+caller_open(struct caller *c, const struct server *s, const char *subject)
 {
 	const char *why;
 
-	if (client_try(c, s, subject, "127.0.0.1", &why) != CHANNEL_OPEN)
+	if (caller_try(c, s, subject, "127.0.0.1", &why) != CHANNEL_OPEN)
 		die(EXIT_BUG, "%s: no session: %s", subject, why);
 }
 
 static void
-client_close(struct client *c)
+caller_close(struct caller *c)
 {
 	close(c->p.fd);
 	channel_free(c->c);
@@ -224,7 +224,7 @@ client_close(struct client *c)
 }
 
 static void
-client_send(struct client *c, const char *text, size_t n)
+caller_send(struct caller *c, const char *text, size_t n)
 {
 	struct channel_piece piece = { text, n };
 	char *frame = xmalloc(channel_sealed(n));
@@ -236,7 +236,7 @@ client_send(struct client *c, const char *text, size_t n)
 
 /* The next answer: its request's number, 0 if the connection is closed. */
 static uint64_t
-client_next(struct client *c, struct buf *text)
+caller_next(struct caller *c, struct buf *text)
 {
 	struct buf in = { 0 };
 	uint64_t number = 0;
@@ -256,22 +256,22 @@ client_next(struct client *c, struct buf *text)
 }
 
 static const char *
-client_ask(struct client *c, const char *text, struct buf *answer)
+caller_ask(struct caller *c, const char *text, struct buf *answer)
 {
-	client_send(c, text, strlen(text));
-	if (client_next(c, answer) != c->number)
+	caller_send(c, text, strlen(text));
+	if (caller_next(c, answer) != c->number)
 		return "closed, or the answer to another request";
 	return answer->p;
 }
 
 static void
-expect(struct client *c, const char *text, const char *want, const char *why)
+expect(struct caller *c, const char *text, const char *want, const char *why)
 {
 	struct buf answer = { 0 };
-	const char *got = client_ask(c, text, &answer);
+	const char *got = caller_ask(c, text, &answer);
 
 	while (strstr(got, "\"busy\",\"after\"") != NULL)
-		got = client_ask(c, text, &answer);
+		got = caller_ask(c, text, &answer);
 	check(strstr(got, want) != NULL, "%s: %s\n gives %s", why, text, got);
 	buf_fini(&answer);
 }
@@ -288,7 +288,7 @@ is_cut(struct peer *p)
 }
 
 static int64_t
-stat_of(struct client *c, const char *name)
+stat_of(struct caller *c, const char *name)
 {
 	char member[64];
 	struct buf answer = { 0 };
@@ -296,7 +296,7 @@ stat_of(struct client *c, const char *name)
 	int64_t value = -1;
 
 	snprintf(member, sizeof member, "\"%s\":", name);
-	at = strstr(client_ask(c, "{\"op\":\"stat\"}", &answer), member);
+	at = strstr(caller_ask(c, "{\"op\":\"stat\"}", &answer), member);
 	if (at != NULL)
 		value = strtoll(at + strlen(member), NULL, 10);
 	buf_fini(&answer);
@@ -334,30 +334,30 @@ test_plain(const struct server *s, const struct server *open)
 static void
 test_handshake(const struct server *s)
 {
-	struct client c;
+	struct caller c;
 	const char *why;
 
-	check(client_try(&c, s, "late", NULL, &why) == CHANNEL_DENIED,
+	check(caller_try(&c, s, "late", NULL, &why) == CHANNEL_DENIED,
 	    "an expired certificate");
 	check(strstr(why, "expired") != NULL, "says so: %s", why);
-	client_close(&c);
-	check(client_try(&c, s, "flat12", NULL, &why) == CHANNEL_OPEN,
+	caller_close(&c);
+	check(caller_try(&c, s, "flat12", NULL, &why) == CHANNEL_OPEN,
 	    "a session over ipc: %s", why);
-	client_close(&c);
+	caller_close(&c);
 }
 
 /* What ends a session, or what should have been one. */
 static void
 test_frames(const struct server *s)
 {
-	struct client a, b;
+	struct caller a, b;
 	struct buf out = { 0 };
 	char frame[256];
 	const struct channel_piece hello = { "{\"op\":\"hello\"}", 14 };
 	const size_t n = channel_sealed(hello.n);
 
-	client_open(&a, s, "flat12");
-	client_open(&b, s, "flat12");
+	caller_open(&a, s, "flat12");
+	caller_open(&b, s, "flat12");
 	channel_seal(a.c, 1, &hello, 1, frame);
 	peer_try(&b.p, frame, n);
 	check(is_cut(&b.p), "a frame of another session");
@@ -365,22 +365,22 @@ test_frames(const struct server *s)
 	check(peer_answer(&a.p, &out) != 0, "which is good in its own");
 	peer_try(&a.p, frame, n);
 	check(is_cut(&a.p), "but once");
-	client_close(&a);
-	client_close(&b);
+	caller_close(&a);
+	caller_close(&b);
 
-	client_open(&a, s, "flat12");
+	caller_open(&a, s, "flat12");
 	peer_try(&a.p, hello.p, hello.n);
 	check(is_cut(&a.p), "plain text in a session");
-	client_close(&a);
+	caller_close(&a);
 
-	client_open(&a, s, "flat12");
+	caller_open(&a, s, "flat12");
 	buf_clear(&out);
 	channel_free(a.c);
 	a.c = channel_dial(&a.id, "t");
 	channel_start(a.c, &out);
 	peer_try(&a.p, out.p, out.len);
 	check(is_cut(&a.p), "a second handshake");
-	client_close(&a);
+	caller_close(&a);
 
 	reach(&a.p, s, NULL);
 	peer_greet(&a.p);
@@ -537,19 +537,19 @@ static const struct step steps[] = {
 static void
 test_steps(const struct server *s)
 {
-	struct client c[sizeof wishes / sizeof *wishes] = { 0 };
+	struct caller c[sizeof wishes / sizeof *wishes] = { 0 };
 	size_t i, k;
 
 	for (i = 0; i < sizeof steps / sizeof *steps; i++) {
 		for (k = 0; strcmp(wishes[k].subject, steps[i].who) != 0; k++)
 			;
 		if (c[k].c == NULL)
-			client_open(&c[k], s, steps[i].who);
+			caller_open(&c[k], s, steps[i].who);
 		expect(&c[k], steps[i].in, steps[i].want, steps[i].why);
 	}
 	for (k = 0; k < sizeof wishes / sizeof *wishes; k++)
 		if (c[k].c != NULL)
-			client_close(&c[k]);
+			caller_close(&c[k]);
 }
 
 /* Answers of requests that were parked come with their own numbers. */
@@ -557,15 +557,15 @@ static void
 test_live(const struct server *s)
 {
 	struct buf text = { 0 };
-	struct client sub, pub;
+	struct caller sub, pub;
 	const char fetch[] =
 	    "{\"op\":\"fetch\",\"sub\":1,\"filters\":[\"T/flat12/#\"],"
 	    "\"wait\":1}";
 	int i;
 
-	client_open(&sub, s, "flat12");
-	client_open(&pub, s, "flat13");
-	client_send(&sub, fetch, sizeof fetch - 1);
+	caller_open(&sub, s, "flat12");
+	caller_open(&pub, s, "flat13");
+	caller_send(&sub, fetch, sizeof fetch - 1);
 	while (stat_of(&pub, "parked") < 1)
 		;
 	expect(&pub,
@@ -575,15 +575,15 @@ test_live(const struct server *s)
 	    "{\"topic\":\"T/flat12/live\",\"t\":1,\"v\":42}",
 	    "\"n\":3", "published");
 	for (i = 0; i < 3; i++) {
-		check(client_next(&sub, &text) == sub.number, "its number");
+		check(caller_next(&sub, &text) == sub.number, "its number");
 		if (strstr(text.p, "\"n\":0") == NULL)
 			break;
-		client_send(&sub, fetch, sizeof fetch - 1);
+		caller_send(&sub, fetch, sizeof fetch - 1);
 	}
 	check(strstr(text.p, "\"v\":42") && strstr(text.p, "\"n\":1,"),
 	    "delivered live: %s", text.p);
-	client_close(&sub);
-	client_close(&pub);
+	caller_close(&sub);
+	caller_close(&pub);
 	buf_fini(&text);
 }
 
@@ -592,11 +592,11 @@ static void
 test_big(const struct server *s)
 {
 	struct buf text = { 0 }, answer = { 0 };
-	struct client pub, sub;
+	struct caller pub, sub;
 	int i;
 
-	client_open(&pub, s, "flat13");
-	client_open(&sub, s, "reader");
+	caller_open(&pub, s, "flat13");
+	caller_open(&sub, s, "reader");
 	buf_adds(&text, "{\"op\":\"pub\"}");
 	for (i = 0; i < 10000; i++)
 		buf_addf(&text,
@@ -604,7 +604,7 @@ test_big(const struct server *s)
 		    "\"u\":\"kWh\",\"src\":\"flat13\"}",
 		    i % 100, i, i);
 	expect(&pub, buf_cstr(&text), "\"n\":10000", "10,000 events");
-	client_ask(&sub,
+	caller_ask(&sub,
 	    "{\"op\":\"fetch\",\"filters\":[\"T/big/+\"],\"cursor\":\"begin\","
 	    "\"max\":1000000}",
 	    &answer);
@@ -614,8 +614,8 @@ test_big(const struct server *s)
 		memcmp(answer.p + answer.len - 1000, text.p + text.len - 999,
 		    999) == 0,
 	    "as they were");
-	client_close(&pub);
-	client_close(&sub);
+	caller_close(&pub);
+	caller_close(&sub);
 	buf_fini(&text);
 	buf_fini(&answer);
 }
@@ -625,25 +625,25 @@ test_big(const struct server *s)
 static void
 test_topics(const struct server *s)
 {
-	struct client greedy, other;
+	struct caller greedy, other;
 	struct buf text = { 0 }, answer = { 0 };
 	int64_t topics, i;
 
-	client_open(&greedy, s, "greedy");
-	client_open(&other, s, "flat13");
+	caller_open(&greedy, s, "greedy");
+	caller_open(&other, s, "flat13");
 	topics = stat_of(&other, "topics");
 	buf_adds(&text, "{\"op\":\"pub\"}");
 	for (i = 0; i < 20000; i++)
 		buf_addf(&text, "\n{\"topic\":\"T/g/%lld\",\"t\":1,\"v\":1}",
 		    (long long)i);
-	client_ask(&greedy, buf_cstr(&text), &answer);
+	caller_ask(&greedy, buf_cstr(&text), &answer);
 	check(strstr(answer.p,
 		  "\"n\":1000,\"refused\":[[1001,\"denied: topics "
 		  "quota of greedy (1000) is used up\"]") != NULL,
 	    "T20: 20,000 topics: %.200s", answer.p);
 	check(stat_of(&other, "topics") == topics + 1000, "and no more");
-	client_close(&greedy);
-	client_open(&greedy, s, "greedy");
+	caller_close(&greedy);
+	caller_open(&greedy, s, "greedy");
 	expect(&greedy,
 	    "{\"op\":\"pub\"}\n{\"topic\":\"T/new\",\"t\":1,\"v\":1}",
 	    "\"n\":0,", "nor with another connection");
@@ -653,8 +653,8 @@ test_topics(const struct server *s)
 	expect(&other,
 	    "{\"op\":\"pub\"}\n{\"topic\":\"T/o/1\",\"t\":1,\"v\":1}",
 	    "\"n\":1", "and so do others");
-	client_close(&greedy);
-	client_close(&other);
+	caller_close(&greedy);
+	caller_close(&other);
 	buf_fini(&text);
 	buf_fini(&answer);
 }
@@ -662,32 +662,32 @@ test_topics(const struct server *s)
 static void
 test_rates(const struct server *s)
 {
-	struct client c, other;
+	struct caller c, other;
 	struct buf text = { 0 }, answer = { 0 };
 	const char *at = NULL;
 	int i, tries = 0;
 
-	client_open(&c, s, "flat12");
-	client_open(&other, s, "flat13");
+	caller_open(&c, s, "flat12");
+	caller_open(&other, s, "flat13");
 	buf_adds(&text, "{\"op\":\"pub\"}");
 	for (i = 0; i < 3000; i++)
 		buf_adds(&text, "\n{\"topic\":\"T/flat12/r\",\"t\":1,\"v\":1}");
 	buf_cstr(&text);
 	for (i = 0; i < 10 && at == NULL; i++)
-		at = strstr(client_ask(&c, text.p, &answer),
+		at = strstr(caller_ask(&c, text.p, &answer),
 		    "\"error\":\"busy\",\"after\":");
 	check(at != NULL, "too many a second: %s", answer.p);
 	expect(&other,
 	    "{\"op\":\"pub\"}\n{\"topic\":\"T/o/2\",\"t\":1,\"v\":1}",
 	    "\"n\":1", "others are not concerned");
 	expect(&c, "{\"op\":\"hello\"}", "\"ok\":true", "nor is what is asked");
-	while (strstr(client_ask(&c, text.p, &answer), "\"busy\"") != NULL)
+	while (strstr(caller_ask(&c, text.p, &answer), "\"busy\"") != NULL)
 		tries++;
 	check(strstr(answer.p, "\"n\":3000") != NULL, "it is taken later: %s",
 	    answer.p);
 	check(tries > 0, "not at once");
-	client_close(&c);
-	client_close(&other);
+	caller_close(&c);
+	caller_close(&other);
 	buf_fini(&text);
 	buf_fini(&answer);
 }
@@ -695,52 +695,52 @@ test_rates(const struct server *s)
 static void
 test_connections(const struct server *s)
 {
-	struct client c[5];
+	struct caller c[5];
 	const char *why;
 	int i;
 
 	for (i = 0; i < 4; i++)
-		client_open(&c[i], s, "flat12");
-	check(client_try(&c[4], s, "flat12", "127.0.0.1", &why) == CHANNEL_OPEN,
+		caller_open(&c[i], s, "flat12");
+	check(caller_try(&c[4], s, "flat12", "127.0.0.1", &why) == CHANNEL_OPEN,
 	    "one more: %s", why);
 	expect(&c[4], "{\"op\":\"hello\"}",
 	    "\"limit\",\"why\":\"connections quota of flat12 (4) is used up",
 	    "is told why not");
 	check(is_cut(&c[4].p), "and cut off");
-	client_close(&c[4]);
-	client_open(&c[4], s, "flat13");
+	caller_close(&c[4]);
+	caller_open(&c[4], s, "flat13");
 	expect(&c[4], "{\"op\":\"hello\"}", "\"ok\":true", "another actor");
-	client_close(&c[4]);
-	client_close(&c[0]);
+	caller_close(&c[4]);
+	caller_close(&c[0]);
 	/* The broker may not know yet that it is gone. */
 	for (i = 0; i < 1000; i++) {
 		struct buf answer = { 0 };
 		int in;
 
-		client_open(&c[0], s, "flat12");
-		in = strstr(client_ask(&c[0], "{\"op\":\"hello\"}", &answer),
+		caller_open(&c[0], s, "flat12");
+		in = strstr(caller_ask(&c[0], "{\"op\":\"hello\"}", &answer),
 			 "\"ok\":true") != NULL;
 		buf_fini(&answer);
 		if (in)
 			break;
-		client_close(&c[0]);
+		caller_close(&c[0]);
 	}
 	check(i < 1000, "one has left, one comes");
 	for (i = 0; i < 4; i++)
-		client_close(&c[i]);
+		caller_close(&c[i]);
 }
 
 static void
 test_handshakes(const struct server *s)
 {
 	struct buf out = { 0 };
-	struct client c;
+	struct caller c;
 	const char *why;
 	int i, cut = 0;
 
 	/* Half handshakes of one address, until it may begin no more. */
 	for (i = 0; i < 100 && !cut; i++) {
-		c = (struct client){ 0 };
+		c = (struct caller){ 0 };
 		identity_of(&c.id, "flat12");
 		c.c = channel_dial(&c.id, "t");
 		peer_tcp(&c.p, "127.0.0.3", s->port);
@@ -750,14 +750,14 @@ test_handshakes(const struct server *s)
 			peer_try(&c.p, out.p, out.len);
 			cut = peer_answer(&c.p, &out) == 0;
 		}
-		client_close(&c);
+		caller_close(&c);
 	}
 	check(cut, "handshakes of one address are limited");
 	for (i = 0; i < 100; i++) {
-		check(client_try(&c, s, "flat12", "127.0.0.1", &why) ==
+		check(caller_try(&c, s, "flat12", "127.0.0.1", &why) ==
 			CHANNEL_OPEN,
 		    "handshake %d of another address: %s", i, why);
-		client_close(&c);
+		caller_close(&c);
 		if (i == 8)
 			break;
 	}
@@ -771,7 +771,7 @@ test_strangers(const struct server *s)
 {
 	enum { SILENT = 60, ALLOWED = 8 };
 	struct peer p[SILENT];
-	struct client c;
+	struct caller c;
 	int64_t begun;
 	const char *why;
 	int i, in = 0;
@@ -782,7 +782,7 @@ test_strangers(const struct server *s)
 	}
 	check(in <= ALLOWED, "%d silent ones of an address got in", in);
 	begun = date_mono();
-	check(client_try(&c, s, "flat12", "127.0.0.1", &why) == CHANNEL_OPEN,
+	check(caller_try(&c, s, "flat12", "127.0.0.1", &why) == CHANNEL_OPEN,
 	    "an honest one: %s", why);
 	check(date_mono() - begun < 2 * DATE_SECOND, "at once");
 	for (i = 0; i < SILENT; i++) {
@@ -791,7 +791,7 @@ test_strangers(const struct server *s)
 	}
 	check(date_mono() - begun < 15 * DATE_SECOND, "in time");
 	expect(&c, "{\"op\":\"stat\"}", "\"strangers\":0", "all gone");
-	client_close(&c);
+	caller_close(&c);
 }
 
 static void
@@ -815,7 +815,7 @@ test_garbage(const struct server *s)
 		{ "\0SP\0\0\x30\0\0\0\0\0\0\0\x10\0\1\x80\0\0\1", 20,
 		    "2^20+1 that does not come" },
 	};
-	struct client c;
+	struct caller c;
 	struct peer p;
 	size_t i;
 
@@ -825,9 +825,9 @@ test_garbage(const struct server *s)
 		check(is_cut(&p), "%s is cut off", row[i].name);
 		close(p.fd);
 	}
-	client_open(&c, s, "flat12");
+	caller_open(&c, s, "flat12");
 	expect(&c, "{\"op\":\"hello\"}", "\"ok\":true", "others go on");
-	client_close(&c);
+	caller_close(&c);
 }
 
 /* --- who loses its rights --- */
@@ -836,29 +836,29 @@ static void
 test_revoked(const struct server *s)
 {
 	struct buf text = { 0 };
-	struct client revoked, other;
+	struct caller revoked, other;
 	const char fetch[] =
 	    "{\"op\":\"fetch\",\"sub\":1,\"filters\":[\"T/flat12/#\"],"
 	    "\"wait\":1}";
 	const char *why;
 	int64_t begun;
 
-	client_open(&revoked, s, "flat12");
-	client_open(&other, s, "flat13");
-	client_send(&revoked, fetch, sizeof fetch - 1);
+	caller_open(&revoked, s, "flat12");
+	caller_open(&other, s, "flat13");
+	caller_send(&revoked, fetch, sizeof fetch - 1);
 	begun = date_mono();
 	network_revoke(&net, NULL, "flat12", net.now - 1, 1);
 	check(is_cut(&revoked.p), "T10: its session ends");
 	check(date_mono() - begun <= 2 * DATE_SECOND + DATE_SECOND / 2,
 	    "T10: soon");
-	client_close(&revoked);
-	check(client_try(&revoked, s, "flat12", "127.0.0.1", &why) ==
+	caller_close(&revoked);
+	check(caller_try(&revoked, s, "flat12", "127.0.0.1", &why) ==
 		    CHANNEL_DENIED &&
 		strstr(why, "revoked") != NULL,
 	    "and no other begins: %s", why);
-	client_close(&revoked);
+	caller_close(&revoked);
 	expect(&other, "{\"op\":\"hello\"}", "\"ok\":true", "another goes on");
-	client_close(&other);
+	caller_close(&other);
 	buf_fini(&text);
 }
 
@@ -891,13 +891,13 @@ static void
 test_published_list(const struct server *s)
 {
 	struct buf text = { 0 };
-	struct client revoked, own, reader;
+	struct caller revoked, own, reader;
 	struct peer p;
 	const char *why;
 	char *number;
 
-	client_open(&revoked, s, "flat13");
-	client_open(&reader, s, "reader");
+	caller_open(&revoked, s, "flat13");
+	caller_open(&reader, s, "reader");
 	list_event(&text, "flat13", 7);
 	buf_cstr(&text);
 	expect(&revoked, text.p, "\"refused\":[[1,\"denied: no pub pattern",
@@ -920,16 +920,16 @@ test_published_list(const struct server *s)
 	    "an older one does not replace it: %s", text.p);
 	close(p.fd);
 	check(is_cut(&revoked.p), "ends the session");
-	client_close(&revoked);
+	caller_close(&revoked);
 	expect(&reader,
 	    "{\"op\":\"fetch\",\"filters\":[\"$SG/TRUST/CRL/+\"],"
 	    "\"cursor\":\"begin\"}",
 	    "\"num\":7", "and is handed on");
 	check(
-	    client_try(&own, s, "flat13", "127.0.0.1", &why) == CHANNEL_DENIED,
+	    caller_try(&own, s, "flat13", "127.0.0.1", &why) == CHANNEL_DENIED,
 	    "no new one");
-	client_close(&own);
-	client_close(&reader);
+	caller_close(&own);
+	caller_close(&reader);
 	buf_fini(&text);
 }
 
@@ -938,30 +938,30 @@ static void
 test_hup(const struct server *s)
 {
 	struct buf bad = { 0 };
-	struct client old, c = { 0 };
+	struct caller old, c = { 0 };
 	const char *why;
 
-	client_open(&old, s, "greedy");
+	caller_open(&old, s, "greedy");
 	identity_of(&c.id, "greedy");
 	buf_adds(&bad, "{\"v\":1}\n");
 	network_write(&net, "certs/", "bad", ".cert", &bad);
 	kill(s->pid, SIGHUP);
-	check(client_connect(&c, s, NULL, &why) == CHANNEL_OPEN,
+	check(caller_connect(&c, s, NULL, &why) == CHANNEL_OPEN,
 	    "a new session: %s", why);
 	expect(&c, "{\"op\":\"hello\"}", "\"ok\":true", "serves");
 	expect(&old, "{\"op\":\"hello\"}", "\"ok\":true", "an old one, too");
-	client_close(&c);
+	caller_close(&c);
 	unlink(network_path(&net, "certs/", "bad", ".cert"));
 	kill(s->pid, SIGHUP);
-	client_open(&c, s, "greedy");
+	caller_open(&c, s, "greedy");
 	expect(&c, "{\"op\":\"hello\"}", "\"ok\":true", "once it is gone");
 	expect(&old, "{\"op\":\"hello\"}", "\"ok\":true", "the old one, too");
-	client_close(&old);
+	caller_close(&old);
 	check(
-	    client_try(&old, s, "flat13", "127.0.0.1", &why) == CHANNEL_DENIED,
+	    caller_try(&old, s, "flat13", "127.0.0.1", &why) == CHANNEL_DENIED,
 	    "who was revoked stays so");
-	client_close(&c);
-	client_close(&old);
+	caller_close(&c);
+	caller_close(&old);
 	buf_fini(&bad);
 }
 
