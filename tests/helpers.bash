@@ -164,6 +164,12 @@ broker_tcp() {
 	sed -n 's/.*listening on \(tcp:[^ ]*\).*/\1/p' broker.err | sed -n '$p'
 }
 
+# log_id - Of the log that the broker on the default socket appends to.
+log_id() {
+	nngcat --req --dial "ipc://$XDG_RUNTIME_DIR/sg/broker" --raw \
+	    --data '{"op":"hello"}' | head -n 1 | jq -r .log
+}
+
 # stop_broker - TERM; it drains and has to leave with 0.
 stop_broker() {
 	# shellcheck disable=SC2154	# set by ready

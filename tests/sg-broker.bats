@@ -83,13 +83,15 @@ event() {
 
 @test "what was acknowledged is there after kill -9" {
 	start_broker
+	local old
 	ask '{"op":"pub"}
 '"$(event 1 1 10)" | grep -q '"ok":true'
+	old=$(log_id)
 	kill_broker
 	start_broker
 	ask '{"op":"fetch","filters":["#"],"cursor":{}}' >got
 	[ "$(sed -n 2p got)" = "$(event 1 1 10)" ]
-	grep -q '"cursor":{"broker.2":0}\|"cursor":{"broker.1":1}' got
+	grep -q '"cursor":{"'"$(log_id)"'":0}\|"cursor":{"'"$old"'":1}' got
 }
 
 @test "--memory keeps nothing and says so" {
@@ -227,12 +229,14 @@ ahead_is() {
 	start_broker
 	ask '{"op":"pub"}
 '"$(event 1 1 1; echo; event 1 2 2)" >/dev/null
-	ask '{"op":"commit","name":"job","cursor":{"broker.1":1}}' |
+	local log
+	log=$(log_id)
+	ask '{"op":"commit","name":"job","cursor":{"'"$log"'":1}}' |
 	    grep -q '"ok":true'
 	kill_broker
 	start_broker
 	ask '{"op":"stat"}' |
-	    grep -q '"cursors":{"job":{"cursor":{"broker.1":1},"lag":1'
+	    grep -q '"cursors":{"job":{"cursor":{"'"$log"'":1},"lag":1'
 	ask '{"op":"fetch","filters":["#"],"name":"job"}' >got
 	[ "$(values got)" = 2 ]
 	ask '{"op":"commit","name":"job","cursor":null}' >/dev/null
@@ -241,9 +245,9 @@ ahead_is() {
 
 @test "a cursor ahead of the log is refused" {
 	start_broker
-	ask '{"op":"fetch","filters":["#"],"cursor":{"broker.1":99}}' |
+	ask '{"op":"fetch","filters":["#"],"cursor":{"'"$(log_id)"'":99}}' |
 	    grep -q 'ahead of this broker'
-	ask '{"op":"commit","name":"x","cursor":{"broker.7":0}}' |
+	ask '{"op":"commit","name":"x","cursor":{"broker.9000000000":0}}' |
 	    grep -q 'ahead of this broker'
 }
 
@@ -268,7 +272,7 @@ ahead_is() {
 	wait_until dropped
 	ask '{"op":"commit","name":"slow","cursor":{}}' >/dev/null
 	ask '{"op":"stat"}' | jq -e '.cursors.slow.at_risk'
-	ask '{"op":"fetch","filters":["#"],"cursor":{"broker.1":0}}' >got
+	ask '{"op":"fetch","filters":["#"],"cursor":{"'"$(log_id)"'":0}}' >got
 	grep -q '"error":"gone","lost":[1-9]' got
 	ask '{"op":"last","filters":["+/+/first/#"]}' |
 	    grep -qF "$(event first 1 1)"
@@ -282,20 +286,22 @@ ahead_is() {
 	start_broker --segment-size 1M --retain-age 1s
 	ask '{"op":"pub"}
 '"$(event 1 1 1)" >/dev/null
+	local log
+	log=$(log_id)
 	wait_until all_dropped
 	stop_broker
 	start_broker
-	ask '{"op":"fetch","filters":["#"],"cursor":{"broker.1":0}}' |
+	ask '{"op":"fetch","filters":["#"],"cursor":{"'"$log"'":0}}' |
 	    grep -q '"error":"gone","lost":1,'
 	ask '{"op":"last","filters":["#"]}' | grep -qF "$(event 1 1 1)"
 }
 
 all_dropped() {
-	ask '{"op":"stat"}' | grep -q '"broker.1":{"first":2,"end":1}'
+	ask '{"op":"stat"}' | grep -q '"logs":{"[^"]*":{"first":2,"end":1,'
 }
 
 dropped() {
-	ask '{"op":"stat"}' | grep -q '"broker.1":{"first":[1-9][0-9]'
+	ask '{"op":"stat"}' | grep -q '"logs":{"[^"]*":{"first":[1-9][0-9]'
 }
 
 @test "a full disk refuses events, serves readers, and recovers" {
@@ -320,7 +326,7 @@ dropped() {
 	rm small/ballast
 	nngcat --req --dial "$url" --raw --file frame | grep -q '"n":4000'
 	ask '{"op":"seek","to":"end"}' |
-	    grep -q "{\"broker.1\":$(((n + 1) * 4000))}"
+	    grep -q "{\"$(log_id)\":$(((n + 1) * 4000))}"
 	stop_broker
 	start_broker
 	ask '{"op":"stat"}' | grep -q "\"end\":$(((n + 1) * 4000))"
