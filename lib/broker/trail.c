@@ -165,6 +165,16 @@ has_events(const struct store *s, uint32_t run)
 }
 
 /*
+ * 1 if earlier logs of the chain, which we have not heard of, may come yet:
+ * nothing of it is here.  Of our own ones we would know.
+ */
+static int
+is_unheard(const struct log_run *oldest)
+{
+	return oldest == NULL || (!oldest->own && oldest->end == 0);
+}
+
+/*
  * Before what is stored of one chain: an entry for its oldest log that has
  * something, and for those after it that have lost their beginning.
  */
@@ -180,7 +190,7 @@ begin_chain(struct trail *t, const struct store *s, const struct log_run *chain)
 		    (oldest == NULL || r->start < oldest->start))
 			oldest = r;
 	}
-	for (i = 0; oldest != NULL && i < store_runs(s); i++) {
+	for (i = 0; !is_unheard(oldest) && i < store_runs(s); i++) {
 		r = store_run(s, i);
 		if (r == oldest ||
 		    (same_chain(r, chain) && r->start > oldest->start &&
@@ -297,7 +307,7 @@ seek_chain(
 		if (n < r->end || may_grow(s, i))
 			oldest = r;
 	}
-	for (i = 0; oldest != NULL && i < store_runs(s); i++) {
+	for (i = 0; !is_unheard(oldest) && i < store_runs(s); i++) {
 		r = store_run(s, i);
 		if (!same_chain(r, chain) || r->start < oldest->start)
 			continue;
@@ -616,8 +626,8 @@ waits(const struct trail *t, const struct store *s, const struct frame_head *h,
 }
 
 /*
- * From the head of a chain to a frame that may be passed: 1, 0 if what it
- * waits for is not there, -1.
+ * From the head of a chain to a frame that may be passed: 1; 0 if *at waits
+ * for what is not there; -1.
  */
 static int
 follow(const struct trail *t, struct store *s, struct store_view *v,
@@ -654,7 +664,7 @@ walk(const struct trail *t, struct store *s, struct store_view *v,
 		if (found != 0)
 			return found;
 		if (first.run == STORE_RUN_NONE)
-			first = head;
+			first = *at;
 	}
 	return first.run != STORE_RUN_NONE ? stand(v, s, first, at) : 0;
 }
