@@ -537,7 +537,10 @@ begin_run(struct log *log, struct state_run *row)
 	return r;
 }
 
-/* Which runs may grow. */
+/*
+ * Which runs may grow.  An empty one of ours that is still known is one that
+ * the twin has told of.
+ */
 static void
 open_runs(struct log *log)
 {
@@ -551,10 +554,10 @@ open_runs(struct log *log)
 			r->told.open = begins_chain(sorted, i);
 		else if (r->index == log->own)
 			r->told.open = 1;
-		else
-			r->told.open =
-			    (r->told.end > 0 || r->told.start == 0) &&
-			    unsettled-- > 0;
+		else {
+			r->told.open = unsettled > 0;
+			unsettled -= r->told.end > 0;
+		}
 	}
 	free(sorted);
 }

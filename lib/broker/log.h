@@ -37,8 +37,8 @@ enum { LOG_UNSETTLED = 4 };
  * A log: what one start of one broker appended.  open: it may still grow.
  * That is our own newest, the newest of each other name, and with a twin,
  * until log_settle(), up to LOG_UNSETTLED of our own earlier ones, the newest
- * that are not empty: a disk may have been restored from an older copy, and
- * then the twin knows more of them.
+ * that are not empty, and the empty ones among them: a disk may have been
+ * restored from an older copy, and then the twin knows more of them.
  */
 struct log_run {
 	char name[65];	/* broker */

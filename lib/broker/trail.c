@@ -156,12 +156,16 @@ normalise(struct trail *t, const struct store *s, const struct log_run *chain)
 	}
 }
 
-/* 1 if there is, or may come, something to read in the log. */
+/*
+ * 1 if there is, or may come, something to read in the log.  Not in a copy
+ * that is empty: others that have events may be there before it.
+ */
 static int
 has_events(const struct store *s, uint32_t run)
 {
-	return store_run(s, run)->end >= store_run(s, run)->first ||
-	    may_grow(s, run);
+	const struct log_run *r = store_run(s, run);
+
+	return r->end >= r->first || (r->own && r->open);
 }
 
 /*

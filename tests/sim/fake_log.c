@@ -74,6 +74,7 @@ struct log {
 	struct run run[RUNS_MAX];
 	size_t runs;
 	uint32_t own;
+	uint64_t newest; /* start of ours */
 	int twin, settled;
 	struct entry *queue;
 	size_t first, given, durable, n, cap;
@@ -325,20 +326,23 @@ set_open(struct log *log)
 {
 	struct log_run *own[RUNS_MAX];
 	size_t i, n = 0;
+	int left =
+	    log->settled || !log->twin || world.mutant == MUTANT_CLOSED_LOGS
+	    ? 0
+	    : LOG_UNSETTLED;
 
 	for (i = 0; i < log->runs; i++) {
 		struct log_run *run = &log->run[i].told;
 
 		run->open = run->own ? i == log->own : is_newest(log, run);
-		if (run->own && !run->open &&
-		    (run->end != 0 || run->start == 0))
+		if (run->own && !run->open)
 			own[n++] = run;
 	}
-	if (log->settled || !log->twin || world.mutant == MUTANT_CLOSED_LOGS)
-		return;
 	qsort(own, n, sizeof own[0], compare_start);
-	for (i = 0; i < n && i < LOG_UNSETTLED; i++)
+	for (i = 0; i < n && left > 0; i++) {
 		own[i]->open = 1;
+		left -= own[i]->end != 0;
+	}
 }
 
 /* The same for one that has been learned. */
@@ -394,6 +398,40 @@ grow(struct log *log, struct op *op)
 	run->told.end = op->head.n + op->head.events - 1;
 }
 
+/* 1 if the newest checkpoint speaks of the log. */
+static int
+is_marked(const struct disk *d, const struct run_id *id)
+{
+	size_t i = d->ops, k;
+
+	while (i > 0 && d->op[i - 1]->kind != OP_LAST)
+		i--;
+	for (k = 0; i > 0 && k < d->op[i - 1]->marks; k++)
+		if (same_id(&d->op[i - 1]->mark[k].run, id))
+			return 1;
+	return 0;
+}
+
+/* Empty logs are forgotten, but for the newest of another broker. */
+static int
+is_kept(const struct disk *d, const struct run_id *id)
+{
+	int newest = strcmp(id->name, world.broker[d->x].name) != 0;
+	size_t i;
+
+	for (i = 0; i < d->ops; i++) {
+		const struct op *op = d->op[i];
+
+		if (op->kind == OP_FRAME && op->head.events != 0 &&
+		    same_id(&op->run, id))
+			return 1;
+		if (op->kind == OP_RUN && strcmp(op->run.name, id->name) == 0 &&
+		    op->run.start > id->start)
+			newest = 0;
+	}
+	return newest || is_marked(d, id);
+}
+
 static void
 replay(struct log *log)
 {
@@ -402,7 +440,12 @@ replay(struct log *log)
 	for (i = 0; i < log->disk->ops; i++) {
 		struct op *op = log->disk->op[i];
 
-		if (op->kind == OP_RUN)
+		if (op->kind == OP_RUN && op->run.start > log->newest &&
+		    strcmp(op->run.name, world.broker[log->disk->x].name) == 0)
+			log->newest = op->run.start;
+		if (op->kind == OP_RUN &&
+		    index_of(log, &op->run) == UINT32_MAX &&
+		    is_kept(log->disk, &op->run))
 			learn(log, &op->run);
 		else if (op->kind == OP_FRAME && op->head.events != 0)
 			grow(log, op);
@@ -429,13 +472,11 @@ add_run(struct log *log, const char *name, uint64_t start)
 static uint64_t
 new_start(const struct log *log)
 {
-	uint64_t start = 1, now = (uint64_t)(date_now() / DATE_SECOND);
-	size_t i;
+	uint64_t now = (uint64_t)(date_now() / DATE_SECOND);
 
-	for (i = 0; i < log->runs; i++)
-		if (log->run[i].told.own && log->run[i].told.start >= start)
-			start = log->run[i].told.start + 1;
-	return now > start && world.mutant != MUTANT_SAME_LOG ? now : start;
+	if (now > log->newest && world.mutant != MUTANT_SAME_LOG)
+		return now;
+	return log->newest + 1;
 }
 
 struct log *
