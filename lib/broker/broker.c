@@ -619,6 +619,7 @@ open_twin(struct broker *b, int *status, const char **why)
 		return -1;
 	b->mirror = mirror_new(b);
 	front_watch(b->front, twin_fd(b->twin));
+	twin_turn(b->twin, date_mono());
 	return 0;
 }
 
