@@ -465,6 +465,17 @@ may_wait(const struct dial *d, int error, int64_t deadline)
 		deadline - date_mono() > DENIED_TIME);
 }
 
+/* Wait for the first of them if all were left a moment ago: 1 to end. */
+static int
+await_rest(struct dial *d, int64_t deadline)
+{
+	int64_t rest = INT64_MAX;
+
+	for (size_t i = 0; i < d->nplace; i++)
+		rest = earliest(rest, d->place[i].rest);
+	return link_pause(d->link, earliest(rest, deadline));
+}
+
 /* Connect within the time given: 0 or an errno. */
 static int
 connect_by(struct dial *d, int64_t deadline)
@@ -480,6 +491,8 @@ connect_by(struct dial *d, int64_t deadline)
 		return ECANCELED;
 	for (int round = 0;; round++) {
 		set_times(d, round);
+		if (await_rest(d, deadline))
+			return ECANCELED;
 		error = round_of_urls(d);
 		if (!may_wait(d, error, deadline))
 			return error;

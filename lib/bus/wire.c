@@ -155,9 +155,8 @@ get_count(const struct json_value *v, uint64_t *out)
 	return 0;
 }
 
-/* A log id, "<broker name>.<start number>". */
-static int
-get_log(const struct json_value *v, struct wire_position *at)
+int
+wire_log_parse(struct wire_position *at, const struct json_value *v)
 {
 	const char *dot = memrchr(v->p, '.', v->n);
 	size_t n = dot ? (size_t)(dot - v->p) : 0;
@@ -170,20 +169,18 @@ get_log(const struct json_value *v, struct wire_position *at)
 	memcpy(at->name, v->p, n);
 	at->name[n] = '\0';
 	at->start = (uint64_t)start;
+	at->n = 0;
 	return 0;
 }
 
-/* 1 if the cursor already speaks of this log. */
-static int
-cursor_knows(const struct wire_cursor *c, const struct wire_position *log)
+static const struct wire_position *
+find_log(const struct wire_cursor *c, const struct wire_position *log)
 {
-	size_t i;
-
-	for (i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->n; i++)
 		if (c->at[i].start == log->start &&
 		    strcmp(c->at[i].name, log->name) == 0)
-			return 1;
-	return 0;
+			return &c->at[i];
+	return NULL;
 }
 
 int
@@ -198,12 +195,25 @@ wire_cursor_parse(struct wire_cursor *c, const struct json_value *value)
 		return -1;
 	json_walk(&w, value);
 	while (json_next(&w, &name, &n)) {
-		if (c->n == WIRE_LOGS_MAX || get_log(&name, &at) < 0 ||
-		    get_count(&n, &at.n) < 0 || cursor_knows(c, &at))
+		if (c->n == WIRE_LOGS_MAX || wire_log_parse(&at, &name) < 0 ||
+		    get_count(&n, &at.n) < 0 || find_log(c, &at) != NULL)
 			return -1;
 		c->at[c->n++] = at;
 	}
 	return 0;
+}
+
+int
+wire_cursor_same(const struct wire_cursor *a, const struct wire_cursor *b)
+{
+	const struct wire_position *at;
+
+	for (size_t i = 0; i < a->n; i++) {
+		at = find_log(b, &a->at[i]);
+		if (at == NULL || at->n != a->at[i].n)
+			return 0;
+	}
+	return a->n == b->n;
 }
 
 void
@@ -223,8 +233,8 @@ wire_cursor_add(struct buf *b, const struct wire_cursor *c)
 	buf_addc(b, '}');
 }
 
-static int
-get_chan(const struct json_value *v, uint64_t *out)
+int
+wire_chan_parse(uint64_t *out, const struct json_value *v)
 {
 	static const char digits[] = "0123456789abcdef";
 	uint64_t chan = 0;
@@ -314,7 +324,7 @@ get(enum kind kind, const struct json_value *v, void *to)
 	case STRINGS: return get_strings(v, to);
 	case ARRAY: return get_kind(v, JSON_ARRAY, to);
 	case CURSOR: return wire_cursor_parse(to, v);
-	case CHAN: return get_chan(v, to);
+	case CHAN: return wire_chan_parse(to, v);
 	}
 	return -1;
 }

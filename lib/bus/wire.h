@@ -129,6 +129,19 @@ struct wire_cursor {
 /* wire_cursor_parse(c, value) - 0, or -1 if the JSON is no cursor. */
 int wire_cursor_parse(struct wire_cursor *c, const struct json_value *value);
 
+/*
+ * wire_cursor_same(a, b) - 1 if they name the same logs with the same
+ * positions, in whatever order, else 0.
+ */
+int wire_cursor_same(const struct wire_cursor *a, const struct wire_cursor *b);
+
+/*
+ * wire_log_parse(at, value) - The name and start number of a log id, n being
+ * 0.  wire_chan_parse(chan, value) - A channel, 16 hex digits.  0 or -1.
+ */
+int wire_log_parse(struct wire_position *at, const struct json_value *value);
+int wire_chan_parse(uint64_t *chan, const struct json_value *value);
+
 /* wire_cursor_add(b, c) - Append it as JSON. */
 void wire_cursor_add(struct buf *b, const struct wire_cursor *c);
 
