@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/app.h"
@@ -20,19 +21,24 @@
 #include "bus/inspect.h"
 #include "bus/reach.h"
 #include "event/filters.h"
+#include "grid/failover.h"
 
 #define UNSET INT64_C(-1)
 
 static struct {
-	const char *warning, *critical;
+	const char *warning, *critical, *dir, *kinds;
 	struct opt_list cursors, topics;
-	int64_t timeout, expect, away, spool_size;
-	int format, held;
+	int64_t timeout, expect, away, spool_size, rounds, time, seed, rate;
+	int format, held, memory;
 } o = {
 	.timeout = UNSET,
 	.expect = UNSET,
 	.away = UNSET,
 	.spool_size = UNSET,
+	.rounds = UNSET,
+	.time = UNSET,
+	.seed = UNSET,
+	.rate = UNSET,
 };
 
 static const struct opt options[] = {
@@ -56,6 +62,17 @@ static const struct opt options[] = {
 	    &o.expect },
 	{ 0, "spool-size", OPT_SIZE, "SIZE", "spool: as sg-pub has it (1G)",
 	    &o.spool_size },
+	{ 0, "rounds", OPT_INT, "N", "failover: faults, one each (20)",
+	    &o.rounds },
+	{ 0, "for", OPT_DURATION, "DUR", "failover: for that long", &o.time },
+	{ 0, "kinds", OPT_STRING, "LIST", "kill,stop,cut,split,restart (all)",
+	    &o.kinds },
+	{ 0, "rate", OPT_INT, "N", "failover: events a second (400)", &o.rate },
+	{ 0, "memory", OPT_FLAG, NULL, "failover: brokers without a disk",
+	    &o.memory },
+	{ 0, "seed", OPT_INT, "N", "failover: the same faults again", &o.seed },
+	{ 0, "dir", OPT_STRING, "DIR", "failover: keep logs and stores there",
+	    &o.dir },
 	{ 0 },
 };
 
@@ -63,7 +80,7 @@ static const struct opt_command command = {
 	.name = "sg-check",
 	.purpose = "ask after the health of brokers and what depends on them",
 	.operands = "VERB [OPERAND]...\n"
-		    "verbs: broker lag cursor stale keys spool",
+		    "verbs: broker lag cursor stale keys spool failover",
 	.options = options,
 	.examples = {
 		"sg-check broker -b tcp://a:7788,tcp://b:7788",
@@ -217,6 +234,60 @@ run_spool(char **v, size_t n)
 		inspect_spool(v[i], &x, &found);
 }
 
+/* As many rounds as asked for, or as time allows. */
+static void
+run_rounds(struct failover *f)
+{
+	int64_t end = o.time == UNSET ? INT64_MAX : date_mono() + o.time;
+	int64_t rounds = o.rounds != UNSET ? o.rounds
+	    : o.time != UNSET		   ? INT64_MAX
+					   : 20;
+	int tty = isatty(STDERR_FILENO);
+	char text[128];
+
+	for (int64_t i = 0; i < rounds && date_mono() < end; i++) {
+		if (!failover_round(f))
+			break;
+		failover_told(f, text, sizeof text);
+		if (tty)
+			fprintf(stderr, "\r%s\033[K", text);
+	}
+	if (tty)
+		fputs("\r\033[K", stderr);
+}
+
+static void
+run_failover(char **v, size_t n)
+{
+	struct failover_options x = {
+		.dir = o.dir,
+		.kinds = o.kinds,
+		.rate = o.rate == UNSET ? 400 : o.rate,
+		.memory = o.memory,
+		.seed = (uint64_t)o.seed,
+	};
+	struct failover *f;
+	const char *why;
+
+	(void)v;
+	(void)n;
+	if (x.rate < 1 || x.rate > 100000)
+		opt_usage("--rate: 1 to 100000");
+	if (o.seed == UNSET && getrandom(&x.seed, sizeof x.seed, 0) > 0)
+		x.seed >>= 32;
+	app_signals();
+	f = failover_open(&x, &why);
+	if (f == NULL && errno == EINVAL)
+		opt_usage("--kinds %s: %s", o.kinds, why);
+	if (f == NULL) {
+		health_find(&found, HEALTH_UNKNOWN, "", "%s", why);
+		return;
+	}
+	run_rounds(f);
+	failover_finish(f, &found);
+	failover_close(f);
+}
+
 static const struct verb {
 	const char *name;
 	size_t min, max; /* operands after it */
@@ -232,6 +303,8 @@ static const struct verb {
 	{ "keys", 0, SIZE_MAX, run_keys, "[FILE]...", "warning critical" },
 	{ "spool", 1, SIZE_MAX, run_spool, "DIR...",
 	    "warning critical expect spool-size" },
+	{ "failover", 0, 0, run_failover, "",
+	    "rounds for kinds rate memory seed dir" },
 };
 
 static int
@@ -263,6 +336,13 @@ check_options(const struct verb *verb)
 		{ "topic", o.topics.n > 0 },
 		{ "expect", o.expect != UNSET },
 		{ "spool-size", o.spool_size != UNSET },
+		{ "rounds", o.rounds != UNSET },
+		{ "for", o.time != UNSET },
+		{ "kinds", o.kinds != NULL },
+		{ "rate", o.rate != UNSET },
+		{ "memory", o.memory },
+		{ "seed", o.seed != UNSET },
+		{ "dir", o.dir != NULL },
 	};
 
 	for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)

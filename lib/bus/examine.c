@@ -174,6 +174,9 @@ look_twin(
 		    buf_cstr(&name));
 	figure(t, "broker_twin_connected", "1 if the broker hears its twin.",
 	    "", connected, no_limits);
+	figure(t, "broker_twin_synced",
+	    "1 if the broker has what its twin has.", "", connected && synced,
+	    no_limits);
 	figure(t, "broker_twin_behind_events",
 	    "Events of the twin that the broker has no copy of.", "",
 	    (double)behind, no_limits);
@@ -278,7 +281,7 @@ find_broker(const struct examine *x, struct health *h, struct probes *all,
 		return cannot_ask(h, why);
 	*p = probes_first(all);
 	for (size_t i = 0; *p == NULL && i < all->n; i++)
-		health_find(h, HEALTH_CRITICAL, all->v[i].url, "%s",
+		health_find(h, HEALTH_CRITICAL, all->v[i].url, "no answer: %s",
 		    buf_cstr(&all->v[i].why));
 	return *p != NULL;
 }

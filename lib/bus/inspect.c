@@ -270,8 +270,8 @@ look_key(const char *path, struct keyring *ring, struct health_limits soon,
 		    keyring_clock(ring, date_now() / DATE_SECOND), soon,
 		    HEALTH_CRITICAL, h);
 	} else {
-		health_find(h, HEALTH_CRITICAL, path,
-		    "there is no certificate for this key");
+		health_find(h, ring != NULL ? HEALTH_CRITICAL : HEALTH_UNKNOWN,
+		    path, "there is no certificate for this key");
 	}
 	secret_free(text);
 }

@@ -13,6 +13,13 @@ enum { PAUSE = 50000 }; /* us after which all are looked at again, anyway */
 static void
 fail(struct probe *p, const char *why)
 {
+	struct buf known = { 0 };
+
+	/* Its URL is said anyway. */
+	buf_addf(&known, "no broker: %s: ", p->url);
+	if (strncmp(why, known.p, known.len) == 0)
+		why += known.len;
+	buf_fini(&known);
 	buf_clear(&p->why);
 	buf_adds(&p->why, why);
 	client_close(p->client);
@@ -77,6 +84,8 @@ begin(struct probes *all, const struct client_config *config, const char **why)
 	struct client_config one = *config;
 	const char *p = config->urls;
 
+	/* Whoever is away now is away. */
+	one.retry = 0;
 	for (;;) {
 		size_t n = strcspn(p, ",");
 		struct probe *probe;
@@ -116,7 +125,7 @@ probes_open(struct probes *all, const struct client_config *config,
 	}
 	for (size_t i = 0; i < all->n; i++)
 		if (all->v[i].client != NULL && !all->v[i].answered)
-			fail(&all->v[i], "no answer in time");
+			fail(&all->v[i], "none in time");
 	return (int)answered;
 }
 
@@ -150,7 +159,7 @@ probe_ask(struct probe *p, struct buf *msg, struct client_event *event,
 	buf_clear(&p->why);
 	if (client_call(p->client, msg, event, deadline) < 0) {
 		buf_adds(&p->why,
-		    errno == ETIMEDOUT ? "no answer in time"
+		    errno == ETIMEDOUT ? "none in time"
 				       : client_why(p->client));
 		return 0;
 	}

@@ -16,6 +16,7 @@ enum kind {
 	STRING,	 /* struct json_value */
 	STRINGS, /* struct json_value: array of strings */
 	ARRAY,	 /* struct json_value */
+	REFUSED, /* the same, but a number is stat's count of that name */
 	CURSOR,	 /* struct wire_cursor */
 	CHAN	 /* uint64_t */
 };
@@ -100,7 +101,7 @@ static const struct member reply_members[] = {
 	    offsetof(struct wire_reply, has_now), "now: not a cursor" },
 	{ "meta", ARRAY, offsetof(struct wire_reply, meta), NO_FLAG,
 	    "meta: not an array" },
-	{ "refused", ARRAY, offsetof(struct wire_reply, refused), NO_FLAG,
+	{ "refused", REFUSED, offsetof(struct wire_reply, refused), NO_FLAG,
 	    "refused: not an array" },
 	{ NULL, COUNT, 0, NO_FLAG, NULL }
 };
@@ -323,6 +324,8 @@ get(enum kind kind, const struct json_value *v, void *to)
 	case STRING: return get_kind(v, JSON_STRING, to);
 	case STRINGS: return get_strings(v, to);
 	case ARRAY: return get_kind(v, JSON_ARRAY, to);
+	case REFUSED:
+		return v->kind == JSON_NUMBER ? 0 : get_kind(v, JSON_ARRAY, to);
 	case CURSOR: return wire_cursor_parse(to, v);
 	case CHAN: return wire_chan_parse(to, v);
 	}
