@@ -35,7 +35,7 @@ examine_span(int64_t us, char text[EXAMINE_SPAN])
 	while (i < 3 && us < units[i].us)
 		i++;
 	if (us < DATE_SECOND)
-		snprintf(text, EXAMINE_SPAN, "%.1fms", (double)us / 1e3);
+		snprintf(text, EXAMINE_SPAN, "%.2fms", (double)us / 1e3);
 	else if (i == 3)
 		snprintf(text, EXAMINE_SPAN, "%.1fs", (double)us / 1e6);
 	else
@@ -281,7 +281,7 @@ find_broker(const struct examine *x, struct health *h, struct probes *all,
 		return cannot_ask(h, why);
 	*p = probes_first(all);
 	for (size_t i = 0; *p == NULL && i < all->n; i++)
-		health_find(h, HEALTH_CRITICAL, all->v[i].url, "no answer: %s",
+		health_find(h, HEALTH_CRITICAL, all->v[i].url, "%s",
 		    buf_cstr(&all->v[i].why));
 	return *p != NULL;
 }

@@ -46,7 +46,7 @@ int examine_stale(const struct examine *x, struct health *h);
 
 /*
  * examine_span(us, text) - A length of time for people: "3d4h", "12m5s",
- * "2.5s", "0.4ms".  Returns text.
+ * "2.5s", "0.40ms".  Returns text.
  */
 enum { EXAMINE_SPAN = 32 };
 const char *examine_span(int64_t us, char text[EXAMINE_SPAN]);

@@ -21,7 +21,7 @@ fail(struct probe *p, const char *why)
 		why += known.len;
 	buf_fini(&known);
 	buf_clear(&p->why);
-	buf_adds(&p->why, why);
+	buf_addf(&p->why, "no answer: %s", why);
 	client_close(p->client);
 	p->client = NULL;
 }
@@ -159,7 +159,7 @@ probe_ask(struct probe *p, struct buf *msg, struct client_event *event,
 	buf_clear(&p->why);
 	if (client_call(p->client, msg, event, deadline) < 0) {
 		buf_adds(&p->why,
-		    errno == ETIMEDOUT ? "none in time"
+		    errno == ETIMEDOUT ? "no answer in time"
 				       : client_why(p->client));
 		return 0;
 	}
