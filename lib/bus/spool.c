@@ -675,6 +675,15 @@ spool_next(struct spool *s, struct spool_record *record)
 }
 
 int
+spool_rewind(struct spool *s)
+{
+	if (s->read_fd >= 0)
+		close(s->read_fd);
+	s->read_fd = -1;
+	return seek_done(s);
+}
+
+int
 spool_release(struct spool *s, uint64_t number)
 {
 	if (number <= s->done)

@@ -83,6 +83,12 @@ struct spool_record {
  */
 int spool_next(struct spool *s, struct spool_record *record);
 
+/*
+ * spool_rewind(s) - spool_next() gives again the record that the first number
+ * not delivered is in.  0, or -1 with errno.
+ */
+int spool_rewind(struct spool *s);
+
 /* spool_release(s, number) - Everything up to number is delivered. */
 int spool_release(struct spool *s, uint64_t number);
 

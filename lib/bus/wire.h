@@ -19,7 +19,8 @@
  *   "commit":{"name":S,"cursor":C}} + lines
  *	-> {"ok":true,"local":N,"safe":N,"refused":[[I,"why"],…]}
  *	first is the number of the first line in the channel; n (lines) is
- *	checked if present; safe is the publisher's own mark: everything up
+ *	checked if present, and without lines the answer is that to the
+ *	number before first; safe is the publisher's own mark: everything up
  *	to it is known to be durable, so a broker that has forgotten the
  *	channel goes on from there.  Lines the broker may not accept (a late
  *	COMMAND, a topic denied) are refused one by one, by their index from
