@@ -33,8 +33,9 @@ enum {
 	LEAVE_TIME = 2 * DATE_SECOND, /* for answers, when asked to leave */
 	BYE_TIME = DATE_SECOND,
 	PROGRESS_TIME = DATE_SECOND,
-	BLOCKED_TIME = DATE_SECOND,  /* before a full spool is tried again */
-	STALL_TIME = 5 * DATE_SECOND /* of a broker that does not answer */
+	BLOCKED_TIME = DATE_SECOND,   /* before a full spool is tried again */
+	STALL_TIME = 5 * DATE_SECOND, /* of a broker that does not answer */
+	ALONE_TIME = 2 * DATE_SECOND  /* of a twin, before that is told */
 };
 
 enum {
@@ -47,7 +48,7 @@ enum {
 static struct {
 	const char *topic, *src, *dead, *spool;
 	int64_t spool_size, timeout, retry, ready_fd, ack_fd;
-	int strict, stats;
+	int strict, stats, require_twin;
 } o = {
 	.spool_size = INT64_C(1) << 30,
 	.retry = 5 * DATE_SECOND,
@@ -68,6 +69,8 @@ static const struct opt options[] = {
 	    &o.timeout },
 	{ 0, "retry", OPT_DURATION, "DUR", "give up without a broker (5s)",
 	    &o.retry },
+	{ 0, "require-twin", OPT_FLAG, NULL,
+	    "delivered is what both brokers have", &o.require_twin },
 	{ 0, "dead", OPT_STRING, "FILE", "append bad lines to FILE", &o.dead },
 	{ 0, "strict", OPT_FLAG, NULL, "stop at the first bad line",
 	    &o.strict },
@@ -104,7 +107,10 @@ static struct {
 	uint64_t batch_last; /* number of the last line read */
 	size_t unsynced;     /* bytes in the spool */
 	int blocked;	     /* the spool is full */
+	uint64_t fed;	     /* last number taken from the spool */
 	int64_t moved;	     /* when something was delivered or read */
+	int64_t alone;	     /* since when one broker has more than its twin */
+	int told_alone;
 	struct buf src;
 	const char *from; /* who publishes: the subject, or else src */
 	uint64_t *base;	  /* lines before each file */
@@ -234,6 +240,11 @@ open_publisher(void)
 		    spool_chan(s.spool), spool_done(s.spool) + 1);
 	else
 		s.publisher = publisher_new(s.client, s.from, random_chan(), 1);
+	if (o.require_twin)
+		publisher_policy(s.publisher, PUBLISHER_HOLDS);
+	else if (o.spool != NULL)
+		publisher_policy(s.publisher, PUBLISHER_REWINDS);
+	s.fed = o.spool != NULL ? spool_done(s.spool) : 0;
 }
 
 static void
@@ -345,6 +356,7 @@ feed(void)
 		if (got == 0)
 			break;
 		publisher_add_frame(s.publisher, r.lines, r.len, r.n, 0);
+		s.fed = r.first + r.n - 1;
 		fed = 1;
 	}
 	return fed;
@@ -445,31 +457,72 @@ line_of(uint64_t at)
 	    (at & ((UINT64_C(1) << FILE_SHIFT) - 1));
 }
 
+/* Delivered, unless it is to be safe and is not. */
 static void
-safe(const struct publisher_event *event)
+stored(const struct publisher_event *event)
 {
-	s.moved = date_mono();
-	if (s.spool == NULL)
+	int safe = event->result == PUBLISHER_SAFE;
+	int64_t now = date_mono();
+
+	if (safe || !o.require_twin)
+		s.moved = now;
+	if (publisher_alone(s.publisher) == 0)
+		s.alone = 0;
+	else if (s.alone == 0)
+		s.alone = now;
+	if (s.spool == NULL && (safe || !o.require_twin) && event->mark > 0)
 		acknowledge(line_of(event->mark));
-	else if (spool_release(s.spool, event->number) < 0)
+	if (s.spool != NULL && safe &&
+	    spool_release(s.spool, event->number) < 0)
 		die(EXIT_IO, "spool %s: %s", o.spool, strerror(errno));
+}
+
+/* Another broker: it may lack what only the one before it was given. */
+static void
+rewind_spool(void)
+{
+	if (spool_rewind(s.spool) < 0)
+		die(EXIT_IO, "spool %s: %s", o.spool,
+		    errno == EBADMSG ? "damaged" : strerror(errno));
+	s.fed = spool_done(s.spool);
+	publisher_restart(s.publisher, s.fed + 1);
+}
+
+static void
+connected(void)
+{
+	if (client_generation(s.client) > 1)
+		note("connected to %s", client_url(s.client));
+}
+
+/* That one broker alone goes on is no fault of it, but a risk. */
+static void
+watch_twin(void)
+{
+	if (s.alone == 0 || s.told_alone || date_mono() - s.alone < ALONE_TIME)
+		return;
+	s.told_alone = 1;
+	warn("%llu events are on one broker only: its twin is away",
+	    (unsigned long long)publisher_alone(s.publisher));
 }
 
 static void
 handle(const struct publisher_event *event)
 {
 	switch (event->result) {
-	case PUBLISHER_SAFE: safe(event); break;
+	case PUBLISHER_SAFE:
+	case PUBLISHER_LOCAL: stored(event); break;
+	case PUBLISHER_REWIND:
+		rewind_spool();
+		connected();
+		break;
 	case PUBLISHER_REFUSED: refused_line(event); break;
 	case PUBLISHER_FULL: warn("the broker's disk is full; waiting"); break;
 	case PUBLISHER_BUSY:
 		debug("as much as the broker allows: waiting %lld ms",
 		    (long long)(event->wait / 1000));
 		break;
-	case PUBLISHER_CONNECTED:
-		if (client_generation(s.client) > 1)
-			note("connected to %s", client_url(s.client));
-		break;
+	case PUBLISHER_CONNECTED: connected(); break;
 	case PUBLISHER_NONE: break;
 	}
 }
@@ -495,14 +548,22 @@ take_answers(int64_t deadline)
 	return EXIT_OK;
 }
 
+/* Events that no broker has yet. */
 static uint64_t
 pending(void)
 {
-	uint64_t at;
+	uint64_t at, n = publisher_pending(s.publisher, &at);
 
 	if (s.spool != NULL)
-		return spool_end(s.spool) - spool_done(s.spool) + s.batch_n;
-	return publisher_pending(s.publisher, &at);
+		n += spool_end(s.spool) - s.fed + s.batch_n;
+	return n;
+}
+
+/* Events that are not delivered in the sense of the options. */
+static uint64_t
+owed(void)
+{
+	return pending() + (o.require_twin ? publisher_alone(s.publisher) : 0);
 }
 
 static void
@@ -525,6 +586,19 @@ earliest(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* When waiting for a twin, or for a spool to empty, is over. */
+static int64_t
+stall_due(void)
+{
+	int64_t since = s.alone > s.moved ? s.alone : s.moved;
+
+	if (o.require_twin && s.alone > 0 &&
+	    (s.ended || s.blocked || !publisher_room(s.publisher)))
+		return since + o.retry;
+	return s.spool != NULL && s.ended ? s.moved + o.retry + STALL_TIME
+					  : INT64_MAX;
+}
+
 /* Sleep until there is input that fits, an answer, a signal or a time. */
 static void
 wait_for_work(int64_t deadline)
@@ -540,8 +614,9 @@ wait_for_work(int64_t deadline)
 
 	if (s.blocked)
 		until = earliest(until, date_mono() + BLOCKED_TIME);
-	if (s.ended && s.spool != NULL)
-		until = earliest(until, s.moved + o.retry + STALL_TIME);
+	until = earliest(until, stall_due());
+	if (s.alone > 0 && !s.told_alone)
+		until = earliest(until, s.alone + ALONE_TIME);
 	if (s.progress)
 		until = earliest(until, s.told + PROGRESS_TIME);
 	left = until - date_mono();
@@ -559,15 +634,14 @@ wait_for_work(int64_t deadline)
 		input_failed();
 }
 
-/* A spool that does not empty any more once the input has ended. */
+/* Status when there is no more time: what is left may be only the twin's. */
 static int
-stalled(void)
+late(int status)
 {
-	return s.spool != NULL && s.ended &&
-	    date_mono() - s.moved > o.retry + STALL_TIME;
+	return o.require_twin && pending() == 0 ? EXIT_QUEUED : status;
 }
 
-/* Until the input has ended and all of it is safe, or something says stop. */
+/* Until the input has ended and all is delivered, or something says stop. */
 static int
 publish(int64_t deadline)
 {
@@ -580,14 +654,16 @@ publish(int64_t deadline)
 		status = take_answers(0);
 		if (status != EXIT_OK)
 			return status;
-		if (s.ended && pending() == 0)
+		if (s.ended && owed() == 0)
 			return EXIT_OK;
 		if (app_stop())
 			return 128 + app_stop();
-		if (stalled())
-			return EXIT_QUEUED;
+		if (date_mono() >= stall_due())
+			return s.spool != NULL ? EXIT_QUEUED
+					       : late(EXIT_UNAVAILABLE);
 		if (date_mono() >= deadline)
-			return EXIT_TIMEOUT;
+			return late(EXIT_TIMEOUT);
+		watch_twin();
 		show_progress();
 		/* The answers may have emptied the window. */
 		if (feed())
@@ -607,19 +683,32 @@ leave(void)
 		take_lines();
 		feed();
 		publisher_flush(s.publisher);
-		if (take_answers(pending() > 0 ? deadline : 0) != EXIT_OK)
+		if (take_answers(owed() > 0 ? deadline : 0) != EXIT_OK)
 			return;
-	} while ((pending() > 0 || !(s.waiting || s.ended)) &&
-	    date_mono() < deadline);
+	} while (
+	    (owed() > 0 || !(s.waiting || s.ended)) && date_mono() < deadline);
 }
 
 static void
-report_pending(void)
+report_alone(int status)
+{
+	unsigned long long n = publisher_alone(s.publisher);
+
+	if (n > 0 && status == EXIT_QUEUED)
+		error("%llu events are on one broker only, not on its twin", n);
+	else if (n > 0)
+		warn("%llu events are on one broker only: its twin is away%s",
+		    n, s.spool != NULL ? "; they stay in the spool" : "");
+}
+
+static void
+report_pending(int status)
 {
 	uint64_t at = 0;
 	uint64_t n = publisher_pending(s.publisher, &at);
 	const char *file;
 
+	report_alone(status);
 	if (s.spool != NULL && pending() > 0)
 		warn("%llu events stay in the spool %s",
 		    (unsigned long long)pending(), o.spool);
@@ -655,7 +744,7 @@ close_spool(int status)
 	if (s.spool == NULL)
 		return status;
 	store_batch(1);
-	left = pending() > 0;
+	left = owed() > 0;
 	if (s.batch_n > 0)
 		error("%lu lines did not fit into the spool %s",
 		    (unsigned long)s.batch_n, o.spool);
@@ -681,7 +770,7 @@ finish(int status)
 		publisher_bye(s.publisher, date_mono() + BYE_TIME);
 	if (s.progress)
 		fputs("\033[K", stderr);
-	report_pending();
+	report_pending(status);
 	line_summary(&s.in);
 	if (ident_close(&s.ident) < 0)
 		warn("counter of %s: %s", o.src, strerror(errno));

@@ -255,6 +255,8 @@ open_outlet(struct reader_options *r)
 	if (bound > 0) {
 		r->start = WIRE_FROM_CURSOR;
 		r->resume = 1;
+		r->seen = s.outlet.sink.seen;
+		r->nseen = s.outlet.sink.nseen;
 	}
 }
 
@@ -302,7 +304,7 @@ open_reader(void)
 		die(status, "%s", why);
 	report_lost(reader_lost(s.reader));
 	if (!r.resume &&
-	    outlet_commit(&s.outlet, reader_position(s.reader)) != 0)
+	    outlet_commit(&s.outlet, reader_position(s.reader), NULL) != 0)
 		die(EXIT_IO, "%s: %s", o.file, strerror(errno));
 }
 

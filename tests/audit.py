@@ -33,7 +33,7 @@ FORBIDDEN = {
     r"^[ \t]*#\s*define\s+\w+\(": "function-like macro",
 }
 # The library reports to its caller; these few print or end the process.
-SPEAKS = {"lib/base/die.c", "lib/base/opt.c"}
+SPEAKS = {"lib/base/die.c", "lib/base/opt.c", "lib/base/child.c"}
 SPEECH = r"(?<![\w.>])(printf|fprintf|puts|putchar|perror|exit|_exit|abort)\s*\("
 
 

@@ -273,7 +273,9 @@ outputs() {
 	sg-sign sg-sign -k net/keys/operator.key --trust net events
 	sg-verify sg-verify --trust net --keep events
 	sg-seal sg-seal -k net/keys/flat12.key --trust net -r dso events
+	sg-sim sg-sim --limit 3 --speed max
 	sg-open sg-open -k net/keys/dso.key --trust net --keep events
+	sg-check sg-check keys --trust net
 	END
 }
 

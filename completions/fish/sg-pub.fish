@@ -14,6 +14,7 @@ complete -c sg-pub -l spool -x -a '(__fish_complete_directories)' -d 'store ther
 complete -c sg-pub -l spool-size -x -d 'bytes of it at most (1G)'
 complete -c sg-pub -s w -l timeout -x -d 'stop after DUR with status 124'
 complete -c sg-pub -l retry -x -d 'give up without a broker (5s)'
+complete -c sg-pub -l require-twin -d 'delivered is what both brokers have'
 complete -c sg-pub -l dead -r -F -d 'append bad lines to FILE'
 complete -c sg-pub -l strict -d 'stop at the first bad line'
 complete -c sg-pub -l ack-fd -x -d 'write numbers of safe lines there'

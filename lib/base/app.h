@@ -44,6 +44,12 @@ int app_signal_fd(void);
  */
 int app_thread(pthread_t *thread, void *(*run)(void *), void *arg);
 
+/*
+ * app_files() - Raise the number of files that may be open to what the system
+ * allows this process (the hard limit of RLIMIT_NOFILE): that number.
+ */
+int64_t app_files(void);
+
 /* app_ready(fd) - Write "ready\n" to fd if fd >= 0 and close it; once. */
 void app_ready(int fd);
 

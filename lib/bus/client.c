@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/app.h"
 #include "base/date.h"
@@ -14,7 +17,20 @@
 #include "bus/envelope.h"
 #include "bus/link.h"
 
-enum { WHY_MAX = 1024 };
+/* Microseconds. */
+enum {
+	QUIET = 11 * DATE_SECOND / 10,	 /* of silence before a sign of life is
+					    asked for: beyond a heartbeat */
+	SILENCE = 19 * DATE_SECOND / 10, /* of a dead broker: within 2 s */
+	SILENCE_MAX = 64 * DATE_SECOND,
+	REST = DATE_SECOND,    /* of a broker that was left */
+	USED = 5 * DATE_SECOND /* a connection this old was of some use */
+};
+
+enum {
+	LOOKS = 4, /* while the answer to that is awaited */
+	WHY_MAX = 1024
+};
 
 /* One request in flight, or idle and waiting for the next. */
 struct request {
@@ -37,7 +53,59 @@ struct client {
 	size_t nrequest, busy;
 	struct request *held; /* whose reply was last given */
 	const char *last_why;
+
+	int64_t heard;	 /* a sign of life, while something is in flight */
+	int64_t look_at; /* when to look for the next; INT64_MAX: never */
+	int64_t silence; /* that is borne */
+	int64_t longest; /* that has been borne since the connection */
+	int looks;	 /* since a sign was asked for, or 0 */
+	unsigned asked;	 /* requests sent */
+	unsigned sent;	 /* link_sent() at the last look */
+	int backlog;	 /* there were more then, not taken yet */
+	int timer_fd;	 /* readable at look_at */
+	int fd;		 /* of an epoll: the link's or the timer's */
+
+	int64_t left; /* since when brokers are left, or 0 */
+	char left_why[WHY_MAX];
 };
+
+/*
+ * Signs of life.  A process that was stopped, or busy elsewhere, has heard
+ * nothing because it did not listen: the silence ends in a row of looks, each
+ * some time after the last, in which it did.
+ */
+
+static void
+look_at(struct client *c, int64_t at)
+{
+	struct itimerspec timer = { 0 };
+
+	c->look_at = at;
+	if (at != INT64_MAX) {
+		timer.it_value.tv_sec = at / DATE_SECOND;
+		timer.it_value.tv_nsec = at % DATE_SECOND * 1000;
+	}
+	timerfd_settime(c->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
+}
+
+/* Something was sent to a broker that owed us nothing. */
+static void
+expect_answer(struct client *c)
+{
+	c->heard = date_mono();
+	c->looks = 0;
+	if (c->look_at == INT64_MAX)
+		look_at(c, c->heard + QUIET);
+}
+
+static void
+hear(struct client *c, int64_t now)
+{
+	if (now - c->heard > c->longest)
+		c->longest = now - c->heard;
+	c->heard = now;
+	c->looks = 0;
+}
 
 /* An idle request for a message over this connection, or NULL. */
 static struct request *
@@ -58,8 +126,9 @@ idle_request(struct client *c)
 	return link_request_begin(r->link) == 0 ? r : NULL;
 }
 
-int
-client_send_lines(
+/* The request that carries it, or NULL. */
+static struct request *
+send_request(
     struct client *c, uint64_t tag, struct buf *head, const void *p, size_t n)
 {
 	struct request *r;
@@ -67,17 +136,26 @@ client_send_lines(
 
 	errno = EAGAIN;
 	if (!c->connected || (r = idle_request(c)) == NULL)
-		return -1;
+		return NULL;
 	r->tag = tag;
 	r->busy = 1;
 	r->dropped = 0;
-	c->busy++;
+	if (c->busy++ == 0)
+		expect_answer(c);
 	out = link_request_room(
 	    r->link, envelope_size(c->envelope, head->len + n));
 	r->number = envelope_seal(c->envelope, head, p, n, out);
 	buf_clear(head);
+	c->asked++;
 	link_request_send(r->link);
-	return 0;
+	return r;
+}
+
+int
+client_send_lines(
+    struct client *c, uint64_t tag, struct buf *head, const void *p, size_t n)
+{
+	return send_request(c, tag, head, p, n) != NULL ? 0 : -1;
 }
 
 int
@@ -94,13 +172,74 @@ cancel_all(struct client *c)
 		link_request_cancel(c->request[i]->link);
 }
 
-/* One request that failed says as much as the end of the connection. */
+/* A living broker answers this at once, whatever its disk does. */
 static void
-leave(struct client *c)
+ask_for_life(struct client *c)
+{
+	struct buf text = { 0 };
+	struct request *r;
+
+	wire_hello(&text);
+	r = send_request(c, 0, &text, NULL, 0);
+	if (r != NULL)
+		r->dropped = 1;
+	buf_fini(&text);
+}
+
+/* 1 if the broker is silent and was listened to for long enough. */
+static int
+silent(struct client *c)
+{
+	int64_t now = date_mono();
+	unsigned sent;
+
+	if (now < c->look_at)
+		return 0;
+	/* What is long in going out is no silence. */
+	sent = link_sent(c->link);
+	if (c->backlog && sent != c->sent)
+		hear(c, now);
+	c->sent = sent;
+	c->backlog = sent != c->asked;
+	if (c->busy == 0) {
+		look_at(c, INT64_MAX);
+	} else if (c->looks == 0 && now < c->heard + QUIET) {
+		look_at(c, c->heard + QUIET);
+	} else if (c->looks <= LOOKS) {
+		if (c->looks++ == 0)
+			ask_for_life(c);
+		look_at(c, now + (c->silence - QUIET) / LOOKS);
+	}
+	return c->looks > LOOKS;
+}
+
+/* For the time being there is no connection. */
+static void
+disconnect(struct client *c)
 {
 	if (c->connected)
 		cancel_all(c);
 	c->connected = 0;
+	look_at(c, INT64_MAX);
+	c->looks = 0;
+}
+
+/* It has failed, as one request says as well as any other. */
+static void
+lose(struct client *c, const char *why)
+{
+	if (c->connected)
+		dial_leave(c->dial, 0, why);
+	disconnect(c);
+}
+
+static void
+lose_silent(struct client *c)
+{
+	lose(c, "no sign of life");
+	c->silence *= 2;
+	if (c->silence > SILENCE_MAX)
+		c->silence = SILENCE_MAX;
 }
 
 static void
@@ -131,9 +270,10 @@ give_answer(struct client *c, struct request *r, struct client_event *event)
 	event->tag = r->tag;
 	event->result = lost ? CLIENT_LOST : CLIENT_REPLY;
 	if (lost) {
-		leave(c);
+		lose(c, "connection lost");
 		return !r->dropped;
 	}
+	hear(c, date_mono());
 	c->held = r;
 	if (r->dropped) {
 		release_held(c);
@@ -141,7 +281,7 @@ give_answer(struct client *c, struct request *r, struct client_event *event)
 	}
 	if (envelope_open(c->envelope, r->number, &p, &n) < 0) {
 		event->result = CLIENT_LOST;
-		leave(c);
+		lose(c, "a forged answer");
 		return 1;
 	}
 	if (wire_reply_parse(&event->reply, p, n, &c->last_why) == 0)
@@ -162,9 +302,38 @@ give_connection(struct client *c, struct client_event *event)
 		return -1;
 	}
 	c->connected = 1;
+	c->longest = 0;
 	event->result = CLIENT_CONNECTED;
 	event->tag = 0;
 	return 1;
+}
+
+/* 1 if the connection there was is to be replaced, which begins here. */
+static int
+leave(struct client *c, int lost)
+{
+	if (lost)
+		lose(c, "connection lost");
+	else if (silent(c))
+		lose_silent(c);
+	else if (envelope_due(c->envelope, c->busy == 0))
+		disconnect(c);
+	return !c->connected;
+}
+
+/* Make the next connection: 0, or -1 if none was of any use for too long. */
+static int
+redial(struct client *c)
+{
+	settle_all(c);
+	if (c->left > 0 && date_mono() - c->left > c->retry) {
+		c->left = 0;
+		c->last_why = c->left_why;
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	dial_start(c->dial, c->retry);
+	return 0;
 }
 
 /* One step: 1 something to give, 0 go on, 2 nothing to do now, or -1. */
@@ -177,16 +346,10 @@ step(struct client *c, struct client_event *event)
 		return give_answer(c, link_request_owner(news.done), event);
 	if (news.rung)
 		return give_connection(c, event);
-	if (c->connected &&
-	    (news.lost || envelope_due(c->envelope, c->busy == 0))) {
-		leave(c);
+	if (c->connected && leave(c, news.lost))
 		return 0;
-	}
-	if (!c->connected && !dial_going(c->dial) && c->busy == 0) {
-		settle_all(c);
-		dial_start(c->dial, c->retry);
-		return 0;
-	}
+	if (!c->connected && !dial_going(c->dial) && c->busy == 0)
+		return redial(c);
 	return 2;
 }
 
@@ -195,7 +358,7 @@ static int
 await_news(struct client *c, int64_t deadline)
 {
 	struct pollfd fds[2] = {
-		{ .fd = link_fd(c->link), .events = POLLIN },
+		{ .fd = c->fd, .events = POLLIN },
 		{ .fd = app_signal_fd(), .events = POLLIN },
 	};
 	int64_t left = deadline - date_mono();
@@ -280,9 +443,29 @@ client_call(struct client *c, struct buf *msg, struct client_event *event,
 	return -1;
 }
 
+/* One descriptor for what comes and for the time to look: 0 or -1. */
+static int
+open_fds(struct client *c)
+{
+	struct epoll_event in = { .events = EPOLLIN };
+
+	c->timer_fd =
+	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	c->fd = epoll_create1(EPOLL_CLOEXEC);
+	return c->timer_fd < 0 || c->fd < 0 ||
+		epoll_ctl(c->fd, EPOLL_CTL_ADD, c->timer_fd, &in) != 0 ||
+		epoll_ctl(c->fd, EPOLL_CTL_ADD, link_fd(c->link), &in) != 0
+	    ? -1
+	    : 0;
+}
+
 static void
 client_free(struct client *c)
 {
+	if (c->timer_fd >= 0)
+		close(c->timer_fd);
+	if (c->fd >= 0)
+		close(c->fd);
 	link_free(c->link);
 	for (size_t i = 0; i < c->nrequest; i++) {
 		link_request_free(c->request[i]->link);
@@ -300,8 +483,11 @@ client_begin(const struct client_config *config, const char **why)
 	int error;
 
 	c->retry = config->retry;
+	c->silence = SILENCE;
+	c->look_at = INT64_MAX;
+	c->timer_fd = c->fd = -1;
 	c->link = link_new();
-	if (c->link == NULL)
+	if (c->link == NULL || open_fds(c) < 0)
 		*why = strerror(errno);
 	else
 		c->dial = dial_new(config, c->link, why);
@@ -386,7 +572,39 @@ client_generation(const struct client *c)
 int
 client_fd(const struct client *c)
 {
-	return link_fd(c->link);
+	return c->fd;
+}
+
+int
+client_twins(const struct client *c)
+{
+	return dial_twins(c->dial);
+}
+
+void
+client_progress(struct client *c)
+{
+	int64_t borne = 2 * c->longest;
+
+	c->left = 0;
+	c->silence = borne < SILENCE ? SILENCE
+	    : borne > SILENCE_MAX    ? SILENCE_MAX
+				     : borne;
+}
+
+void
+client_leave(struct client *c, const char *why)
+{
+	int64_t now = date_mono();
+
+	if (!c->connected)
+		return;
+	if (c->left == 0 || now - dial_since(c->dial) > USED)
+		c->left = now;
+	snprintf(
+	    c->left_why, sizeof c->left_why, "%s: %s", dial_url(c->dial), why);
+	dial_leave(c->dial, now + REST, why);
+	disconnect(c);
 }
 
 void

@@ -65,6 +65,12 @@ const char *client_url(const struct client *c);
 unsigned client_generation(const struct client *c);
 
 /*
+ * client_twins(c) - 1 if the same may be read from another broker: there are
+ * several URLs, or the broker says that it has a twin.
+ */
+int client_twins(const struct client *c);
+
+/*
  * client_send(c, tag, msg) - Send a request; its bytes are copied (or moved)
  * out of msg, which is empty after.  The answer comes from client_next()
  * with that tag.  0, or -1 with errno (EAGAIN: no connection now).
@@ -93,8 +99,9 @@ struct client_event {
 };
 
 /*
- * client_fd(c) - Readable when client_next(c, …, 0) would give something,
- * provided that its last call gave CLIENT_NONE (so drain before polling).
+ * client_fd(c) - Readable when client_next(c, …, 0) would give something or
+ * has something to do, provided that its last call gave CLIENT_NONE (so drain
+ * before polling).
  * client_next(c, event, deadline) - The next thing that happened, waiting
  * until deadline (date_mono time; 0: do not wait).  Redials and moves along
  * the URL list by itself.  0, or -1 with errno: EINTR a signal, EPROTO the
@@ -104,9 +111,28 @@ struct client_event {
  * left alone for a minute.  A session is replaced by a new one in time, when
  * nothing is in flight if possible; that is CLIENT_LOST and CLIENT_CONNECTED
  * as for any lost connection, and so is a reply that is forged.
+ *
+ * So is a broker that has fallen silent: it was asked something and nothing
+ * has come for 2 s, though it was asked for a sign of life meanwhile.  Only
+ * time counts in which the caller looked or slept in a poll of client_fd().
  */
 int client_fd(const struct client *c);
 int client_next(struct client *c, struct client_event *event, int64_t deadline);
+
+/*
+ * client_progress(c) - What the connection is for has moved on.  Until it is
+ * told so, each broker that falls silent makes the client more patient with
+ * the next one, for over a slow line one great message may take longer.
+ */
+void client_progress(struct client *c);
+
+/*
+ * client_leave(c, why) - This broker is of no use now: the connection is
+ * given up (what is outstanding is CLIENT_LOST) for the next URL, and it is
+ * not tried again for a second.  client_next() gives ETIMEDOUT, and why, when
+ * that has gone on for `retry` microseconds without progress.
+ */
+void client_leave(struct client *c, const char *why);
 
 /* client_why(c) - Reason of the last failure, valid until the next call. */
 const char *client_why(const struct client *c);

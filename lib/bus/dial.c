@@ -20,10 +20,15 @@
 #include "trust/channel.h"
 
 enum {
-	REDIAL_MIN = 50000,		/* us: first pause */
-	REDIAL_MAX = 5 * DATE_SECOND,	/* longest pause */
-	HEALTHY = 10 * DATE_SECOND,	/* a connection this old resets it */
-	PROXY_TIME = 10 * DATE_SECOND,	/* for a proxy to reach it */
+	REDIAL_MIN = 50000,	       /* us: first pause */
+	REDIAL_MAX = 5 * DATE_SECOND,  /* longest pause */
+	HEALTHY = 10 * DATE_SECOND,    /* a connection this old resets it */
+	MOVED = DATE_SECOND,	       /* the same if there is another URL */
+	PROXY_TIME = 10 * DATE_SECOND, /* for a proxy to reach it */
+	DIAL_TIME = 3 * DATE_SECOND,   /* for the peer to accept and greet */
+	ANSWER_TIME = 5 * DATE_SECOND, /* for its answer in an exchange */
+	/* Either of them at first if there is another URL. */
+	IMPATIENT = DATE_SECOND,
 	DENIED_TIME = 60 * DATE_SECOND, /* until a URL is asked again */
 	RELOAD = 7200, /* s before a certificate's end: is there a new one? */
 	WHY_MAX = 1024
@@ -32,7 +37,9 @@ enum {
 /* A broker of the list. */
 struct place {
 	struct url url;
-	int64_t shun; /* date_mono time: not before then; it denied */
+	/* date_mono times, not before: */
+	int64_t shun; /* it denied */
+	int64_t rest; /* it was left */
 };
 
 /* All of it is the thread's while that runs, but for what is the caller's. */
@@ -44,10 +51,13 @@ struct dial {
 	struct place *place;
 	size_t nplace, at;
 	int64_t retry, pause;
+	int64_t dial_time, answer_time; /* of an attempt */
+	int64_t attempt_end;
 	struct envelope envelope;
 	char name[WIRE_NAME_MAX + 1]; /* from hello */
+	int twin;		      /* from hello, too */
 	int unwanted; /* a broker of ours refused our certificate */
-	char said[WHY_MAX - URL_MAX]; /* of the attempt that failed */
+	char said[WHY_MAX - URL_MAX - 16]; /* of the attempt that failed */
 	char why[WHY_MAX];
 	int result; /* 0 or an errno */
 
@@ -58,6 +68,7 @@ struct dial {
 	int64_t since;
 	unsigned count;
 	char broker[WIRE_NAME_MAX + 1];
+	int of_two;
 	char last_why[WHY_MAX];
 };
 
@@ -67,6 +78,38 @@ dial_drop(struct dial *d)
 	tunnel_close(d->tunnel);
 	d->tunnel = NULL;
 	link_drop(d->link);
+}
+
+static int64_t
+earliest(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* By when the attempt has to have done what takes us. */
+static int64_t
+within(const struct dial *d, int64_t us)
+{
+	return earliest(date_mono() + us, d->attempt_end);
+}
+
+/*
+ * How long an attempt may take.  Where there is another URL, one that does
+ * not answer is left soon; but a broker that has many to let in at once needs
+ * its time, and whoever gives up and returns makes it more.
+ */
+static void
+set_times(struct dial *d, int round)
+{
+	int64_t most = (int64_t)IMPATIENT << (round < 3 ? round : 3);
+
+	d->dial_time = DIAL_TIME;
+	d->answer_time = ANSWER_TIME;
+	d->attempt_end = INT64_MAX;
+	if (d->nplace == 1)
+		return;
+	d->dial_time = earliest(DIAL_TIME, most);
+	d->answer_time = earliest(ANSWER_TIME, most);
 }
 
 /* The numeric URL of an address. */
@@ -101,7 +144,7 @@ try_host(struct dial *d, const struct url *url)
 	for (a = list; a != NULL && error != 0 && error != ECANCELED;
 	     a = a->ai_next) {
 		number_url(numeric, sizeof numeric, a);
-		error = link_dial(d->link, numeric);
+		error = link_dial(d->link, numeric, within(d, d->dial_time));
 	}
 	freeaddrinfo(list);
 	return error;
@@ -129,17 +172,18 @@ try_proxy(struct dial *d, const struct url *url)
 	const char *why;
 
 	d->tunnel = tunnel_open(&d->proxy, d->config.proxy_auth, url,
-	    date_mono() + PROXY_TIME, link_stop_fd(d->link), &why);
+	    within(d, PROXY_TIME), link_stop_fd(d->link), &why);
 	if (d->tunnel == NULL)
 		return say(d, errno, "%s", why);
-	return link_dial(d->link, tunnel_url(d->tunnel));
+	return link_dial(
+	    d->link, tunnel_url(d->tunnel), within(d, d->dial_time));
 }
 
 static int
 try_url(struct dial *d, const struct url *url)
 {
 	if (!url->tcp)
-		return link_dial(d->link, url->dial);
+		return link_dial(d->link, url->dial, within(d, d->dial_time));
 	return d->config.proxy != NULL ? try_proxy(d, url) : try_host(d, url);
 }
 
@@ -166,7 +210,7 @@ static int
 read_hello(struct dial *d, const char *p, size_t n)
 {
 	struct wire_reply reply;
-	struct json_value name;
+	struct json_value name, twin;
 	const char *why;
 
 	if (wire_reply_parse(&reply, p, n, &why) < 0)
@@ -179,6 +223,8 @@ read_hello(struct dial *d, const char *p, size_t n)
 		return EPROTO;
 	memcpy(d->name, name.p, name.n);
 	d->name[name.n] = '\0';
+	d->twin =
+	    json_get(&reply.header, "twin", &twin) && twin.kind == JSON_TRUE;
 	return 0;
 }
 
@@ -236,7 +282,8 @@ handshake(struct dial *d, const struct url *url)
 	    url->name[0] != '\0' ? url->name : NULL);
 	channel_start(d->envelope.channel, &out);
 	while (result == CHANNEL_SEND && error == 0) {
-		error = link_exchange(d->link, &out, &p, &n);
+		error = link_exchange(
+		    d->link, &out, &p, &n, within(d, d->answer_time));
 		buf_clear(&out);
 		if (error == ECONNRESET)
 			say(d, error,
@@ -291,7 +338,7 @@ hello(struct dial *d)
 	n = envelope_size(&d->envelope, text.len);
 	number = envelope_seal(&d->envelope, &text, NULL, 0, buf_room(&out, n));
 	out.len = n;
-	error = link_exchange(d->link, &out, &p, &n);
+	error = link_exchange(d->link, &out, &p, &n, within(d, d->answer_time));
 	buf_fini(&text);
 	buf_fini(&out);
 	if (error != 0)
@@ -308,6 +355,8 @@ attempt(struct dial *d, const struct url *url)
 	int error;
 
 	d->said[0] = '\0';
+	if (d->nplace > 1)
+		d->attempt_end = date_mono() + 2 * d->answer_time;
 	error = refresh_identity(d);
 	if (error == 0)
 		error = try_url(d, url);
@@ -367,8 +416,8 @@ any_shunned(const struct dial *d)
 }
 
 /*
- * Each URL once, from the current one on: 0, or EACCES, EPROTO if none of
- * them will ever do, else ETIMEDOUT.
+ * Each URL once, from the current one on, if it is not to rest: 0, or EACCES,
+ * EPROTO if none of them will ever do, else ETIMEDOUT.
  */
 static int
 round_of_urls(struct dial *d)
@@ -383,7 +432,9 @@ round_of_urls(struct dial *d)
 		struct place *place = &d->place[d->at];
 
 		error = EACCES;
-		if (date_mono() >= place->shun) {
+		if (date_mono() < place->rest) {
+			error = EAGAIN;
+		} else if (date_mono() >= place->shun) {
 			error = attempt(d, &place->url);
 			if (error == 0 || error == ECANCELED)
 				return error;
@@ -414,6 +465,17 @@ may_wait(const struct dial *d, int error, int64_t deadline)
 		deadline - date_mono() > DENIED_TIME);
 }
 
+/* Wait for the first of them if all were left a moment ago: 1 to end. */
+static int
+await_rest(struct dial *d, int64_t deadline)
+{
+	int64_t rest = INT64_MAX;
+
+	for (size_t i = 0; i < d->nplace; i++)
+		rest = earliest(rest, d->place[i].rest);
+	return link_pause(d->link, earliest(rest, deadline));
+}
+
 /* Connect within the time given: 0 or an errno. */
 static int
 connect_by(struct dial *d, int64_t deadline)
@@ -421,13 +483,16 @@ connect_by(struct dial *d, int64_t deadline)
 	int64_t now = date_mono();
 	int error;
 
-	if (now - d->since > HEALTHY)
+	if (now - d->since > (d->nplace > 1 ? MOVED : HEALTHY))
 		d->pause = 0;
 	else if (d->count > 0)
 		d->pause = next_pause(d->pause);
 	if (link_pause(d->link, now + d->pause))
 		return ECANCELED;
-	for (;;) {
+	for (int round = 0;; round++) {
+		set_times(d, round);
+		if (await_rest(d, deadline))
+			return ECANCELED;
 		error = round_of_urls(d);
 		if (!may_wait(d, error, deadline))
 			return error;
@@ -435,8 +500,7 @@ connect_by(struct dial *d, int64_t deadline)
 		now = date_mono();
 		if (now >= deadline)
 			return ETIMEDOUT;
-		if (link_pause(d->link,
-			now + d->pause < deadline ? now + d->pause : deadline))
+		if (link_pause(d->link, earliest(now + d->pause, deadline)))
 			return ECANCELED;
 	}
 }
@@ -484,6 +548,7 @@ dial_end(struct dial *d)
 		return d->result;
 	d->current = d->at;
 	memcpy(d->broker, d->name, sizeof d->broker);
+	d->of_two = d->twin;
 	d->since = date_mono();
 	d->count++;
 	return 0;
@@ -496,6 +561,17 @@ dial_stop(struct dial *d)
 		return;
 	link_stop(d->link);
 	join(d);
+}
+
+void
+dial_leave(struct dial *d, int64_t until, const char *why)
+{
+	struct place *place = &d->place[d->current];
+
+	place->rest = until;
+	say(d, 0, "%s", why);
+	explain(d, place->url.text, ECONNRESET);
+	d->at = (d->current + 1) % d->nplace;
 }
 
 int
@@ -526,6 +602,18 @@ const char *
 dial_url(const struct dial *d)
 {
 	return d->place[d->current].url.text;
+}
+
+int64_t
+dial_since(const struct dial *d)
+{
+	return d->since;
+}
+
+int
+dial_twins(const struct dial *d)
+{
+	return d->nplace > 1 || d->of_two;
 }
 
 unsigned

@@ -40,6 +40,13 @@ const char *dial_why(const struct dial *d);
 void dial_stop(struct dial *d);
 void dial_drop(struct dial *d);
 
+/*
+ * dial_leave(d, until, why) - While there is a connection: the next one is to
+ * be to the next URL of the list, and to this one not before until (date_mono
+ * time; 0: at once), which explains a dial that has failed by then.
+ */
+void dial_leave(struct dial *d, int64_t until, const char *why);
+
 /* dial_going(d) - 1 between dial_start() and dial_end() or dial_stop(). */
 int dial_going(const struct dial *d);
 
@@ -47,11 +54,15 @@ int dial_going(const struct dial *d);
 struct envelope *dial_envelope(struct dial *d);
 
 /*
- * Of the last connection that was made: the broker's name, where it is, and
- * how many there have been.
+ * Of the last connection that was made: the broker's name, where it is, when
+ * that was (date_mono time), and how many there have been.
  */
 const char *dial_broker(const struct dial *d);
 const char *dial_url(const struct dial *d);
+int64_t dial_since(const struct dial *d);
 unsigned dial_count(const struct dial *d);
+
+/* dial_twins(d) - 1 if there are several URLs, or the broker is a twin. */
+int dial_twins(const struct dial *d);
 
 #endif

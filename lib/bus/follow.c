@@ -146,7 +146,7 @@ commit(struct follow *f)
 	    (f->outlet->kind == OUTLET_COMMAND && f->taken > 0) ||
 	    !reader_moved(f->reader))
 		return FOLLOW_NONE;
-	if (outlet_commit(f->outlet, to) != 0)
+	if (outlet_commit(f->outlet, to, reader_seen(f->reader)) != 0)
 		return give_errno(f, f->outlet->name);
 	f->from = *to;
 	reader_commit(f->reader, &f->from);

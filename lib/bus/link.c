@@ -16,10 +16,9 @@
 #include "trust/channel.h"
 
 enum {
-	DIAL_TIME = 3 * DATE_SECOND,   /* for the peer to accept and greet */
-	ANSWER_TIME = 5 * DATE_SECOND, /* for its answer in an exchange */
-	CLOSE_TIME = DATE_SECOND / 5,  /* for the library to close */
-	SP_HEADER = 64		       /* request id and slack */
+	SEND_TIME = 5 * DATE_SECOND,  /* for the request of an exchange */
+	CLOSE_TIME = DATE_SECOND / 5, /* for the library to close */
+	SP_HEADER = 64		      /* request id and slack */
 };
 
 /* One request in flight, or idle and waiting for the next. */
@@ -46,6 +45,7 @@ struct link {
 	int rung;
 	int answered; /* an exchange */
 	int stop;
+	unsigned sent;
 
 	int wake_fd;
 	int stop_fd;	 /* readable: stop */
@@ -79,6 +79,17 @@ on_answer(void *arg)
 	*l->done_tail = r;
 	l->done_tail = &r->next;
 	wake(l);
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* A request is on its way, or has come back unsent. */
+static void
+on_sent(void *arg)
+{
+	struct link *l = arg;
+
+	pthread_mutex_lock(&l->lock);
+	l->sent++;
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -214,7 +225,7 @@ open_socket(struct link *l)
 	    (rv = nng_socket_set_ms(sock, NNG_OPT_RECONNMINT, never)) ||
 	    (rv = nng_socket_set_ms(sock, NNG_OPT_RECONNMAXT, never)) ||
 	    (rv = nng_socket_set_ms(
-		 sock, NNG_OPT_SENDTIMEO, ANSWER_TIME / 1000)) ||
+		 sock, NNG_OPT_SENDTIMEO, SEND_TIME / 1000)) ||
 	    (rv = nng_pipe_notify(sock, NNG_PIPE_EV_ADD_PRE, on_pipe, l)) ||
 	    (rv = nng_pipe_notify(sock, NNG_PIPE_EV_REM_POST, on_pipe, l)))
 		return rv;
@@ -248,9 +259,8 @@ dial_in_foreground(void *arg)
 
 /* Wait for the dialling thread: 0 or an errno. */
 static int
-await_dial(struct link *l, struct dialling *d)
+await_dial(struct link *l, struct dialling *d, int64_t deadline)
 {
-	int64_t deadline = date_mono() + DIAL_TIME;
 	int error = 0;
 
 	pthread_mutex_lock(&l->lock);
@@ -281,7 +291,7 @@ nng_errno(int error)
 }
 
 int
-link_dial(struct link *l, const char *url)
+link_dial(struct link *l, const char *url, int64_t deadline)
 {
 	struct dialling d = { .l = l, .url = url };
 	pthread_t thread;
@@ -294,7 +304,7 @@ link_dial(struct link *l, const char *url)
 		link_drop(l);
 		return error;
 	}
-	error = await_dial(l, &d);
+	error = await_dial(l, &d, deadline);
 	if (error != 0)
 		link_drop(l);
 	pthread_join(thread, NULL);
@@ -318,9 +328,11 @@ on_exchange(void *arg)
 
 /* Receive an answer unless the link shall stop: 0 or an errno. */
 static int
-receive_answer(struct link *l, nng_aio *aio)
+receive_answer(struct link *l, nng_aio *aio, int64_t deadline)
 {
-	nng_aio_set_timeout(aio, ANSWER_TIME / 1000);
+	int64_t left = deadline - date_mono();
+
+	nng_aio_set_timeout(aio, left > 1000 ? (nng_duration)(left / 1000) : 1);
 	l->answered = 0;
 	nng_recv_aio(l->sock, aio);
 	pthread_mutex_lock(&l->lock);
@@ -346,7 +358,8 @@ free_message(nng_msg **msg)
 }
 
 int
-link_exchange(struct link *l, const struct buf *msg, const char **p, size_t *n)
+link_exchange(struct link *l, const struct buf *msg, const char **p, size_t *n,
+    int64_t deadline)
 {
 	nng_aio *aio;
 	int error;
@@ -355,7 +368,7 @@ link_exchange(struct link *l, const struct buf *msg, const char **p, size_t *n)
 	if (nng_send(l->sock, msg->p, msg->len, 0) != 0 ||
 	    nng_aio_alloc(&aio, on_exchange, l) != 0)
 		return ECONNRESET;
-	error = receive_answer(l, aio);
+	error = receive_answer(l, aio, deadline);
 	nng_aio_free(aio);
 	if (error != 0)
 		return error;
@@ -427,6 +440,17 @@ link_fd(const struct link *l)
 	return l->wake_fd;
 }
 
+unsigned
+link_sent(struct link *l)
+{
+	unsigned sent;
+
+	pthread_mutex_lock(&l->lock);
+	sent = l->sent;
+	pthread_mutex_unlock(&l->lock);
+	return sent;
+}
+
 struct link_request *
 link_request_new(struct link *l, void *owner)
 {
@@ -434,7 +458,7 @@ link_request_new(struct link *l, void *owner)
 
 	r->l = l;
 	r->owner = owner;
-	if (nng_aio_alloc(&r->send, NULL, NULL) != 0 ||
+	if (nng_aio_alloc(&r->send, on_sent, l) != 0 ||
 	    nng_aio_alloc(&r->recv, on_answer, r) != 0)
 		die(EXIT_BUG, "out of memory");
 	return r;

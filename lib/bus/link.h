@@ -25,20 +25,21 @@ struct link *link_new(void);
 void link_free(struct link *l);
 
 /*
- * link_dial(l, url) - Connect to "tcp://ADDRESS:PORT" or "ipc:///PATH": 0,
- * or an errno, which is ECANCELED after link_stop().
+ * link_dial(l, url, deadline) - Connect to "tcp://ADDRESS:PORT" or
+ * "ipc:///PATH" by the deadline (date_mono time): 0, or an errno, which is
+ * ECANCELED after link_stop().
  * link_drop(l) - End the connection, which no request uses (any more); does
  * not block.
  */
-int link_dial(struct link *l, const char *url);
+int link_dial(struct link *l, const char *url, int64_t deadline);
 void link_drop(struct link *l);
 
 /*
- * link_exchange(l, msg, p, n) - One request and its answer, p[0..n) until the
- * next exchange or drop: 0 or an errno.
+ * link_exchange(l, msg, p, n, deadline) - One request and its answer, p[0..n)
+ * until the next exchange or drop: 0 or an errno.
  */
-int
-link_exchange(struct link *l, const struct buf *msg, const char **p, size_t *n);
+int link_exchange(struct link *l, const struct buf *msg, const char **p,
+    size_t *n, int64_t deadline);
 
 /*
  * link_stop(l) - The thread that makes the connection shall end, for good:
@@ -65,9 +66,12 @@ struct link_news {
  * link_news(l) - One answered request, or else whether it was rung since.
  * link_fd(l) - Readable when there is more, provided that the last call gave
  * nothing.
+ * link_sent(l) - So many requests have been taken by the connection; only
+ * that it changes is of use.
  */
 struct link_news link_news(struct link *l);
 int link_fd(const struct link *l);
+unsigned link_sent(struct link *l);
 
 /*
  * A request, to be used for one message and its answer after the other.

@@ -96,9 +96,10 @@ outlet_event(struct outlet *o, const struct event *e,
 }
 
 int
-outlet_commit(struct outlet *o, const struct wire_cursor *cursor)
+outlet_commit(
+    struct outlet *o, const struct wire_cursor *cursor, const struct seen *seen)
 {
-	return o->kind == OUTLET_FILE ? sink_commit(&o->sink, cursor) : 0;
+	return o->kind == OUTLET_FILE ? sink_commit(&o->sink, cursor, seen) : 0;
 }
 
 int

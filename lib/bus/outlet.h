@@ -66,10 +66,12 @@ int outlet_event(struct outlet *o, const struct event *e,
     const struct format_meta *meta, const char **why);
 
 /*
- * outlet_commit(o, cursor) - A file's content belongs to cursor, durably;
- * nothing to do for the others.  0, or -1 with errno.
+ * outlet_commit(o, cursor, seen) - A file's content belongs to cursor and
+ * what was seen up to there (or NULL), durably; nothing to do for the others.
+ * 0, or -1 with errno.
  */
-int outlet_commit(struct outlet *o, const struct wire_cursor *cursor);
+int outlet_commit(struct outlet *o, const struct wire_cursor *cursor,
+    const struct seen *seen);
 
 /*
  * outlet_run(o, from, to) - Start the command on what was written, as

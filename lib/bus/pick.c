@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/num.h"
+#include "bus/origin.h"
 
 int
 pick_all(const struct pick *p)
@@ -26,31 +26,26 @@ pick_batch(struct pick *p, const struct reader_batch *batch)
 	return 0;
 }
 
-/* The next line's origin; runs are [N, RT, FROM, LOG, POS]. */
+/* The next line's origin. */
 static int
 next_origin(struct pick *p)
 {
-	struct json_value name, run, v[5];
-	struct json_walk w;
-	int64_t pos;
-	size_t i = 0;
+	struct origin o;
 
 	p->origin.pos++;
-	if (p->left-- > 0)
+	if (p->left > 0) {
+		p->left--;
 		return 0;
-	if (json_next(&p->runs, &name, &run) <= 0 || run.kind != JSON_ARRAY)
+	}
+	if (origin_next(&p->runs, &o) <= 0)
 		return -1;
-	for (json_walk(&w, &run); i < 5 && json_next(&w, &name, &v[i]) > 0;)
-		i++;
-	if (i < 5 || num_uint(v[0].p, v[0].n, &p->left) != 0 ||
-	    num_micros(v[1].p, v[1].n, &p->origin.rt) != 0 ||
-	    num_uint(v[4].p, v[4].n, &pos) != 0 || p->left-- == 0)
-		return -1;
-	p->origin.from = v[2].p;
-	p->origin.from_len = v[2].n;
-	p->origin.log = v[3].p;
-	p->origin.log_len = v[3].n;
-	p->origin.pos = (uint64_t)pos;
+	p->left = o.n - 1;
+	p->origin.rt = o.rt;
+	p->origin.from = o.from.p;
+	p->origin.from_len = o.from.n;
+	p->origin.log = o.log.p;
+	p->origin.log_len = o.log.n;
+	p->origin.pos = o.pos;
 	return 0;
 }
 

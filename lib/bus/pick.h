@@ -25,7 +25,7 @@ struct pick {
 
 	const char *p, *end;	/* the module's */
 	struct json_walk runs;
-	int64_t left;
+	uint64_t left;
 };
 
 /* pick_all(p) - 1 if every event is picked, else 0. */

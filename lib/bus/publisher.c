@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/date.h"
 #include "base/die.h"
@@ -15,16 +16,24 @@ enum {
 	 * open one.
 	 */
 	SLOTS = PUBLISHER_WINDOW + 2,
+	KEEP = PUBLISHER_WINDOW / 2, /* frames, when others are let go */
 	FULL_PAUSE = DATE_SECOND, /* us before a full broker is asked again */
-	ASK_PAUSE = 50000,	  /* us before asking what is safe by now */
 	WHY_MAX = 256
+};
+
+/* Pauses before asking what is safe by now, us: the first, the longest. */
+static const int64_t ask_pauses[][2] = {
+	/* Nobody waits for it, but somebody may be worried. */
+	[PUBLISHER_LETS_GO] = { DATE_SECOND, 60 * (int64_t)DATE_SECOND },
+	[PUBLISHER_REWINDS] = { DATE_SECOND / 20, DATE_SECOND },
+	[PUBLISHER_HOLDS] = { DATE_SECOND / 20, DATE_SECOND },
 };
 
 enum state {
 	OPEN,  /* being filled */
 	READY, /* to be sent */
 	SENT,  /* in flight */
-	STORED /* answered, not yet safe */
+	STORED /* a broker has it, not yet safe */
 };
 
 static const char filler[] = "{\"topic\":\"COMMAND/none/none\",\"t\":0,"
@@ -40,19 +49,31 @@ struct frame {
 	uint32_t n;
 	uint64_t tag;
 	int sent_before;
-	uint64_t sent_safe; /* the mark when it was sent */
+	uint64_t sent_safe, sent_done; /* the marks when it was sent */
 };
 
 struct publisher {
 	struct client *client;
 	const char *from;
-	uint64_t chan, next, safe, tag;
+	enum publisher_policy policy;
+	uint64_t chan, next, tag;
+	/*
+	 * Everything up to there: is safe; is in the log of the broker that
+	 * is connected; was stored by one; has left the window unsafe.
+	 */
+	uint64_t safe, local, done, gone;
+	uint64_t told_safe, told_done;
+	uint64_t left_alone; /* events of earlier channels, never safe */
+	char broker[WIRE_NAME_MAX + 1]; /* the last one */
 	int connected;
+	int moved;  /* the marks have */
+	int astray; /* the broker has lost what it had and we have not */
 	struct frame frame[SLOTS]; /* a ring */
 	size_t head, closed;	   /* closed frames, then the open one */
 	size_t in_flight;
 	int flush; /* the open frame shall leave */
-	int64_t pause_until, ask_at;
+	int64_t pause_until, ask_at, ask_pause;
+	uint64_t asking; /* tag of it, or 0 */
 	int told_full;
 	struct buf head_line, text;
 	/* what one answer still has to say */
@@ -89,6 +110,12 @@ mark_of(const struct frame *f, uint32_t i)
 	return f->marks[f->one_mark ? 0 : i];
 }
 
+static void
+set_broker(struct publisher *p)
+{
+	snprintf(p->broker, sizeof p->broker, "%s", client_broker(p->client));
+}
+
 struct publisher *
 publisher_new(
     struct client *client, const char *from, uint64_t chan, uint64_t next)
@@ -99,10 +126,21 @@ publisher_new(
 	p->from = from;
 	p->chan = chan;
 	p->next = next;
-	p->safe = next - 1;
+	p->safe = p->local = p->done = p->gone = next - 1;
+	p->told_safe = p->told_done = next - 1;
 	p->connected = client_generation(client) > 0;
+	if (p->connected)
+		set_broker(p);
 	p->ask_at = INT64_MAX;
+	publisher_policy(p, PUBLISHER_LETS_GO);
 	return p;
+}
+
+void
+publisher_policy(struct publisher *p, enum publisher_policy policy)
+{
+	p->policy = policy;
+	p->ask_pause = ask_pauses[policy][0];
 }
 
 void
@@ -127,10 +165,18 @@ publisher_room(const struct publisher *p)
 	return p->closed < PUBLISHER_WINDOW;
 }
 
-/* Number, header and off; without a connection it stays ready. */
+/*
+ * Number, header and off; without a connection it stays ready.  What the
+ * broker has, from another process maybe, need not go there again.
+ */
 static void
 send_frame(struct publisher *p, struct frame *f)
 {
+	if (last_of(f) <= p->local) {
+		f->state = STORED;
+		p->moved = 1;
+		return;
+	}
 	buf_clear(&p->head_line);
 	wire_pub(&p->head_line, p->from, p->chan, f->first, f->n, p->safe);
 	if (client_send_lines(
@@ -138,6 +184,7 @@ send_frame(struct publisher *p, struct frame *f)
 		return;
 	f->state = SENT;
 	f->sent_safe = p->safe;
+	f->sent_done = p->done;
 	p->in_flight++;
 	p->counts.frames++;
 	p->counts.resent += (uint64_t)f->sent_before;
@@ -274,23 +321,87 @@ refuse(struct publisher *p, const struct frame *f, uint32_t i,
 	p->counts.refused++;
 }
 
-/* Drop from the ring what is safe: 1 if there is a new mark to give. */
-static int
-drop_safe(struct publisher *p, struct publisher_event *event)
+/* The mark of an event, or 0 if its frame has left. */
+static uint64_t
+find_mark(struct publisher *p, uint64_t number)
 {
+	struct frame *f;
+
+	for (size_t i = 0; i < p->closed; i++) {
+		f = frame_at(p, i);
+		if (number >= f->first && number <= last_of(f))
+			return mark_of(f, (uint32_t)(number - f->first));
+	}
+	return 0;
+}
+
+static void
+drop_frame(struct publisher *p)
+{
+	p->head = (p->head + 1) % SLOTS;
+	p->closed--;
+}
+
+/* Out of the window goes what is safe, and what there is no room for. */
+static void
+drop_frames(struct publisher *p)
+{
+	int full =
+	    p->closed >= PUBLISHER_WINDOW && p->policy != PUBLISHER_HOLDS;
 	struct frame *f;
 
 	while (p->closed > 0) {
 		f = frame_at(p, 0);
-		if (f->state != STORED || last_of(f) > p->safe)
+		if (f->state != STORED ||
+		    (last_of(f) > p->safe && (!full || p->closed <= KEEP)))
 			break;
-		event->number = last_of(f);
-		event->mark = mark_of(f, f->n - 1);
-		p->head = (p->head + 1) % SLOTS;
-		p->closed--;
-		event->result = PUBLISHER_SAFE;
+		if (last_of(f) > p->safe)
+			p->gone = last_of(f);
+		drop_frame(p);
 	}
-	return event->result == PUBLISHER_SAFE;
+}
+
+/* How far an unbroken row of frames is stored. */
+static void
+find_done(struct publisher *p)
+{
+	struct frame *f;
+
+	for (size_t i = 0; i < p->closed; i++) {
+		f = frame_at(p, i);
+		if (f->state != STORED)
+			break;
+		if (last_of(f) > p->done)
+			p->done = last_of(f);
+	}
+}
+
+/* The marks may have moved: 1 if that is to be told. */
+static int
+settle(struct publisher *p, struct publisher_event *event)
+{
+	uint64_t safe;
+
+	find_done(p);
+	safe = p->safe < p->done ? p->safe : p->done;
+	if (safe > p->told_safe) {
+		event->result = PUBLISHER_SAFE;
+		event->number = p->told_safe = safe;
+		p->ask_pause = ask_pauses[p->policy][0];
+		if (p->told_done < safe)
+			p->told_done = safe;
+	} else if (p->done > p->told_done) {
+		event->result = PUBLISHER_LOCAL;
+		event->number = p->told_done = p->done;
+	}
+	if (event->result != PUBLISHER_NONE)
+		event->mark = find_mark(p, event->number);
+	drop_frames(p);
+	p->ask_at = p->done > p->safe && p->in_flight == 0
+	    ? date_mono() + p->ask_pause
+	    : INT64_MAX;
+	p->moved = p->done > p->told_done;
+	return event->result != PUBLISHER_NONE;
 }
 
 static int
@@ -347,13 +458,26 @@ by_tag(struct publisher *p, uint64_t tag)
 	return NULL;
 }
 
+/* What the broker says of the channel. */
+static void
+take_marks(struct publisher *p, const struct wire_reply *r)
+{
+	const uint64_t most = p->next - 1;
+
+	if (r->safe > p->safe)
+		p->safe = r->safe < most ? r->safe : most;
+	if (r->local > p->local)
+		p->local = r->local;
+	p->moved = 1;
+	client_progress(p->client);
+}
+
 /* A frame was taken: remember its answer to be walked. */
 static void
 take_ok(struct publisher *p, struct frame *f, const struct wire_reply *r)
 {
 	f->state = STORED;
-	if (r->safe > p->safe)
-		p->safe = r->safe < p->next ? r->safe : p->next - 1;
+	take_marks(p, r);
 	p->told_full = 0;
 	p->answered = f;
 	p->walking = r->refused.kind == JSON_ARRAY;
@@ -362,18 +486,122 @@ take_ok(struct publisher *p, struct frame *f, const struct wire_reply *r)
 		json_walk(&p->refused, &r->refused);
 }
 
+static uint64_t
+random_chan(void)
+{
+	uint64_t chan = 0;
+
+	if (getrandom(&chan, sizeof chan, 0) < 0 || chan == 0)
+		die(EXIT_BUG, "no random numbers");
+	return chan;
+}
+
 /*
- * The broker misses what comes before: go back to there.  Answers overtake
- * each other, so what it has is compared with what was safe at the sending.
+ * What has left the window is at a broker that is away.  Of the rest, what no
+ * broker is known to have begins a new channel.
+ */
+static void
+begin_channel(struct publisher *p)
+{
+	struct frame *f;
+
+	p->left_alone += p->done - p->safe;
+	p->chan = random_chan();
+	p->next = 1;
+	for (size_t i = 0; i <= p->closed; i++) {
+		f = frame_at(p, i);
+		if (f->state == STORED) {
+			p->left_alone += f->first > p->done ? f->n : 0;
+			f->n = 0;
+		}
+		f->first = p->next;
+		p->next += f->n;
+	}
+	p->safe = p->local = p->done = p->gone = 0;
+	p->told_safe = p->told_done = 0;
+}
+
+void
+publisher_restart(struct publisher *p, uint64_t next)
+{
+	struct frame *f;
+
+	while (p->closed > 0)
+		drop_frame(p);
+	f = open_frame(p);
+	f->state = OPEN;
+	f->n = 0;
+	f->one_mark = 0;
+	buf_clear(&f->lines);
+	p->flush = 0;
+	p->next = next;
+	p->gone = p->done = next - 1;
+}
+
+/*
+ * The broker has nothing beyond known, whatever another one has stored: 1 if
+ * the caller has to be told.
  */
 static int
-take_gap(struct publisher *p, const struct frame *f, const struct wire_reply *r)
+send_again(struct publisher *p, uint64_t known, struct publisher_event *event)
+{
+	struct frame *f;
+
+	p->local = known;
+	if (p->gone > known && p->policy == PUBLISHER_REWINDS) {
+		event->result = PUBLISHER_REWIND;
+		event->number = p->told_safe;
+		return 1;
+	}
+	if (p->gone > known) {
+		begin_channel(p);
+		return 0;
+	}
+	for (size_t i = 0; i < p->closed; i++) {
+		f = frame_at(p, i);
+		if (f->state == STORED && last_of(f) > known)
+			f->state = READY;
+	}
+	p->done = known;
+	return 0;
+}
+
+/*
+ * The broker misses what comes before: go back to there.  Answers overtake
+ * each other, so what it has is compared with what was known at the sending.
+ */
+static int
+take_gap(struct publisher *p, const struct frame *f, const struct wire_reply *r,
+    struct publisher_event *event)
 {
 	const struct json_value none = { .kind = JSON_NONE };
 
 	if (r->local < f->sent_safe)
 		return fail(p, EPROTO,
 		    "the broker has lost what it had acknowledged", &none);
+	if (r->local >= f->sent_done)
+		return 0;
+	if (p->gone <= r->local)
+		return send_again(p, r->local, event);
+	/* No frame may be in flight when they get other numbers. */
+	p->astray = 1;
+	client_leave(p->client, "it has lost what it had stored");
+	p->connected = 0;
+	return 0;
+}
+
+/* It does not know what its twin has told us is safe; the twin does. */
+static int
+take_behind(struct publisher *p, const struct wire_reply *r)
+{
+	buf_clear(&p->text);
+	buf_adds(&p->text, "the broker has fallen behind");
+	if (r->why.kind == JSON_STRING) {
+		buf_adds(&p->text, ": ");
+		json_text(&r->why, &p->text);
+	}
+	client_leave(p->client, buf_cstr(&p->text));
+	p->connected = 0;
 	return 0;
 }
 
@@ -407,6 +635,17 @@ take_busy(struct publisher *p, const struct wire_reply *r,
 	return 1;
 }
 
+/* The answer to the question what is safe. */
+static int
+take_asked(struct publisher *p, const struct wire_reply *r)
+{
+	p->asking = 0;
+	p->moved = 1;
+	if (r->ok)
+		take_marks(p, r);
+	return strcmp(r->error, "behind") == 0 ? take_behind(p, r) : 0;
+}
+
 /* An answer: 1 event is set, 0 go on, -1. */
 static int
 take_reply(struct publisher *p, const struct client_event *c,
@@ -415,6 +654,8 @@ take_reply(struct publisher *p, const struct client_event *c,
 	const struct wire_reply *r = &c->reply;
 	struct frame *f = by_tag(p, c->tag);
 
+	if (c->tag == p->asking)
+		return take_asked(p, r);
 	if (f == NULL)
 		return 0;
 	p->in_flight--;
@@ -423,8 +664,10 @@ take_reply(struct publisher *p, const struct client_event *c,
 		take_ok(p, f, r);
 		return 0;
 	}
+	if (strcmp(r->error, "behind") == 0)
+		return take_behind(p, r);
 	if (strcmp(r->error, "gap") == 0)
-		return take_gap(p, f, r);
+		return take_gap(p, f, r, event);
 	if (strcmp(r->error, "denied") == 0)
 		return fail(p, EACCES, "denied by the broker", &r->why);
 	if (strcmp(r->error, "bad") == 0 || strcmp(r->error, "limit") == 0)
@@ -446,10 +689,31 @@ take_lost(struct publisher *p, uint64_t tag)
 	struct frame *f = by_tag(p, tag);
 
 	p->connected = 0;
+	if (tag == p->asking)
+		p->asking = 0;
 	if (f == NULL)
 		return;
 	p->in_flight--;
 	f->state = last_of(f) <= p->safe ? STORED : READY;
+	p->moved = 1;
+}
+
+static int
+take_connection(struct publisher *p, struct publisher_event *event)
+{
+	int other = p->astray ||
+	    (p->broker[0] != '\0' &&
+		strcmp(p->broker, client_broker(p->client)) != 0);
+
+	p->astray = 0;
+	set_broker(p);
+	p->connected = 1;
+	p->moved = 1;
+	p->pause_until = 0;
+	p->local = p->safe;
+	if (!other || !send_again(p, p->safe, event))
+		event->result = PUBLISHER_CONNECTED;
+	return 1;
 }
 
 /* The rest of the last answer: 1 event is set, 0 nothing more. */
@@ -460,7 +724,6 @@ finish_answer(struct publisher *p, struct publisher_event *event)
 	struct json_walk w;
 	struct frame *f = p->answered;
 	int64_t i;
-	int did;
 
 	if (p->bad > 0) {
 		replace_line(f, p->bad);
@@ -490,21 +753,28 @@ finish_answer(struct publisher *p, struct publisher_event *event)
 	}
 	p->answered = NULL;
 	p->walking = 0;
-	did = drop_safe(p, event);
-	p->ask_at = p->closed > 0 && p->in_flight == 0 ? date_mono() + ASK_PAUSE
-						       : INT64_MAX;
-	return did;
+	return 0;
 }
 
-/* Nothing in flight and something not yet safe: the oldest frame asks. */
+/*
+ * Nothing in flight and something not yet safe: ask with a frame of no lines,
+ * which the broker answers as it does one that it has.
+ */
 static void
 ask_again(struct publisher *p)
 {
-	if (p->closed == 0 || date_mono() < p->ask_at)
+	const int64_t most = ask_pauses[p->policy][1];
+
+	if (!p->connected || p->asking != 0 || date_mono() < p->ask_at)
 		return;
 	p->ask_at = INT64_MAX;
-	if (p->in_flight == 0 && frame_at(p, 0)->state == STORED)
-		frame_at(p, 0)->state = READY;
+	if (p->in_flight > 0 || p->done <= p->safe)
+		return;
+	p->ask_pause = 2 * p->ask_pause < most ? 2 * p->ask_pause : most;
+	buf_clear(&p->head_line);
+	wire_pub(&p->head_line, p->from, p->chan, p->done + 1, 0, p->safe);
+	if (client_send(p->client, ++p->tag, &p->head_line) == 0)
+		p->asking = p->tag;
 }
 
 static int
@@ -513,12 +783,8 @@ take_event(struct publisher *p, const struct client_event *c,
 {
 	switch (c->result) {
 	case CLIENT_REPLY: return take_reply(p, c, event);
-	case CLIENT_LOST: take_lost(p, c->tag); return drop_safe(p, event);
-	case CLIENT_CONNECTED:
-		p->connected = 1;
-		p->pause_until = 0;
-		event->result = PUBLISHER_CONNECTED;
-		return 1;
+	case CLIENT_LOST: take_lost(p, c->tag); break;
+	case CLIENT_CONNECTED: return take_connection(p, event);
 	case CLIENT_NONE: break;
 	}
 	return 0;
@@ -536,8 +802,12 @@ publisher_next(
 	for (;;) {
 		if (p->answered != NULL && finish_answer(p, event))
 			return 0;
+		if (p->moved && settle(p, event))
+			return 0;
 		ask_again(p);
 		send_ready(p);
+		if (p->moved)
+			continue;
 		until = publisher_due(p);
 		until = deadline < until ? deadline : until;
 		if (client_next(p->client, &c, until) < 0) {
@@ -564,7 +834,7 @@ publisher_due(const struct publisher *p)
 {
 	if (p->pause_until > 0 && p->pause_until < p->ask_at)
 		return p->pause_until;
-	return p->closed > 0 ? p->ask_at : INT64_MAX;
+	return p->ask_at;
 }
 
 uint64_t
@@ -572,15 +842,22 @@ publisher_pending(const struct publisher *p, uint64_t *mark)
 {
 	const struct frame *f;
 	uint64_t n = 0;
-	size_t i;
 
-	for (i = 0; i <= p->closed; i++) {
+	for (size_t i = 0; i <= p->closed; i++) {
 		f = &p->frame[(p->head + i) % SLOTS];
+		if (f->state == STORED && f != p->answered)
+			continue;
 		if (n == 0 && f->n > 0)
 			*mark = mark_of(f, 0);
 		n += f->n;
 	}
 	return n;
+}
+
+uint64_t
+publisher_alone(const struct publisher *p)
+{
+	return p->left_alone + (p->done > p->safe ? p->done - p->safe : 0);
 }
 
 int

@@ -1,7 +1,11 @@
 /*
  * One channel of numbered events to a broker: frames that fill while others
  * are in flight, are kept until they are safe, and are sent again after a
- * lost connection, so that each event arrives once and in order.
+ * lost connection, so that each event arrives once and in order, whichever
+ * broker of the list takes it.
+ *
+ * While a broker's twin is away nothing becomes safe; what the broker alone
+ * has is kept as far as there is room.
  */
 #ifndef SG_BUS_PUBLISHER_H
 #define SG_BUS_PUBLISHER_H
@@ -23,6 +27,23 @@ struct publisher;
 struct publisher *publisher_new(
     struct client *client, const char *from, uint64_t chan, uint64_t next);
 void publisher_free(struct publisher *p);
+
+/* What becomes of a window full of frames that one broker alone has. */
+enum publisher_policy {
+	/*
+	 * The oldest leave it.  If another broker takes over now, it does not
+	 * get them (they come when the first one returns), and as their
+	 * numbers would seem to be repeats then, what no broker has goes on in
+	 * a new channel.
+	 */
+	PUBLISHER_LETS_GO = 0,
+	/* The same, but they are asked for: PUBLISHER_REWIND. */
+	PUBLISHER_REWINDS,
+	PUBLISHER_HOLDS /* They stay, and there is no room. */
+};
+
+/* publisher_policy(p, policy) - PUBLISHER_LETS_GO unless it is called. */
+void publisher_policy(struct publisher *p, enum publisher_policy policy);
 
 /* publisher_room(p) - 1 if an event may be added, 0 if the window is full. */
 int publisher_room(const struct publisher *p);
@@ -51,6 +72,8 @@ void publisher_flush(struct publisher *p);
 enum publisher_result {
 	PUBLISHER_NONE,	    /* nothing by the deadline */
 	PUBLISHER_SAFE,	    /* everything up to number (mark) is safe */
+	PUBLISHER_LOCAL,    /* the same is stored by one broker */
+	PUBLISHER_REWIND,   /* to another broker: publisher_restart() */
 	PUBLISHER_REFUSED,  /* one event was refused: line, mark, why; or more
 			       of them than the broker names: line is NULL */
 	PUBLISHER_FULL,	    /* the broker's disk is full; tried again */
@@ -60,8 +83,8 @@ enum publisher_result {
 
 struct publisher_event {
 	enum publisher_result result;
-	uint64_t number, mark;
-	const char *line; /* without LF; valid until the next call */
+	uint64_t number, mark; /* mark 0: of a frame that is not kept */
+	const char *line;      /* without LF; valid until the next call */
 	size_t n;
 	const char *why;
 	int64_t wait; /* us */
@@ -84,10 +107,20 @@ const char *publisher_why(const struct publisher *p);
 int64_t publisher_due(const struct publisher *p);
 
 /*
- * publisher_pending(p, mark) - Events that are not safe, and the mark of the
- * first of them.
+ * publisher_restart(p, next) - After PUBLISHER_REWIND, before anything is
+ * added: another broker may lack what this one was given.  All frames are
+ * forgotten; the caller adds again everything from number next on, which is
+ * the first not told to be safe or an earlier one.
+ */
+void publisher_restart(struct publisher *p, uint64_t next);
+
+/*
+ * publisher_pending(p, mark) - Events that are in no broker's hands as far as
+ * is known, and the mark of the first of them.
+ * publisher_alone(p) - Events that one broker has stored, and its twin not.
  */
 uint64_t publisher_pending(const struct publisher *p, uint64_t *mark);
+uint64_t publisher_alone(const struct publisher *p);
 
 /* publisher_bye(p, deadline) - Let the broker forget the channel. */
 int publisher_bye(struct publisher *p, int64_t deadline);

@@ -12,6 +12,7 @@
 #include "base/die.h"
 #include "bus/client.h"
 #include "bus/reach.h"
+#include "bus/sift.h"
 
 /*
  * The lease is held by a subscription of its own, because a fetch with a
@@ -47,6 +48,7 @@ struct slot {
 struct reader {
 	struct reader_options o;
 	struct client *c;
+	char broker[WIRE_NAME_MAX + 1]; /* the last one */
 	int connected;
 	unsigned connects, generation;
 	uint64_t tag;
@@ -55,7 +57,10 @@ struct reader {
 
 	struct wire_cursor prev, at, until;
 	int opened, ended;
+	int end_due; /* until has to be looked at with a new broker */
 	uint64_t part, limit, lost;
+	struct sift sift;
+	struct reader_batch given; /* the last one */
 
 	struct wire_cursor want, sent, committed;
 	int has_want, has_committed;
@@ -105,19 +110,6 @@ fail_reply(struct reader *r, const struct wire_reply *reply)
 		return fail(r, status, "broker: %s", reply->error);
 	return fail(r, status, "broker: %s: %.*s", reply->error,
 	    (int)(reply->why.n < 128 ? reply->why.n : 128), reply->why.p);
-}
-
-static int
-same(const struct wire_cursor *a, const struct wire_cursor *b)
-{
-	if (a->n != b->n)
-		return 0;
-	for (size_t i = 0; i < a->n; i++)
-		if (a->at[i].n != b->at[i].n ||
-		    a->at[i].start != b->at[i].start ||
-		    strcmp(a->at[i].name, b->at[i].name) != 0)
-			return 0;
-	return 1;
 }
 
 /* Requests and answers. */
@@ -185,7 +177,7 @@ committed(struct reader *r)
 	if (s->reply.ok) {
 		r->committed = r->sent;
 		r->has_committed = 1;
-		if (same(&r->want, &r->committed))
+		if (wire_cursor_same(&r->want, &r->committed))
 			r->has_want = 0;
 		return 0;
 	}
@@ -221,6 +213,28 @@ leased(struct reader *r)
 	return 0;
 }
 
+/*
+ * A broker that has lost what we have read is left for its twin, which has
+ * it, until it has got it back.
+ */
+static void
+leave_behind(struct reader *r, const struct wire_reply *reply)
+{
+	struct buf why = { 0 };
+
+	buf_adds(&why, "the broker has fallen behind");
+	if (reply->why.kind == JSON_STRING) {
+		buf_adds(&why, ": ");
+		json_text(&reply->why, &why);
+	}
+	client_leave(r->c, buf_cstr(&why));
+	buf_fini(&why);
+	r->connected = 0;
+	for (int i = 0; i < SLOTS; i++)
+		r->slot[i].tag = r->slot[i].answered = 0;
+	rewind_fetches(r);
+}
+
 static int
 on_reply(struct reader *r, const struct client_event *event)
 {
@@ -228,6 +242,10 @@ on_reply(struct reader *r, const struct client_event *event)
 		struct slot *s = &r->slot[i];
 		if (s->tag == 0 || s->tag != event->tag)
 			continue;
+		if (strcmp(event->reply.error, "behind") == 0) {
+			leave_behind(r, &event->reply);
+			return 0;
+		}
 		s->reply = event->reply;
 		s->answered = s->fresh = 1;
 		if (i == COMMIT)
@@ -250,12 +268,30 @@ on_lost(struct reader *r, uint64_t tag)
 		}
 }
 
+/*
+ * Its end may lie before what another broker's was, and that one's last move
+ * of the cursor may not have come there.
+ */
+static void
+on_other_broker(struct reader *r)
+{
+	snprintf(r->broker, sizeof r->broker, "%s", client_broker(r->c));
+	r->end_due = r->o.to_end;
+	if (r->has_committed && !r->has_want) {
+		r->want = r->committed;
+		r->has_want = 1;
+	}
+	r->has_committed = 0;
+}
+
 static void
 on_connected(struct reader *r)
 {
 	if (client_generation(r->c) == r->generation)
 		return;
 	r->generation = client_generation(r->c);
+	if (strcmp(r->broker, client_broker(r->c)) != 0)
+		on_other_broker(r);
 	for (int i = 0; i < SLOTS; i++)
 		r->slot[i].tag = r->slot[i].answered = 0;
 	rewind_fetches(r);
@@ -436,7 +472,7 @@ take_lease(struct reader *r)
 	r->lease_due = date_mono() + LEASE_PAUSE;
 	if (!r->o.resume) {
 		r->at = cursor;
-	} else if (!same(&cursor, &r->at)) {
+	} else if (!wire_cursor_same(&cursor, &r->at)) {
 		reader_commit(r, &r->at);
 	}
 	return 0;
@@ -448,6 +484,7 @@ start(struct reader *r)
 	r->connected = 1;
 	r->connects = 1;
 	r->generation = client_generation(r->c);
+	snprintf(r->broker, sizeof r->broker, "%s", client_broker(r->c));
 	if (r->o.start == WIRE_FROM_CURSOR)
 		r->at = r->o.cursor;
 	else if (seek(r, r->o.start, r->o.time, &r->at) < 0)
@@ -466,6 +503,8 @@ reader_open(const struct reader_options *o, int *status, const char **why)
 	struct reader *r = xcalloc(1, sizeof(*r));
 
 	r->o = *o;
+	r->sift.seen = seen_new(SEEN_MAX);
+	seen_import(r->sift.seen, o->seen, o->nseen);
 	r->c = client_open(&o->client, why);
 	if (r->c == NULL) {
 		*status = reach_status(errno);
@@ -487,8 +526,9 @@ reader_close(struct reader *r)
 {
 	if (r == NULL)
 		return;
-	if (r->c != NULL)
-		client_close(r->c);
+	client_close(r->c);
+	seen_free(r->sift.seen);
+	sift_fini(&r->sift);
 	for (int i = 0; i < SLOTS; i++)
 		buf_fini(&r->slot[i].copy);
 	buf_fini(&r->msg);
@@ -553,6 +593,7 @@ send_open(struct reader *r)
 		.wait = WAIT,
 		.until = r->o.to_end ? &r->until : NULL,
 		.meta = r->o.meta,
+		.ids = client_twins(r->c),
 	};
 
 	r->part = 0;
@@ -569,7 +610,7 @@ fetch_ahead(struct reader *r)
 	const struct wire_fetch more = { .sub = READ_SUB };
 	int idle = r->slot[FETCH_A].tag == 0 && r->slot[FETCH_B].tag == 0;
 
-	if (!r->connected || r->ended)
+	if (!r->connected || r->ended || r->end_due)
 		return 0;
 	if (!r->opened || (r->limit > 0 && idle))
 		return idle ? send_open(r) : 0;
@@ -582,6 +623,58 @@ fetch_ahead(struct reader *r)
 		if (send_as(r, (enum slot_name)i) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+/*
+ * Of one log, or of one broker's row of logs, the end is the earlier one.  A
+ * log that the other broker does not know has nothing to wait for there.
+ */
+static void
+bound(struct wire_cursor *until, const struct wire_cursor *end)
+{
+	struct wire_cursor to = { .n = 0 };
+	size_t i, k;
+
+	for (i = 0; i < until->n; i++) {
+		struct wire_position at = until->at[i];
+		int known = 0;
+		for (k = 0; k < end->n; k++) {
+			const struct wire_position *e = &end->at[k];
+			if (strcmp(e->name, at.name) != 0)
+				continue;
+			known |= e->start >= at.start;
+			if (e->start == at.start && e->n < at.n)
+				at.n = e->n;
+		}
+		if (known)
+			to.at[to.n++] = at;
+	}
+	for (k = 0; k < end->n && to.n < WIRE_LOGS_MAX; k++) {
+		const struct wire_position *e = &end->at[k];
+		int asked = 0, there = 0;
+		for (i = 0; i < until->n; i++)
+			asked |= strcmp(until->at[i].name, e->name) == 0;
+		for (i = 0; i < to.n; i++)
+			there |= strcmp(to.at[i].name, e->name) == 0;
+		if (asked && !there)
+			to.at[to.n++] = *e;
+	}
+	*until = to;
+}
+
+/* After a change of the broker, before the fetch that it concerns. */
+static int
+renew_end(struct reader *r)
+{
+	struct wire_cursor end;
+
+	if (!r->end_due || !r->connected)
+		return 0;
+	if (seek(r, WIRE_FROM_NOW, 0, &end) < 0)
+		return -1;
+	bound(&r->until, &end);
+	r->end_due = 0;
 	return 0;
 }
 
@@ -639,6 +732,12 @@ deliver(struct reader *r, struct slot *s, struct reader_batch *batch)
 		reply->n, reply->meta };
 	s->tag = 0;
 	s->answered = 0;
+	client_progress(r->c);
+	if (sift_batch(&r->sift, batch) != 0) {
+		fail(r, EXIT_PROTOCOL, "damaged origin of lines");
+		return READER_FAILED;
+	}
+	r->given = *batch;
 	if (r->limit == 0 && fetch_ahead(r) < 0)
 		return READER_FAILED;
 	return READER_LINES;
@@ -655,6 +754,8 @@ reader_next(struct reader *r, struct reader_batch *batch, int64_t deadline)
 			return READER_STOPPED;
 		if (r->ended)
 			return READER_END;
+		if (renew_end(r) < 0)
+			return app_stop() ? READER_STOPPED : READER_FAILED;
 		if (fetch_ahead(r) < 0 || tend(r) < 0)
 			return READER_FAILED;
 		s = next_answer(r);
@@ -713,13 +814,12 @@ reader_limit(struct reader *r, uint64_t n)
 	r->limit = n;
 }
 
-enum reader_result
-reader_cut(struct reader *r, uint64_t n)
+/* Count from where the batch began: a lone broker's order does not change. */
+static enum reader_result
+cut_by_count(struct reader *r, uint64_t n)
 {
 	struct wire_cursor at = r->prev;
 
-	rewind_fetches(r);
-	r->ended = 0;
 	while (n > 0) {
 		const struct wire_reply *reply;
 		struct buf msg = { 0 };
@@ -746,18 +846,37 @@ reader_cut(struct reader *r, uint64_t n)
 	return READER_LINES;
 }
 
+enum reader_result
+reader_cut(struct reader *r, uint64_t n)
+{
+	struct wire_cursor at = r->prev;
+
+	rewind_fetches(r);
+	r->ended = 0;
+	if (sift_cut(&r->sift, &r->given, n, &at) != 0)
+		return cut_by_count(r, n);
+	r->at = at;
+	return READER_LINES;
+}
+
 const struct wire_cursor *
 reader_position(const struct reader *r)
 {
 	return &r->at;
 }
 
+const struct seen *
+reader_seen(const struct reader *r)
+{
+	return r->sift.seen;
+}
+
 int
 reader_moved(const struct reader *r)
 {
 	if (r->has_want)
-		return !same(&r->at, &r->want);
-	return !r->has_committed || !same(&r->at, &r->committed);
+		return !wire_cursor_same(&r->at, &r->want);
+	return !r->has_committed || !wire_cursor_same(&r->at, &r->committed);
 }
 
 uint64_t
@@ -781,7 +900,8 @@ reader_commit(struct reader *r, const struct wire_cursor *cursor)
 	if (r->o.name == NULL)
 		return;
 	r->want = *cursor;
-	r->has_want = !r->has_committed || !same(cursor, &r->committed);
+	r->has_want =
+	    !r->has_committed || !wire_cursor_same(cursor, &r->committed);
 }
 
 enum reader_result

@@ -2,7 +2,8 @@
  * A subscription that goes on by itself: fetches in flight so that there is
  * no gap between batches, taken up again after a lost connection exactly
  * where the last batch ended, at the next broker of the list if need be;
- * with a name, the durable cursor in the broker and its lease.
+ * with a name, the durable cursor in the broker and its lease.  Where there
+ * may be another broker, an event that both of them hold is given once.
  */
 #ifndef SG_BUS_READER_H
 #define SG_BUS_READER_H
@@ -11,6 +12,7 @@
 #include <stdint.h>
 
 #include "bus/client.h"
+#include "bus/seen.h"
 #include "bus/wire.h"
 #include "event/json.h"
 
@@ -19,14 +21,16 @@ struct reader_options {
 	int64_t again; /* us to find one again later; 0: no limit */
 	const char *const *filters; /* borrowed while it is open */
 	size_t nfilters;
-	const char *name;	   /* durable cursor, or NULL */
-	enum wire_from start;	   /* of a new cursor, or without one */
-	int64_t time;		   /* WIRE_FROM_TIME: microseconds */
-	struct wire_cursor cursor; /* WIRE_FROM_CURSOR */
-	int resume;		   /* cursor holds even if name's differs */
-	int to_end;		   /* stop where the log ends now */
-	int meta;		   /* batches tell their origin */
-	int skip_gone;		   /* go on at the oldest event there is */
+	const char *name;	       /* durable cursor, or NULL */
+	enum wire_from start;	       /* of a new cursor, or without one */
+	int64_t time;		       /* WIRE_FROM_TIME: microseconds */
+	struct wire_cursor cursor;     /* WIRE_FROM_CURSOR */
+	const struct seen_entry *seen; /* what was given before that */
+	size_t nseen;
+	int resume;    /* cursor holds even if name's differs */
+	int to_end;    /* stop where the log ends now */
+	int meta;      /* batches tell their origin */
+	int skip_gone; /* go on at the oldest event there is */
 };
 
 struct reader;
@@ -48,7 +52,8 @@ struct reader_batch {
 	const char *lines; /* n lines, each ends with LF */
 	size_t len;
 	uint64_t n;		/* may be 0: the position has moved */
-	struct json_value meta; /* array of runs (wire.h), or JSON_NONE */
+	struct json_value meta; /* array of runs (wire.h), or JSON_NONE;
+				   may be there though not asked for */
 };
 
 enum reader_result {
@@ -84,6 +89,9 @@ enum reader_result reader_cut(struct reader *r, uint64_t n);
 
 /* reader_position(r) - Where the batch last given ended. */
 const struct wire_cursor *reader_position(const struct reader *r);
+
+/* reader_seen(r) - What was given up to there; valid as long as r is. */
+const struct seen *reader_seen(const struct reader *r);
 
 /* reader_moved(r) - 1 if that is not the cursor committed last, else 0. */
 int reader_moved(const struct reader *r);

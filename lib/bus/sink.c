@@ -47,8 +47,59 @@ read_side(const struct sink *s, struct buf *b)
 	return n < 0 ? -1 : 1;
 }
 
+/* One of [["FROM","CHAN",N],…], both in 16 hex digits: 0 or -1. */
 static int
-parse_side(const struct buf *b, const char *name, struct wire_cursor *cursor,
+parse_entry(const struct json_value *v, struct seen_entry *e)
+{
+	struct json_value name, part[3];
+	struct json_walk w;
+	int64_t number;
+	size_t n = 0;
+
+	if (v->kind != JSON_ARRAY)
+		return -1;
+	json_walk(&w, v);
+	while (n < 3 && json_next(&w, &name, &part[n]) > 0)
+		n++;
+	if (n < 3 || wire_chan_parse(&e->from, &part[0]) != 0 ||
+	    wire_chan_parse(&e->chan, &part[1]) != 0 ||
+	    part[2].kind != JSON_NUMBER ||
+	    num_uint(part[2].p, part[2].n, &number) != 0)
+		return -1;
+	e->number = (uint64_t)number;
+	return 0;
+}
+
+static int
+parse_seen(struct sink *s, const struct json_value *v)
+{
+	struct json_value name, each;
+	struct json_walk w;
+
+	s->nseen = 0;
+	if (v->kind != JSON_ARRAY)
+		return -1;
+	json_walk(&w, v);
+	while (s->nseen < SINK_SEEN && json_next(&w, &name, &each) > 0)
+		if (parse_entry(&each, &s->seen[s->nseen++]) != 0)
+			return -1;
+	return 0;
+}
+
+static void
+add_seen(struct sink *s, struct buf *b)
+{
+	buf_adds(b, ",\"seen\":[");
+	for (size_t i = 0; i < s->nseen; i++)
+		buf_addf(b, "%s[\"%016llx\",\"%016llx\",%llu]", i ? "," : "",
+		    (unsigned long long)s->seen[i].from,
+		    (unsigned long long)s->seen[i].chan,
+		    (unsigned long long)s->seen[i].number);
+	buf_addc(b, ']');
+}
+
+static int
+parse_side(struct sink *s, const struct buf *b, struct wire_cursor *cursor,
     int64_t *length, const char **why)
 {
 	struct json_value side, v;
@@ -63,9 +114,11 @@ parse_side(const struct buf *b, const char *name, struct wire_cursor *cursor,
 	if (!json_get(&side, "length", &v) || v.kind != JSON_NUMBER ||
 	    num_uint(v.p, v.n, length) < 0)
 		return -1;
+	if (json_get(&side, "seen", &v) && parse_seen(s, &v) < 0)
+		return -1;
 	*why = "it belongs to another cursor";
 	if (!json_get(&side, "name", &v) || v.kind != JSON_STRING ||
-	    !json_equal(&v, name))
+	    !json_equal(&v, s->name))
 		return -1;
 	return 0;
 }
@@ -106,6 +159,8 @@ replace_side(struct sink *s, const struct wire_cursor *cursor)
 	buf_addi(&b, s->length);
 	buf_adds(&b, ",\"cursor\":");
 	wire_cursor_add(&b, cursor);
+	if (s->nseen > 0)
+		add_seen(s, &b);
 	buf_adds(&b, "}\n");
 	buf_addf(&temporary, "%s.new", s->side);
 	if (write_through(buf_cstr(&temporary), &b) == 0 &&
@@ -125,7 +180,7 @@ recover(struct sink *s, struct wire_cursor *cursor, const char **why)
 	int got = read_side(s, &b);
 
 	*why = "cannot read its .sg-cursor file";
-	if (got > 0 && parse_side(&b, s->name, cursor, &length, why) < 0) {
+	if (got > 0 && parse_side(s, &b, cursor, &length, why) < 0) {
 		errno = EINVAL;
 		got = -1;
 	}
@@ -213,12 +268,14 @@ sink_write(struct sink *s, const void *p, size_t n)
 }
 
 int
-sink_commit(struct sink *s, const struct wire_cursor *cursor)
+sink_commit(
+    struct sink *s, const struct wire_cursor *cursor, const struct seen *seen)
 {
 	if (s->side == NULL)
 		return 0;
 	if (s->pending > 0 && fdatasync(s->fd) != 0)
 		return -1;
+	s->nseen = seen != NULL ? seen_export(seen, s->seen, SINK_SEEN) : 0;
 	if (replace_side(s, cursor) != 0)
 		return -1;
 	s->pending = 0;

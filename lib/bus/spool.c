@@ -26,7 +26,8 @@ enum {
 	RECORD = 24,
 	STATE = 28,
 	STATE_STEP = 512, /* the copies lie in two sectors */
-	NAME_BYTES = 24
+	NAME_BYTES = 24,
+	LOOKS = 3
 };
 
 static const char segment_magic[] = "SGSPOOL1", state_magic[] = "SGSTATE1";
@@ -38,6 +39,7 @@ struct segment {
 
 struct spool {
 	int dir, lock, state;
+	int access; /* O_RDWR, or O_RDONLY for who only looks */
 	uint64_t size_max, segment_size;
 	uint64_t chan;
 	char from[FROM + 1];
@@ -247,7 +249,7 @@ open_segment(struct spool *s, uint64_t first)
 	char name[NAME_BYTES];
 
 	segment_name(name, first);
-	return openat(s->dir, name, O_RDWR | O_CLOEXEC);
+	return openat(s->dir, name, s->access | O_CLOEXEC);
 }
 
 static int
@@ -263,24 +265,33 @@ remove_segment(struct spool *s, size_t i)
 	return unlinkat(s->dir, name, 0);
 }
 
+/* Where the valid records of the last segment end: *at.  0 or -1. */
+static int
+read_end(struct spool *s, uint64_t *at)
+{
+	struct spool_record r;
+	int got;
+
+	*at = HEADER;
+	s->end = last_segment(s)->first - 1;
+	while ((got = read_record(s, s->fd, at, &r)) == 1) {
+		if (r.first != s->end + 1) {
+			*at -= RECORD + r.len;
+			break;
+		}
+		s->end += r.n;
+	}
+	return got < 0 ? -1 : 0;
+}
+
 /* Find the end of the last segment and cut off what is torn. */
 static int
 find_end(struct spool *s)
 {
 	struct segment *last = last_segment(s);
-	struct spool_record r;
-	uint64_t at = HEADER;
-	int got;
+	uint64_t at;
 
-	s->end = last->first - 1;
-	while ((got = read_record(s, s->fd, &at, &r)) == 1) {
-		if (r.first != s->end + 1) {
-			at -= RECORD + r.len;
-			break;
-		}
-		s->end += r.n;
-	}
-	if (got < 0)
+	if (read_end(s, &at) < 0)
 		return -1;
 	s->cut = last->size > at ? last->size - at : 0;
 	s->bytes -= s->cut;
@@ -336,14 +347,11 @@ write_state(struct spool *s)
 
 /* The younger valid copy, if there is one. */
 static int
-read_state(struct spool *s)
+read_copies(struct spool *s)
 {
 	uint8_t copy[STATE];
 	int i, got;
 
-	s->state = openat(s->dir, "state", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->state < 0)
-		return -1;
 	for (i = 0; i < 2; i++) {
 		got = read_all(
 		    s->state, copy, sizeof copy, (uint64_t)i * STATE_STEP);
@@ -360,6 +368,15 @@ read_state(struct spool *s)
 		s->done = s->segment[0].first - 1;
 	if (s->done > s->end)
 		s->done = s->end;
+	return 0;
+}
+
+static int
+read_state(struct spool *s)
+{
+	s->state = openat(s->dir, "state", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (s->state < 0 || read_copies(s) < 0)
+		return -1;
 	/* Both copies now, so that a full disk has their place. */
 	return write_state(s) < 0 ? -1 : write_state(s);
 }
@@ -436,6 +453,16 @@ new_chan(struct spool *s)
 	return 0;
 }
 
+static struct spool *
+spool_new(int access)
+{
+	struct spool *s = xcalloc(1, sizeof *s);
+
+	s->dir = s->lock = s->state = s->fd = s->read_fd = -1;
+	s->access = access;
+	return s;
+}
+
 static void
 spool_free(struct spool *s)
 {
@@ -464,10 +491,9 @@ reason(int error)
 struct spool *
 spool_open(const char *dir, const char *from, int64_t size, const char **why)
 {
-	struct spool *s = xcalloc(1, sizeof *s);
+	struct spool *s = spool_new(O_RDWR);
 	int error;
 
-	s->dir = s->lock = s->state = s->fd = s->read_fd = -1;
 	s->size_max = (uint64_t)size;
 	s->segment_size = s->size_max / 8;
 	if (s->segment_size > SEGMENT_SIZE)
@@ -649,6 +675,15 @@ spool_next(struct spool *s, struct spool_record *record)
 }
 
 int
+spool_rewind(struct spool *s)
+{
+	if (s->read_fd >= 0)
+		close(s->read_fd);
+	s->read_fd = -1;
+	return seek_done(s);
+}
+
+int
 spool_release(struct spool *s, uint64_t number)
 {
 	if (number <= s->done)
@@ -657,4 +692,98 @@ spool_release(struct spool *s, uint64_t number)
 	if (write_state(s) < 0)
 		return -1;
 	return remove_done(s);
+}
+
+/* Open the last segment, of which its writer may only have the name yet. */
+static int
+look_at_last(struct spool *s)
+{
+	uint64_t at;
+	int got;
+
+	while (s->nsegment > 0) {
+		s->fd = open_segment(s, last_segment(s)->first);
+		if (s->fd < 0)
+			return -1;
+		got = read_header(s, s->fd, last_segment(s)->first);
+		if (got != 0)
+			return got < 0 ? -1 : read_end(s, &at);
+		close(s->fd);
+		s->fd = -1;
+		if (last_segment(s)->size > HEADER) {
+			errno = EBADMSG;
+			return -1;
+		}
+		s->nsegment--;
+	}
+	return 0;
+}
+
+/* The oldest event that waits. */
+static int
+look_at_first(struct spool *s, struct buf *first)
+{
+	struct spool_record r;
+	const char *p, *end;
+	int got;
+
+	s->read_next = s->done + 1;
+	if (seek_segment(s) < 0)
+		return -1;
+	do
+		got = read_record(s, s->read_fd, &s->read_at, &r);
+	while (got == 1 && r.first + r.n - 1 <= s->done);
+	errno = EBADMSG;
+	if (got <= 0)
+		return -1;
+	p = r.lines;
+	for (uint64_t i = r.first; i <= s->done; i++)
+		if ((p = memchr(p, '\n', (size_t)(r.lines + r.len - p))) !=
+		    NULL)
+			p++;
+		else
+			return -1;
+	end = memchr(p, '\n', (size_t)(r.lines + r.len - p));
+	buf_add(first, p, (size_t)((end ? end : r.lines + r.len) - p));
+	return 0;
+}
+
+static int
+look_at(struct spool *s, const char *dir, struct spool_look *look)
+{
+	s->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir < 0)
+		return -1;
+	s->state = openat(s->dir, "state", O_RDONLY | O_CLOEXEC);
+	if (s->state < 0 || list_segments(s) < 0)
+		return -1;
+	look->bytes = s->bytes;
+	if (look_at_last(s) < 0)
+		return -1;
+	if (s->nsegment == 0)
+		return 0;
+	if (read_copies(s) < 0)
+		return -1;
+	look->waiting = s->end - s->done;
+	return look->waiting == 0 ? 0 : look_at_first(s, &look->first);
+}
+
+int
+spool_look(const char *dir, struct spool_look *look, const char **why)
+{
+	int error = 0;
+
+	/* What its user removes meanwhile is not there the next time. */
+	for (int i = 0; i < LOOKS; i++) {
+		struct spool *s = spool_new(O_RDONLY);
+
+		buf_clear(&look->first);
+		error = look_at(s, dir, look) == 0 ? 0 : errno;
+		spool_free(s);
+		if (error != ENOENT && error != EBADMSG)
+			break;
+	}
+	*why = error == ENOENT ? "no spool" : reason(error);
+	errno = error;
+	return error == 0 ? 0 : -1;
 }

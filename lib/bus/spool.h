@@ -34,6 +34,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+
 struct spool;
 
 /*
@@ -81,7 +83,28 @@ struct spool_record {
  */
 int spool_next(struct spool *s, struct spool_record *record);
 
+/*
+ * spool_rewind(s) - spool_next() gives again the record that the first number
+ * not delivered is in.  0, or -1 with errno.
+ */
+int spool_rewind(struct spool *s);
+
 /* spool_release(s, number) - Everything up to number is delivered. */
 int spool_release(struct spool *s, uint64_t number);
+
+/* What waits in a spool. */
+struct spool_look {
+	uint64_t waiting; /* events not yet delivered */
+	uint64_t bytes;	  /* of all its files */
+	struct buf first; /* the oldest event that waits, without LF */
+};
+
+/*
+ * spool_look(dir, look, why) - Look at a spool from outside, while a process
+ * may be using it: nothing is locked, created or changed.  look is all-zero,
+ * and the caller frees first.  0, or -1 with *why and errno: ENOENT it is no
+ * spool, ENOTSUP a newer format, EBADMSG damaged.
+ */
+int spool_look(const char *dir, struct spool_look *look, const char **why);
 
 #endif

@@ -16,6 +16,7 @@ enum kind {
 	STRING,	 /* struct json_value */
 	STRINGS, /* struct json_value: array of strings */
 	ARRAY,	 /* struct json_value */
+	REFUSED, /* the same, but a number is stat's count of that name */
 	CURSOR,	 /* struct wire_cursor */
 	CHAN	 /* uint64_t */
 };
@@ -100,7 +101,7 @@ static const struct member reply_members[] = {
 	    offsetof(struct wire_reply, has_now), "now: not a cursor" },
 	{ "meta", ARRAY, offsetof(struct wire_reply, meta), NO_FLAG,
 	    "meta: not an array" },
-	{ "refused", ARRAY, offsetof(struct wire_reply, refused), NO_FLAG,
+	{ "refused", REFUSED, offsetof(struct wire_reply, refused), NO_FLAG,
 	    "refused: not an array" },
 	{ NULL, COUNT, 0, NO_FLAG, NULL }
 };
@@ -169,20 +170,18 @@ wire_log_parse(struct wire_position *at, const struct json_value *v)
 	memcpy(at->name, v->p, n);
 	at->name[n] = '\0';
 	at->start = (uint64_t)start;
+	at->n = 0;
 	return 0;
 }
 
-/* 1 if the cursor already speaks of this log. */
-static int
-cursor_knows(const struct wire_cursor *c, const struct wire_position *log)
+static const struct wire_position *
+find_log(const struct wire_cursor *c, const struct wire_position *log)
 {
-	size_t i;
-
-	for (i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->n; i++)
 		if (c->at[i].start == log->start &&
 		    strcmp(c->at[i].name, log->name) == 0)
-			return 1;
-	return 0;
+			return &c->at[i];
+	return NULL;
 }
 
 int
@@ -198,11 +197,24 @@ wire_cursor_parse(struct wire_cursor *c, const struct json_value *value)
 	json_walk(&w, value);
 	while (json_next(&w, &name, &n)) {
 		if (c->n == WIRE_LOGS_MAX || wire_log_parse(&at, &name) < 0 ||
-		    get_count(&n, &at.n) < 0 || cursor_knows(c, &at))
+		    get_count(&n, &at.n) < 0 || find_log(c, &at) != NULL)
 			return -1;
 		c->at[c->n++] = at;
 	}
 	return 0;
+}
+
+int
+wire_cursor_same(const struct wire_cursor *a, const struct wire_cursor *b)
+{
+	const struct wire_position *at;
+
+	for (size_t i = 0; i < a->n; i++) {
+		at = find_log(b, &a->at[i]);
+		if (at == NULL || at->n != a->at[i].n)
+			return 0;
+	}
+	return a->n == b->n;
 }
 
 void
@@ -312,6 +324,8 @@ get(enum kind kind, const struct json_value *v, void *to)
 	case STRING: return get_kind(v, JSON_STRING, to);
 	case STRINGS: return get_strings(v, to);
 	case ARRAY: return get_kind(v, JSON_ARRAY, to);
+	case REFUSED:
+		return v->kind == JSON_NUMBER ? 0 : get_kind(v, JSON_ARRAY, to);
 	case CURSOR: return wire_cursor_parse(to, v);
 	case CHAN: return wire_chan_parse(to, v);
 	}

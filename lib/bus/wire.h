@@ -19,7 +19,8 @@
  *   "commit":{"name":S,"cursor":C}} + lines
  *	-> {"ok":true,"local":N,"safe":N,"refused":[[I,"why"],…]}
  *	first is the number of the first line in the channel; n (lines) is
- *	checked if present; safe is the publisher's own mark: everything up
+ *	checked if present, and without lines the answer is that to the
+ *	number before first; safe is the publisher's own mark: everything up
  *	to it is known to be durable, so a broker that has forgotten the
  *	channel goes on from there.  Lines the broker may not accept (a late
  *	COMMAND, a topic denied) are refused one by one, by their index from
@@ -128,6 +129,19 @@ struct wire_cursor {
 
 /* wire_cursor_parse(c, value) - 0, or -1 if the JSON is no cursor. */
 int wire_cursor_parse(struct wire_cursor *c, const struct json_value *value);
+
+/*
+ * wire_cursor_same(a, b) - 1 if they name the same logs with the same
+ * positions, in whatever order, else 0.
+ */
+int wire_cursor_same(const struct wire_cursor *a, const struct wire_cursor *b);
+
+/*
+ * wire_log_parse(at, value) - The name and start number of a log id, n being
+ * 0.  wire_chan_parse(chan, value) - A channel, 16 hex digits.  0 or -1.
+ */
+int wire_log_parse(struct wire_position *at, const struct json_value *value);
+int wire_chan_parse(uint64_t *chan, const struct json_value *value);
 
 /* wire_cursor_add(b, c) - Append it as JSON. */
 void wire_cursor_add(struct buf *b, const struct wire_cursor *c);

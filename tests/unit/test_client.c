@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/date.h"
@@ -16,6 +19,7 @@
 enum manner {
 	HONEST,
 	SILENT,	  /* answers hello only */
+	HUNG,	  /* answers one hello, then nothing */
 	FOREIGN,  /* another protocol */
 	REFUSING, /* denied */
 	OLD	  /* no such version */
@@ -25,7 +29,7 @@ struct broker {
 	struct fake_broker fake;
 	enum manner manner;
 	uint64_t last; /* number of the last pub */
-	int disorder;
+	int asked, disorder;
 	struct fake_session session; /* if it has an identity */
 	int handshakes;
 };
@@ -37,6 +41,8 @@ answer(void *ctx, const char *p, size_t n, struct buf *reply)
 	struct wire_request r;
 	const char *why;
 
+	if (b->asked++ > 0 && b->manner == HUNG)
+		return FAKE_SILENT;
 	if (b->manner == SILENT && memmem(p, n, "hello", 5) == NULL)
 		return FAKE_SILENT;
 	if (wire_request_parse(&r, p, n, &why) < 0) {
@@ -338,6 +344,165 @@ test_failover(const char *first, const char *second)
 	buf_fini(&both);
 }
 
+static struct client *
+open_or_die(const char *list, int64_t retry)
+{
+	const char *why;
+	struct client *c = client_open(
+	    &(const struct client_config){
+		.urls = list, .insecure = 1, .retry = retry },
+	    &why);
+
+	if (c == NULL) {
+		printf("no client of %s: %s\n", list, why);
+		exit(1);
+	}
+	return c;
+}
+
+/* A broker that hangs with requests in flight is left for the next one. */
+static void
+test_hung(const char *first, const char *second)
+{
+	struct broker a, b;
+	struct client *c;
+	struct buf both = { 0 }, head = { 0 };
+	int64_t asked;
+
+	buf_addf(&both, "%s,%s", first, second);
+	start(&a, first, HUNG);
+	start(&b, second, HONEST);
+	c = open_or_die(buf_cstr(&both), 10 * DATE_SECOND);
+	asked = date_mono();
+	for (uint64_t i = 1; i <= 2; i++) {
+		wire_stat(&head);
+		client_send(c, i, &head);
+	}
+	for (int i = 1; i <= 2; i++)
+		check(next(c).result == CLIENT_LOST, "silence is a loss");
+	check(date_mono() - asked > 3 * DATE_SECOND / 2, "but not at once");
+	check(next(c).result == CLIENT_CONNECTED &&
+		strcmp(client_url(c), second) == 0,
+	    "the next one of the list");
+	client_close(c);
+	stop(&a);
+	stop(&b);
+	buf_fini(&both);
+	buf_fini(&head);
+}
+
+/* One that takes its time, but is alive, is kept. */
+static void
+test_slow(const char *url)
+{
+	struct client_event event;
+	struct broker b;
+	struct client *c;
+	struct buf head = { 0 };
+
+	start(&b, url, SILENT);
+	c = open_or_die(url, 10 * DATE_SECOND);
+	wire_stat(&head);
+	client_send(c, 1, &head);
+	check(client_next(c, &event, date_mono() + 3 * DATE_SECOND) == 0 &&
+		event.result == CLIENT_NONE,
+	    "3 s for an answer are no silence, as long as hello is answered");
+	check(b.asked > 2, "which it was asked for");
+	client_close(c);
+	stop(&b);
+	buf_fini(&head);
+}
+
+/* The answers were there all the time; it is we who did not look. */
+static void
+test_absent(const char *url)
+{
+	struct timespec long_time = { .tv_sec = 2, .tv_nsec = 500000000 };
+	struct client_event event;
+	struct broker b;
+	struct client *c;
+	struct buf head = { 0 };
+
+	start(&b, url, HONEST);
+	c = open_or_die(url, 10 * DATE_SECOND);
+	wire_stat(&head);
+	client_send(c, 1, &head);
+	nanosleep(&long_time, NULL);
+	event = next(c);
+	check(event.result == CLIENT_REPLY && event.tag == 1,
+	    "a caller who comes late finds the answer");
+	client_close(c);
+	stop(&b);
+	buf_fini(&head);
+}
+
+static void
+test_leave(const char *first, const char *second)
+{
+	struct client_event event;
+	struct broker a, b;
+	struct client *c;
+	struct buf both = { 0 }, head = { 0 };
+	int64_t left;
+
+	buf_addf(&both, "%s,%s", first, second);
+	start(&a, first, SILENT);
+	start(&b, second, HONEST);
+	c = open_or_die(buf_cstr(&both), 10 * DATE_SECOND);
+	wire_stat(&head);
+	client_send(c, 7, &head);
+	client_leave(c, "of no use");
+	event = next(c);
+	check(event.result == CLIENT_LOST && event.tag == 7, "left: lost");
+	check(next(c).result == CLIENT_CONNECTED &&
+		strcmp(client_url(c), second) == 0,
+	    "left for the next one");
+	client_close(c);
+	stop(&a);
+	left = date_mono();
+	c = open_or_die(second, 5 * DATE_SECOND / 2);
+	client_leave(c, "of no use");
+	check(next(c).result == CLIENT_CONNECTED, "the only one, again");
+	check(date_mono() - left >= DATE_SECOND, "which was left alone");
+	do {
+		client_leave(c, "of no use");
+		errno = 0;
+		event = next(c);
+	} while (event.result == CLIENT_CONNECTED);
+	check(errno == ETIMEDOUT && strstr(client_why(c), "of no use") != NULL,
+	    "leaving and returning has its time, too");
+	client_close(c);
+	stop(&b);
+	buf_fini(&both);
+	buf_fini(&head);
+}
+
+/* A stopped broker's kernel accepts for it, but nobody greets. */
+static void
+test_no_greeting(const char *first, const char *second)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	struct broker b;
+	struct client *c;
+	struct buf both = { 0 };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(name.sun_path, sizeof name.sun_path, "%s",
+	    first + strlen("ipc://"));
+	check(bind(fd, (struct sockaddr *)&name, sizeof name) == 0 &&
+		listen(fd, 5) == 0,
+	    "listen");
+	buf_addf(&both, "%s,%s", first, second);
+	start(&b, second, HONEST);
+	c = open_or_die(buf_cstr(&both), 10 * DATE_SECOND);
+	check(strcmp(client_url(c), second) == 0, "the second of the list");
+	client_close(c);
+	stop(&b);
+	close(fd);
+	unlink(name.sun_path);
+	buf_fini(&both);
+}
+
 static enum fake_deed
 answer_frame(void *ctx, const char *p, size_t n, struct buf *reply)
 {
@@ -539,6 +704,11 @@ main(void)
 	test_peers(first);
 	test_urls();
 	test_failover(first, second);
+	test_hung(first, second);
+	test_slow(first);
+	test_absent(first);
+	test_leave(first, second);
+	test_no_greeting(first, second);
 	people_init(&people);
 	test_session(&people, first);
 	test_trust(&people, first + strlen("ipc://"));

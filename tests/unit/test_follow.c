@@ -117,6 +117,13 @@ reader_position(const struct reader *r)
 	return &r->at;
 }
 
+const struct seen *
+reader_seen(const struct reader *r)
+{
+	(void)r;
+	return NULL;
+}
+
 int
 reader_moved(const struct reader *r)
 {

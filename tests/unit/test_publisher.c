@@ -282,6 +282,291 @@ test_window(const char *url)
 	buf_fini(&refused);
 }
 
+/*
+ * One of two: it keeps the ranges of numbers that it is sent, and the channel
+ * that came last.
+ */
+struct twin {
+	struct fake_broker fake;
+	const char *name;
+	int alone;  /* nothing becomes safe, but for … */
+	int behind; /* it says so */
+	uint64_t safe;
+	uint64_t last, chan, asked;
+	struct buf ranges; /* "1-2 3-3 " */
+};
+
+static void
+answer_twin_pub(struct twin *t, const struct wire_request *r, struct buf *reply)
+{
+	uint64_t upto = r->first + (uint64_t)r->n - 1;
+
+	if (t->behind) {
+		buf_adds(reply, "{\"ok\":false,\"error\":\"behind\"}\n");
+		return;
+	}
+	if (t->chan != r->chan)
+		t->last = 0;
+	t->chan = r->chan;
+	t->asked += r->n == 0;
+	if (r->n > 0)
+		buf_addf(&t->ranges, "%llu-%llu ", (unsigned long long)r->first,
+		    (unsigned long long)upto);
+	if (upto > t->last)
+		t->last = upto;
+	buf_addf(reply, "{\"ok\":true,\"local\":%llu,\"safe\":%llu}\n",
+	    (unsigned long long)t->last,
+	    (unsigned long long)(t->alone ? t->safe : t->last));
+}
+
+static enum fake_deed
+answer_twin(void *ctx, const char *p, size_t n, struct buf *reply)
+{
+	struct twin *t = ctx;
+	struct wire_request r;
+	const char *why;
+
+	if (wire_request_parse(&r, p, n, &why) < 0)
+		return FAKE_CUT;
+	if (r.op == WIRE_PUB)
+		answer_twin_pub(t, &r, reply);
+	else
+		buf_addf(reply, "{\"ok\":true,\"name\":\"%s\"}\n", t->name);
+	return FAKE_REPLY;
+}
+
+struct pair {
+	struct twin a, b;
+	char url_a[64], url_b[64], urls[130];
+	struct client *c;
+	struct publisher *p;
+	uint64_t added, local, safe; /* as told */
+};
+
+static void
+pair_open(struct pair *x, const char *dir, enum publisher_policy policy,
+    const struct twin *a, const struct twin *b)
+{
+	const char *why;
+
+	*x = (struct pair){ .a = *a, .b = *b };
+	x->a.name = "A";
+	x->b.name = "B";
+	snprintf(x->url_a, sizeof x->url_a, "ipc://%s/a", dir);
+	snprintf(x->url_b, sizeof x->url_b, "ipc://%s/b", dir);
+	snprintf(x->urls, sizeof x->urls, "%s,%s", x->url_a, x->url_b);
+	fake_listen(&x->a.fake, x->url_a);
+	fake_serve(&x->a.fake, answer_twin, &x->a);
+	fake_listen(&x->b.fake, x->url_b);
+	fake_serve(&x->b.fake, answer_twin, &x->b);
+	x->c = client_open(
+	    &(const struct client_config){
+		.urls = x->urls, .insecure = 1, .retry = 10 * DATE_SECOND },
+	    &why);
+	if (x->c == NULL)
+		exit(1);
+	x->p = publisher_new(x->c, "me", 7, 1);
+	publisher_policy(x->p, policy);
+}
+
+static void
+pair_close(struct pair *x)
+{
+	publisher_free(x->p);
+	client_close(x->c);
+	if (x->a.fake.front != NULL)
+		fake_stop(&x->a.fake);
+	fake_stop(&x->b.fake);
+	buf_fini(&x->a.ranges);
+	buf_fini(&x->b.ranges);
+}
+
+static void
+add(struct pair *x, int n)
+{
+	while (n-- > 0)
+		publisher_add_frame(x->p, "x\n", 2, 1, ++x->added);
+}
+
+/* Until a result of this kind, of this number unless 0: 0 or -1. */
+static int
+await(struct pair *x, enum publisher_result want, uint64_t number)
+{
+	struct publisher_event event;
+	int64_t deadline = date_mono() + 20 * DATE_SECOND;
+
+	do {
+		if (publisher_next(x->p, &event, deadline) < 0 ||
+		    event.result == PUBLISHER_NONE)
+			return -1;
+		if (event.result == PUBLISHER_LOCAL)
+			x->local = event.number;
+		if (event.result == PUBLISHER_SAFE)
+			x->safe = event.number;
+	} while (
+	    event.result != want || (number != 0 && event.number < number));
+	return 0;
+}
+
+static int
+was_sent(struct twin *t, const char *want)
+{
+	return strcmp(buf_cstr(&t->ranges), want) == 0;
+}
+
+static void
+test_degraded(const char *dir)
+{
+	struct twin alone = { .alone = 1, .safe = 1 }, b = { .safe = 0 };
+	struct pair x;
+	uint64_t mark;
+
+	pair_open(&x, dir, PUBLISHER_HOLDS, &alone, &b);
+	add(&x, 3);
+	check(await(&x, PUBLISHER_LOCAL, 3) == 0 && x.safe == 1,
+	    "degraded: local and safe are told apart");
+	check(publisher_pending(x.p, &mark) == 0 && publisher_alone(x.p) == 2,
+	    "degraded: nothing pending, two on one broker");
+	x.a.safe = 3;
+	check(await(&x, PUBLISHER_SAFE, 3) == 0 && x.a.asked > 0 &&
+		publisher_alone(x.p) == 0,
+	    "degraded: asked until safe");
+	check(was_sent(&x.a, "1-1 2-2 3-3 "), "degraded: %s",
+	    buf_cstr(&x.a.ranges));
+	pair_close(&x);
+}
+
+static void
+test_move(const char *dir)
+{
+	struct twin alone = { .alone = 1, .safe = 1 }, b = { .safe = 0 };
+	struct pair x;
+
+	pair_open(&x, dir, PUBLISHER_LETS_GO, &alone, &b);
+	add(&x, 3);
+	check(await(&x, PUBLISHER_LOCAL, 3) == 0, "move: local");
+	fake_stop(&x.a.fake);
+	check(await(&x, PUBLISHER_CONNECTED, 0) == 0, "move: connected");
+	add(&x, 1);
+	check(await(&x, PUBLISHER_SAFE, 4) == 0, "move: safe");
+	check(was_sent(&x.b, "2-2 3-3 4-4 ") && x.b.chan == 7,
+	    "what is not safe is sent to the other broker: %s",
+	    buf_cstr(&x.b.ranges));
+	pair_close(&x);
+}
+
+static void
+test_let_go(const char *dir)
+{
+	enum { MANY = 3 * PUBLISHER_WINDOW };
+	struct twin alone = { .alone = 1, .safe = 1 }, b = { .safe = 0 };
+	struct pair x;
+
+	pair_open(&x, dir, PUBLISHER_LETS_GO, &alone, &b);
+	while (x.added < MANY) {
+		while (x.added < MANY && publisher_room(x.p))
+			add(&x, 1);
+		if (await(&x, PUBLISHER_LOCAL, 0) != 0)
+			break;
+	}
+	check(x.local == MANY || await(&x, PUBLISHER_LOCAL, MANY) == 0,
+	    "let go: the window does not close");
+	fake_stop(&x.a.fake);
+	add(&x, 2);
+	check(await(&x, PUBLISHER_CONNECTED, 0) == 0 &&
+		await(&x, PUBLISHER_SAFE, 2) == 0,
+	    "let go: moved and safe");
+	check(was_sent(&x.b, "1-1 2-2 ") && x.b.chan != 7,
+	    "let go: a new channel with what no broker had: %s",
+	    buf_cstr(&x.b.ranges));
+	check(publisher_alone(x.p) == MANY - 1, "let go: the rest is counted");
+	pair_close(&x);
+}
+
+static void
+test_rewind(const char *dir)
+{
+	enum { MANY = 3 * PUBLISHER_WINDOW };
+	struct twin alone = { .alone = 1, .safe = 5 }, b = { .safe = 0 };
+	struct buf want = { 0 };
+	struct pair x;
+
+	pair_open(&x, dir, PUBLISHER_REWINDS, &alone, &b);
+	while (x.added < MANY) {
+		while (x.added < MANY && publisher_room(x.p))
+			add(&x, 1);
+		if (await(&x, PUBLISHER_LOCAL, 0) != 0)
+			break;
+	}
+	fake_stop(&x.a.fake);
+	check(await(&x, PUBLISHER_REWIND, 0) == 0 && x.safe == 5,
+	    "rewind: asked for");
+	x.added = x.safe;
+	publisher_restart(x.p, x.safe + 1);
+	while (x.added < MANY) {
+		while (x.added < MANY && publisher_room(x.p))
+			add(&x, 1);
+		if (await(&x, PUBLISHER_SAFE, 0) != 0)
+			break;
+	}
+	check(x.safe == MANY || await(&x, PUBLISHER_SAFE, MANY) == 0,
+	    "rewind: safe");
+	for (int i = 6; i <= MANY; i++)
+		buf_addf(&want, "%d-%d ", i, i);
+	check(was_sent(&x.b, buf_cstr(&want)) && x.b.chan == 7,
+	    "rewind: everything from there on, once: %s",
+	    buf_cstr(&x.b.ranges));
+	buf_fini(&want);
+	pair_close(&x);
+}
+
+static void
+test_hold(const char *dir)
+{
+	struct twin alone = { .alone = 1, .safe = 0 }, b = { .safe = 0 };
+	struct pair x;
+
+	pair_open(&x, dir, PUBLISHER_HOLDS, &alone, &b);
+	add(&x, PUBLISHER_WINDOW);
+	check(await(&x, PUBLISHER_LOCAL, PUBLISHER_WINDOW) == 0 &&
+		!publisher_room(x.p),
+	    "hold: the window stays full");
+	x.a.safe = 3;
+	check(await(&x, PUBLISHER_SAFE, 3) == 0 && publisher_room(x.p),
+	    "hold: until something is safe");
+	pair_close(&x);
+}
+
+static void
+test_behind(const char *dir)
+{
+	struct twin behind = { .behind = 1 }, b = { .safe = 0 };
+	struct pair x;
+
+	pair_open(&x, dir, PUBLISHER_LETS_GO, &behind, &b);
+	add(&x, 2);
+	check(await(&x, PUBLISHER_SAFE, 2) == 0, "behind: safe elsewhere");
+	check(was_sent(&x.a, "") && was_sent(&x.b, "1-1 2-2 "), "behind: %s",
+	    buf_cstr(&x.b.ranges));
+	pair_close(&x);
+}
+
+/* What another process has sent over this channel is not sent again. */
+static void
+test_known(const char *dir)
+{
+	struct twin a = { .last = 90, .chan = 7 }, b = { .safe = 0 };
+	struct pair x;
+
+	pair_open(&x, dir, PUBLISHER_LETS_GO, &a, &b);
+	add(&x, 1);
+	check(await(&x, PUBLISHER_SAFE, 1) == 0, "known: the first");
+	add(&x, 5);
+	check(await(&x, PUBLISHER_SAFE, 6) == 0, "known: the others");
+	check(was_sent(&x.a, "1-1 "), "known: %s", buf_cstr(&x.a.ranges));
+	pair_close(&x);
+}
+
 int
 main(void)
 {
@@ -294,6 +579,13 @@ main(void)
 	for (i = 0; i < sizeof cases / sizeof *cases; i++)
 		run(url, i);
 	test_window(url);
+	test_degraded(dir);
+	test_move(dir);
+	test_let_go(dir);
+	test_rewind(dir);
+	test_hold(dir);
+	test_behind(dir);
+	test_known(dir);
 	rmdir(dir);
 	return check_done();
 }

@@ -47,6 +47,18 @@ static const struct {
 	    EINVAL, "1\n2\n", "a length below zero" },
 	{ "1\n2\n", "{\"name\":\"job\",\"length\":4,\"cursor\":7}", -1, EINVAL,
 	    "1\n2\n", "a cursor that is none" },
+	{ "1\n2\n",
+	    "{\"name\":\"job\",\"length\":4,\"cursor\":{\"A.1\":7},"
+	    "\"seen\":[[\"0000000000000001\",\"0000000000000002\",3]]}",
+	    1, 0, "1\n2\n", "with what was seen" },
+	{ "1\n2\n",
+	    "{\"name\":\"job\",\"length\":4,\"cursor\":{\"A.1\":7},"
+	    "\"seen\":[[\"0000000000000001\",\"0000000000000002\"]]}",
+	    -1, EINVAL, "1\n2\n", "half of what was seen" },
+	{ "1\n2\n",
+	    "{\"name\":\"job\",\"length\":4,\"cursor\":{\"A.1\":7},"
+	    "\"seen\":[[\"1\",\"0000000000000002\",3]]}",
+	    -1, EINVAL, "1\n2\n", "seen of nobody" },
 };
 
 static void
@@ -108,7 +120,7 @@ test_commit(void)
 	put("file", "old\n");
 	put("file.sg-cursor", NULL);
 	check(sink_open(&s, "file", "job", &got, &why) == 0 &&
-		sink_commit(&s, &cursor) == 0 &&
+		sink_commit(&s, &cursor, NULL) == 0 &&
 		holds("file.sg-cursor", SIDE_4),
 	    "a commit binds what the file holds");
 	check(sink_open(&other, "file", "job2", &got, &why) == -1 &&
@@ -116,7 +128,7 @@ test_commit(void)
 	    "one writer at a time");
 	check(sink_write(&s, "new\n", 4) == 0 &&
 		holds("file.sg-cursor", SIDE_4) &&
-		sink_commit(&s, &cursor) == 0 &&
+		sink_commit(&s, &cursor, NULL) == 0 &&
 		holds("file.sg-cursor", SIDE_8) &&
 		holds("file", "old\nnew\n") &&
 		access("file.sg-cursor.new", F_OK) != 0,
@@ -129,9 +141,42 @@ test_commit(void)
 	    "a folder that does not exist");
 	check(sink_open(&s, "plain", NULL, &got, &why) == 0 &&
 		sink_write(&s, "x\n", 2) == 0 &&
-		sink_commit(&s, &cursor) == 0 && sink_close(&s) == 0 &&
+		sink_commit(&s, &cursor, NULL) == 0 && sink_close(&s) == 0 &&
 		holds("plain", "x\n") && access("plain.sg-cursor", F_OK) != 0,
 	    "without a name it only appends");
+}
+
+/* More channels than are kept: the last ones stay, in their order. */
+static void
+test_seen(void)
+{
+	struct wire_cursor cursor = { .at = { { "A", 1, 7 } }, .n = 1 }, got;
+	struct seen *seen = seen_new(SEEN_MAX), *later = seen_new(SEEN_MAX);
+	struct seen_entry entries[SINK_SEEN];
+	struct sink s;
+	const char *why;
+	size_t n;
+
+	for (uint64_t i = 0; i < SINK_SEEN + 10; i++)
+		seen_take(seen, "meter", 5, i, 1, 100 + i);
+	put("file", NULL);
+	put("file.sg-cursor", NULL);
+	check(sink_open(&s, "file", "job", &got, &why) == 0 && s.nseen == 0 &&
+		sink_commit(&s, &cursor, seen) == 0 && sink_close(&s) == 0,
+	    "a commit with what was seen");
+	check(sink_open(&s, "file", "job", &got, &why) == 1 &&
+		s.nseen == SINK_SEEN,
+	    "as much of it is back as is kept");
+	seen_import(later, s.seen, s.nseen);
+	n = seen_export(seen, entries, SINK_SEEN);
+	check(n == s.nseen && memcmp(entries, s.seen, n * sizeof *entries) == 0,
+	    "in the same order");
+	check(seen_take(later, "meter", 5, 20, 120, 2) == 1 &&
+		seen_take(later, "meter", 5, 9, 1, 1) == 0,
+	    "so it counts again");
+	sink_close(&s);
+	seen_free(seen);
+	seen_free(later);
 }
 
 static const struct {
@@ -208,6 +253,7 @@ main(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		run_case(i);
 	test_commit();
+	test_seen();
 	for (size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++)
 		run_job(i);
 	test_signal();

@@ -254,6 +254,80 @@ test_crc(void)
 		    "in parts");
 }
 
+/* What waits, the oldest event, as seen from outside. */
+static void
+looks(const char *name, uint64_t waiting, const char *first, const char *why)
+{
+	struct spool_look look = { 0 };
+	const char *wrong = "";
+
+	check(spool_look(path(name), &look, &wrong) == 0, "%s: %s", why, wrong);
+	check(look.waiting == waiting, "%s: %llu wait", why,
+	    (unsigned long long)look.waiting);
+	check(strcmp(buf_cstr(&look.first), first) == 0, "%s: first is %s", why,
+	    look.first.p);
+	check(look.bytes >= 96, "%s: %llu bytes", why,
+	    (unsigned long long)look.bytes);
+	buf_fini(&look.first);
+}
+
+static void
+looks_wrong(const char *name, int error, const char *why)
+{
+	struct spool_look look = { 0 };
+	const char *wrong = NULL;
+
+	errno = 0;
+	check(spool_look(path(name), &look, &wrong) < 0 && errno == error &&
+		wrong != NULL,
+	    "%s: errno %d", why, errno);
+	buf_fini(&look.first);
+}
+
+static void
+test_look(void)
+{
+	char lines[200], segment[64];
+	struct spool *s;
+
+	looks_wrong("none", ENOENT, "no folder");
+	mkdir(path("empty"), 0700);
+	looks_wrong("empty", ENOENT, "a folder that is no spool");
+	s = open_at("look", SIZE);
+	looks("look", 0, "", "new");
+	add(s, "a\nb\nc\n");
+	add(s, "d\n");
+	looks("look", 4, "a", "while it is in use");
+	spool_sync(s);
+	spool_release(s, 2);
+	looks("look", 2, "c", "within a record");
+	spool_release(s, 3);
+	looks("look", 1, "d", "a record further");
+	spool_release(s, 4);
+	looks("look", 0, "", "all is delivered");
+	memset(lines, 'x', sizeof lines);
+	lines[sizeof lines - 2] = '\n';
+	lines[sizeof lines - 1] = '\0';
+	for (int i = 0; i < 2000; i++)
+		add(s, lines);
+	spool_sync(s);
+	spool_release(s, 1500);
+	lines[sizeof lines - 2] = '\0';
+	looks("look", 504, lines, "several segments");
+	check(spool_close(s) == 0, "close");
+	looks("look", 504, lines, "while it is not in use");
+	s = open_at("look", SIZE);
+	check(s != NULL && spool_done(s) == 1500, "looking changes nothing");
+	spool_close(s);
+	s = open_at("hurt", SIZE);
+	add(s, "a\n");
+	spool_close(s);
+	snprintf(
+	    segment, sizeof segment, "%s", path("hurt/0000000000000001.seg"));
+	check(truncate(segment, 110) == 0, "truncate");
+	looks("hurt", 0, "", "a torn end does not count");
+}
+
 int
 main(void)
 {
@@ -268,6 +342,7 @@ main(void)
 	test_torn();
 	test_flipped();
 	test_lost_state();
+	test_look();
 	snprintf(command, sizeof command, "rm -r %s", base);
 	if (system(command) != 0)
 		return 1;
