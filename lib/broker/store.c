@@ -497,13 +497,16 @@ seek_held(const struct store *s, uint32_t run, int64_t rt)
 int
 store_seek(struct store *s, uint32_t run, int64_t rt, uint64_t *n)
 {
-	if (s->log == NULL) {
+	uint64_t gone = store_run(s, run)->first - 1;
+
+	if (s->log == NULL)
 		*n = seek_held(s, run, rt);
-		return 0;
-	}
-	if (log_seek(s->log, run, rt, n) != 0)
+	else if (log_seek(s->log, run, rt, n) == 0)
+		--*n;
+	else
 		return -1;
-	--*n;
+	if (*n < gone)
+		*n = gone;
 	return 0;
 }
 

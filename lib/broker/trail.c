@@ -165,17 +165,8 @@ has_events(const struct store *s, uint32_t run)
 {
 	const struct log_run *r = store_run(s, run);
 
-	return r->end >= r->first || (r->own && r->open);
-}
-
-/*
- * 1 if earlier logs of the chain, which we have not heard of, may come yet:
- * nothing of it is here.  Of our own ones we would know.
- */
-static int
-is_unheard(const struct log_run *oldest)
-{
-	return oldest == NULL || (!oldest->own && oldest->end == 0);
+	return r->end >= r->first ||
+	    ((r->own || r->end > 0) && may_grow(s, run));
 }
 
 /*
@@ -194,7 +185,7 @@ begin_chain(struct trail *t, const struct store *s, const struct log_run *chain)
 		    (oldest == NULL || r->start < oldest->start))
 			oldest = r;
 	}
-	for (i = 0; !is_unheard(oldest) && i < store_runs(s); i++) {
+	for (i = 0; oldest != NULL && i < store_runs(s); i++) {
 		r = store_run(s, i);
 		if (r == oldest ||
 		    (same_chain(r, chain) && r->start > oldest->start &&
@@ -211,15 +202,6 @@ trail_begin(struct trail *t, const struct store *s)
 	t->n = 0;
 	while ((c = next_chain(s, c)) != STORE_RUN_NONE)
 		begin_chain(t, s, store_run(s, c));
-}
-
-/* Logs after this one that have no entry are passed. */
-static void
-pass_later(struct trail *t, const struct store *s, uint32_t run)
-{
-	while ((run = store_after(s, run)) != STORE_RUN_NONE)
-		if (find(t, run) == t->n && store_run(s, run)->end > 0)
-			put(t, s, run, store_run(s, run)->end);
 }
 
 /*
@@ -250,7 +232,6 @@ void
 trail_now(struct trail *t, const struct store *s)
 {
 	const struct log_run *r;
-	size_t own = 0;
 	uint32_t i;
 
 	t->n = 0;
@@ -258,15 +239,20 @@ trail_now(struct trail *t, const struct store *s)
 		r = store_run(s, i);
 		if (!r->open)
 			continue;
-		own += (size_t)r->own;
 		if (!r->own && r->end == 0)
 			put_tail(t, s, i);
 		else
 			put(t, s, i, r->end);
 	}
-	if (own > 1)
-		pass_later(t, s,
-		    t->at[find_oldest(t, s, store_run(s, store_own(s)))].run);
+}
+
+/* Logs after this one that have no entry are passed. */
+static void
+pass_later(struct trail *t, const struct store *s, uint32_t run)
+{
+	while ((run = store_after(s, run)) != STORE_RUN_NONE)
+		if (find(t, run) == t->n && store_run(s, run)->end > 0)
+			put(t, s, run, store_run(s, run)->end);
 }
 
 void
@@ -311,7 +297,7 @@ seek_chain(
 		if (n < r->end || may_grow(s, i))
 			oldest = r;
 	}
-	for (i = 0; !is_unheard(oldest) && i < store_runs(s); i++) {
+	for (i = 0; oldest != NULL && i < store_runs(s); i++) {
 		r = store_run(s, i);
 		if (!same_chain(r, chain) || r->start < oldest->start)
 			continue;
