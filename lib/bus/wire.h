@@ -147,11 +147,9 @@ int wire_chan_parse(uint64_t *chan, const struct json_value *value);
 void wire_cursor_add(struct buf *b, const struct wire_cursor *c);
 
 /*
- * wire_log_parse(at, value) - A log id; at->n stays.  wire_chan_parse(chan,
- * value) - 16 hex digits.  0, or -1.  wire_chan_add(b, chan) - Append it,
+ * wire_chan_parse(chan, value) - 16 hex digits.  0, or -1.  wire_chan_add(b, chan) - Append it,
  * quoted.
  */
-int wire_log_parse(struct wire_position *at, const struct json_value *value);
 int wire_chan_parse(uint64_t *chan, const struct json_value *value);
 void wire_chan_add(struct buf *b, uint64_t chan);
 
