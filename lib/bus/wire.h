@@ -146,11 +146,7 @@ int wire_chan_parse(uint64_t *chan, const struct json_value *value);
 /* wire_cursor_add(b, c) - Append it as JSON. */
 void wire_cursor_add(struct buf *b, const struct wire_cursor *c);
 
-/*
- * wire_chan_parse(chan, value) - 16 hex digits.  0, or -1.  wire_chan_add(b, chan) - Append it,
- * quoted.
- */
-int wire_chan_parse(uint64_t *chan, const struct json_value *value);
+/* wire_chan_add(b, chan) - Append it, quoted. */
 void wire_chan_add(struct buf *b, uint64_t chan);
 
 /*
