@@ -42,12 +42,13 @@ FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,\
 BENCH := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,\
 	$(sort $(wildcard tests/bench/*.c)))
 BENCH_COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/common/*.c))
-PEERS := $(addprefix $(BUILD)/peers/,zmq redis nats tls)
+PEERS := $(addprefix $(BUILD)/peers/,zmq redis nats tls jetstream)
 ATTACK := $(patsubst tests/attack/%.c,$(BINDIR)/test/%,\
 	$(sort $(wildcard tests/attack/*.c)))
 LIB_zmq = -lzmq
 LIB_redis = -lhiredis
 LIB_nats = -lnats
+LIB_jetstream = -lnats
 LIB_tls = -lssl -lcrypto
 ARCHIVE = $(BUILD)/libsg.a
 LINK = @mkdir -p $(@D) && $(CC) $(SG_CFLAGS) $(SG_LDFLAGS) -o $@ $(filter %.o,$^) \
