@@ -46,13 +46,14 @@ BENCH_COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/common/*.c))
 SIM := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c))
 SIM_WRAP := date_now date_mono app_stop app_hup app_signal_fd error warn note \
 	publish_copy publish_copied cursor_copied mirror_done session_lax
-PEERS := $(addprefix $(BUILD)/peers/,zmq redis nats tls)
+PEERS := $(addprefix $(BUILD)/peers/,zmq redis nats tls jetstream)
 ATTACK := $(patsubst tests/attack/%.c,$(BINDIR)/test/%,\
 	$(sort $(wildcard tests/attack/*.c)))
 comma = ,
 LIB_zmq = -lzmq
 LIB_redis = -lhiredis
 LIB_nats = -lnats
+LIB_jetstream = -lnats
 LIB_tls = -lssl -lcrypto
 ARCHIVE = $(BUILD)/libsg.a
 LINK = @mkdir -p $(@D) && $(CC) $(SG_CFLAGS) $(SG_LDFLAGS) -o $@ $(filter %.o,$^) \
