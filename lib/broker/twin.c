@@ -26,6 +26,12 @@ struct part {
 	uint64_t number, frames;
 };
 
+/* An answer that came before one that was asked for earlier. */
+struct early {
+	struct wire_reply reply;
+	struct buf lines;
+};
+
 struct twin {
 	struct broker *b;
 	struct client *c;
@@ -37,6 +43,9 @@ struct twin {
 	unsigned flight;
 	struct part part[PARTS]; /* a ring */
 	size_t first, parts;
+	uint64_t taken; /* the last part taken in, each after the one before */
+	struct early early[FLIGHT_MAX];
+	size_t nearly;
 	uint64_t done, told;   /* the last part that is durable, as told */
 	int failed;	       /* the log has refused frames */
 	uint64_t put, durable; /* frames handed to the log, and back */
@@ -70,12 +79,20 @@ twin_new(struct broker *b, const struct client_config *config, const char **why)
 	return t;
 }
 
+static void
+drop_early(struct twin *t)
+{
+	while (t->nearly > 0)
+		buf_fini(&t->early[--t->nearly].lines);
+}
+
 void
 twin_free(struct twin *t)
 {
 	if (t == NULL)
 		return;
 	client_close(t->c);
+	drop_early(t);
 	free(t->next);
 	free(t->url);
 	free(t);
@@ -156,7 +173,8 @@ reopen(struct twin *t, int64_t when)
 	t->has_goal = 0;
 	t->epoch++;
 	t->parts = 0;
-	t->done = t->told = 0;
+	drop_early(t);
+	t->taken = t->done = t->told = 0;
 	t->again_at = when;
 }
 
@@ -355,12 +373,47 @@ take_part(struct twin *t, const struct wire_reply *r)
 		return;
 	*part = (struct part){ r->part, t->put };
 	t->parts++;
+	t->taken = r->part;
 	if (!t->has_goal)
 		trail_parse(&t->goal, t->b->store, &r->now, 1);
 	t->has_goal = 1;
 	if (mirror_open(t->b->mirror))
 		tell(t, 0);
 	settle_parts(t);
+}
+
+static void
+keep_early(struct twin *t, const struct wire_reply *r)
+{
+	struct early *e;
+
+	if (r->part <= t->taken || t->nearly == FLIGHT_MAX) {
+		fault(t, "it answers what was not asked");
+		return;
+	}
+	e = &t->early[t->nearly++];
+	*e = (struct early){ .reply = *r };
+	buf_add(&e->lines, r->lines, r->lines_len);
+}
+
+/* Those that have waited for this one, too. */
+static void
+take_early(struct twin *t)
+{
+	struct early e;
+
+	for (size_t i = 0; i < t->nearly;) {
+		if (t->early[i].reply.part != t->taken + 1) {
+			i++;
+			continue;
+		}
+		e = t->early[i];
+		t->early[i] = t->early[--t->nearly];
+		e.reply.lines = e.lines.p;
+		take_part(t, &e.reply);
+		buf_fini(&e.lines);
+		i = 0;
+	}
 }
 
 static void
@@ -373,7 +426,13 @@ take_reply(struct twin *t, const struct client_event *event)
 	if (event->tag / TAG_EPOCH != t->epoch)
 		return;
 	if (r->ok) {
-		take_part(t, r);
+		/* Answers may overtake each other on their way to us. */
+		if (r->part == t->taken + 1) {
+			take_part(t, r);
+			take_early(t);
+		} else {
+			keep_early(t, r);
+		}
 		return;
 	}
 	if (r->why.kind == JSON_STRING)

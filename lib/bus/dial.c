@@ -487,6 +487,9 @@ connect_by(struct dial *d, int64_t deadline)
 		d->pause = 0;
 	else if (d->count > 0)
 		d->pause = next_pause(d->pause);
+	/* Who gives up soon does not spend his time on waiting either. */
+	if (d->pause > d->retry)
+		d->pause = d->retry;
 	if (link_pause(d->link, now + d->pause))
 		return ECANCELED;
 	for (int round = 0;; round++) {
