@@ -428,7 +428,7 @@ want_open(const struct model *m, const struct run *r)
 	}
 	if (!own)
 		return later == 0;
-	return !m->settled && r->end > 0 && later < LOG_UNSETTLED;
+	return !m->settled && later < LOG_UNSETTLED;
 }
 
 static void
