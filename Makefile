@@ -9,6 +9,7 @@ BUILD ?= build/$(notdir $(CC))
 BINDIR ?= bin
 DIR ?=
 SOAK_ROUNDS ?= 200
+SIM_SEEDS ?= 10000
 VERSION := 0.1.0
 
 OPT ?= -O2 -g -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
@@ -114,7 +115,7 @@ check:
 	@tests/deps.sh build test check
 	@tests/check.sh all
 
-unit bats asan tsan fuzz:
+unit bats sim asan tsan fuzz:
 	@tests/check.sh $@
 
 check-debian13:
@@ -125,6 +126,7 @@ check-debian13:
 soak:
 	@tests/deps.sh build test check
 	@$(MAKE) -s -j2 all
+	@SIM_SEEDS=$(SIM_SEEDS) tests/check.sh sim
 	@tests/soak/storm.py --rounds $(SOAK_ROUNDS)
 	@FUZZ_SECONDS=3600 tests/check.sh fuzz
 	@tests/check.sh asan
@@ -157,5 +159,5 @@ clean:
 
 .PHONY: all unit-programs fuzz-programs bench-programs sim-programs \
 	peer-programs deps demo check unit \
-	bats asan tsan fuzz check-debian13 soak bench completions install clean
+	bats sim asan tsan fuzz check-debian13 soak bench completions install clean
 .SECONDARY:

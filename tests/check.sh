@@ -1,5 +1,6 @@
 #!/bin/sh
-# check.sh all | programs | unit | bats | asan | tsan | fuzz - build and test.
+# check.sh all | programs | unit | bats | sim | asan | tsan | fuzz - build and
+# test.
 # "programs" is what any machine with one compiler can do: unit tests and bats.
 # Each stage prints one line; the output of one that fails goes to stderr.
 # The last line is "N passed, N failed", perhaps with ", N skipped".
@@ -61,6 +62,25 @@ unit() {
 	stage "$1" "$good" "$bad" 0 "$log"
 }
 
+# sim NAME PROGRAM SEEDS OPTION... - Twins under faults: each line of its table
+# is one.
+sim() {
+	log=$logs/$1
+	name=$1
+	program=$2
+	seeds=$3
+	shift 3
+	"$program" --seeds "1-$seeds" "$@" >"$log" 2>&1
+	status=$?
+	good=$(sed -n 's/^sim: \([0-9]*\) passed.*/\1/p' "$log")
+	bad=$(sed -n 's/^sim: .* \([0-9]*\) failed$/\1/p' "$log")
+	if [ $status -ne 0 ] && [ "${bad:-0}" -eq 0 ]; then
+		echo "the simulation ended with $status" >>"$log"
+		bad=1
+	fi
+	stage "$name, $seeds seeds" "${good:-0}" "${bad:-1}" 0 "$log"
+}
+
 # run_bats NAME BINDIR FILE... - Run test files against the programs there.
 run_bats() {
 	log=$logs/$1
@@ -103,6 +123,11 @@ do_unit() {
 	build "build" unit-programs && unit "unit" "build/${CC:-cc}"
 }
 
+do_sim() {
+	build "build" sim-programs &&
+	    sim "sim" "build/${CC:-cc}/sim" "${SIM_SEEDS:-200}"
+}
+
 do_bats() {
 	# shellcheck disable=SC2086
 	build "build" all && run_bats "bats" bin ${BATS:-tests/*.bats}
@@ -114,9 +139,10 @@ asan() {
 	export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
 	export WAIT_LIMIT=60
 	export UBSAN_OPTIONS=print_stacktrace=1 SG_SANITIZED=address
-	build "build, ASan+UBSan" SAN=address CC=clang all unit-programs ||
-	    return
+	build "build, ASan+UBSan" SAN=address CC=clang all unit-programs \
+	    sim-programs || return
 	unit "unit, ASan+UBSan" build/address
+	sim "sim, ASan+UBSan" build/address/sim 10 --mutant none
 	run_bats "bats, ASan+UBSan" build/address/bin "$@"
 	unset SG_SANITIZED
 }
@@ -159,9 +185,10 @@ do_programs() {
 }
 
 do_all() {
-	build "build, gcc" CC=gcc all unit-programs
+	build "build, gcc" CC=gcc all unit-programs sim-programs
 	build "build, clang" CC=clang BINDIR=build/clang/bin all unit-programs
 	unit "unit, gcc" build/gcc
+	sim "sim" build/gcc/sim 150
 	run_bats "bats" bin tests/*.bats
 	do_fuzz
 	# Of those that take most from outside; make asan runs all.
@@ -169,9 +196,10 @@ do_all() {
 }
 
 case ${1:-all} in
-all | programs | unit | bats | asan | tsan | fuzz) "do_$1" ;;
+all | programs | unit | bats | sim | asan | tsan | fuzz) "do_$1" ;;
 *)
-	echo "usage: check.sh all | programs | unit | bats | asan | tsan | fuzz" >&2
+	echo "usage: check.sh all | programs | unit | bats | sim | asan | tsan |" \
+	    "fuzz" >&2
 	exit 64
 	;;
 esac

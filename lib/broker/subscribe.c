@@ -47,7 +47,8 @@ struct sub {
 	struct session *session;
 	int64_t k; /* 0: for one answer only */
 	struct trail at;
-	struct trail *until; /* or NULL */
+	struct trail *until;	     /* or NULL */
+	struct wire_cursor *unknown; /* passed elsewhere; or NULL */
 	int meta, ids, all;
 	enum reading reading;
 	size_t max; /* the first fetch's, for those after it */
@@ -111,6 +112,7 @@ sub_free(struct sub *sub)
 	if (sub->durable != NULL)
 		sub->durable->holder = NULL;
 	free(sub->until);
+	free(sub->unknown);
 	free(sub->ranges);
 	free(sub);
 }
@@ -153,6 +155,8 @@ add_position(const struct sub *sub, struct buf *h)
 	} else {
 		trail_cursor(&sub->at, store, &cursor);
 	}
+	if (sub->unknown != NULL)
+		trail_tell(store, sub->unknown, &cursor);
 	buf_adds(h, ",\"cursor\":");
 	wire_cursor_add(h, &cursor);
 }
@@ -164,6 +168,19 @@ at_until(const struct sub *sub)
 	    trail_reached(&sub->at, sub->session->b->store, sub->until);
 }
 
+/* Logs that have been passed elsewhere, and are known here by now. */
+static void
+learn(struct sub *sub)
+{
+	if (sub->unknown == NULL)
+		return;
+	trail_learn(&sub->at, sub->session->b->store, sub->unknown);
+	if (sub->unknown->n != 0)
+		return;
+	free(sub->unknown);
+	sub->unknown = NULL;
+}
+
 /* Send what the answer holds for the first fetch. */
 static void
 send_answer(struct sub *sub, struct answer *a)
@@ -171,6 +188,7 @@ send_answer(struct sub *sub, struct answer *a)
 	struct broker *b = sub->session->b;
 	struct buf h = { 0 };
 
+	learn(sub);
 	buf_adds(&h, "{\"ok\":true");
 	if (sub->k != 0) {
 		buf_adds(&h, ",\"part\":");
@@ -462,6 +480,7 @@ serve_stored(struct sub *sub)
 	uint64_t lost;
 	int end = 0, fault = 0;
 
+	learn(sub);
 	if (!at_until(sub)) {
 		lost = trail_skip(&sub->at, sub->session->b->store);
 		if (lost != 0) {
@@ -493,7 +512,7 @@ serve_stored(struct sub *sub)
 static void
 caught_up(struct sub *sub)
 {
-	if (sub->until == NULL &&
+	if (sub->until == NULL && sub->unknown == NULL &&
 	    !trail_ahead(&sub->at, sub->session->b->store))
 		sub->reading = READ_LIVE;
 	else
@@ -731,6 +750,22 @@ subscribe_release(struct durable *d)
 		}
 }
 
+static void
+keep_unknown(struct sub *sub, const struct wire_request *r)
+{
+	const struct wire_cursor *given = &r->cursor;
+	struct wire_cursor unknown;
+
+	if (sub->durable != NULL)
+		given = &sub->durable->cursor;
+	else if (r->start != WIRE_FROM_CURSOR)
+		return;
+	if (trail_keep(sub->session->b->store, given, &unknown) == 0)
+		return;
+	sub->unknown = xcalloc(1, sizeof *sub->unknown);
+	*sub->unknown = unknown;
+}
+
 /* Where a new subscription starts.  NULL, or an error with *why. */
 static const char *
 find_start(struct sub *sub, const struct wire_request *r, const char **why)
@@ -744,10 +779,12 @@ find_start(struct sub *sub, const struct wire_request *r, const char **why)
 		trail_begin(&sub->at, b->store);
 	else
 		trail_now(&sub->at, b->store);
-	if (error_name != NULL || r->name.kind == JSON_NONE)
-		return error_name;
-	return cursor_take(
-	    sub->session, &r->name, &sub->at, &sub->durable, why);
+	if (error_name == NULL && r->name.kind != JSON_NONE)
+		error_name = cursor_take(
+		    sub->session, &r->name, &sub->at, &sub->durable, why);
+	if (error_name == NULL)
+		keep_unknown(sub, r);
+	return error_name;
 }
 
 /* An end that is not written yet means: the end as it is now. */

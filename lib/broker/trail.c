@@ -144,7 +144,8 @@ normalise(struct trail *t, const struct store *s, const struct log_run *chain)
 		if (i == t->n)
 			return;
 		r = store_run(s, t->at[i].run);
-		if (t->at[i].n < r->end || may_grow(s, t->at[i].run))
+		if (t->at[i].n < ALL &&
+		    (t->at[i].n < r->end || may_grow(s, t->at[i].run)))
 			return;
 		next = store_after(s, t->at[i].run);
 		if (next == STORE_RUN_NONE)
@@ -470,6 +471,115 @@ trail_cursor(
 	cursor->n = now.n;
 	if (now.n > 1)
 		qsort(cursor->at, now.n, sizeof *cursor->at, by_name);
+}
+
+size_t
+trail_keep(const struct store *s, const struct wire_cursor *cursor,
+    struct wire_cursor *unknown)
+{
+	const struct log_run *own = store_run(s, store_own(s));
+	const struct wire_position *p;
+	size_t i;
+
+	unknown->n = 0;
+	for (i = 0; i < cursor->n; i++) {
+		p = &cursor->at[i];
+		if (strcmp(p->name, own->name) != 0 &&
+		    store_find(s, p->name, p->start) == STORE_RUN_NONE &&
+		    began_after(s, p->name, p->start) == STORE_RUN_NONE)
+			unknown->at[unknown->n++] = *p;
+	}
+	return unknown->n;
+}
+
+/*
+ * The cursor has passed all logs before the one it names: 1 and its entry for
+ * them, if there is one, goes.
+ */
+static int
+take_passed(struct trail *t, const struct store *s, const struct log_run *chain)
+{
+	size_t i = find_oldest(t, s, chain);
+
+	if (i == t->n)
+		return 1;
+	if (t->at[i].n < ALL)
+		return 0;
+	drop(t, i);
+	return 1;
+}
+
+/* 1 if p has become known, or is nowhere. */
+static int
+learn(struct trail *t, const struct store *s, const struct wire_position *p)
+{
+	uint32_t run = store_find(s, p->name, p->start);
+	uint32_t next = began_after(s, p->name, p->start);
+	const struct log_run *chain;
+	int passed;
+
+	if (run == STORE_RUN_NONE && next == STORE_RUN_NONE)
+		run = store_oldest(s, p->name);
+	else if (run == STORE_RUN_NONE)
+		run = next;
+	if (run == STORE_RUN_NONE)
+		return 0;
+	chain = store_run(s, run);
+	passed = take_passed(t, s, chain);
+	if (chain->start == p->start) {
+		if (passed || p->n > trail_in(t, s, run))
+			put(t, s, run, p->n);
+	} else if (passed && next == STORE_RUN_NONE) {
+		put(t, s, newest(s, run), ALL);
+	} else if (passed) {
+		put(t, s, next, 0);
+	}
+	if (chain->start < p->start)
+		return 0;
+	normalise(t, s, chain);
+	return 1;
+}
+
+void
+trail_learn(struct trail *t, const struct store *s, struct wire_cursor *unknown)
+{
+	size_t i = 0;
+
+	while (i < unknown->n)
+		if (learn(t, s, &unknown->at[i]))
+			unknown->at[i] = unknown->at[--unknown->n];
+		else
+			i++;
+}
+
+static int
+names(const struct wire_cursor *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->n; i++)
+		if (strcmp(c->at[i].name, name) == 0)
+			return 1;
+	return 0;
+}
+
+void
+trail_tell(const struct store *s, const struct wire_cursor *unknown,
+    struct wire_cursor *cursor)
+{
+	const struct wire_position *p;
+	size_t i, n = 0;
+
+	/* What only says that all is passed up to one of them. */
+	for (i = 0; i < cursor->n; i++) {
+		p = &cursor->at[i];
+		if (!names(unknown, p->name) ||
+		    store_find(s, p->name, p->start) != STORE_RUN_NONE)
+			cursor->at[n++] = *p;
+	}
+	for (i = 0; i < unknown->n && n < WIRE_LOGS_MAX; i++)
+		cursor->at[n++] = unknown->at[i];
+	cursor->n = n;
 }
 
 int

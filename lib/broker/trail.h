@@ -42,6 +42,22 @@ void trail_cursor(
     const struct trail *t, const struct store *s, struct wire_cursor *cursor);
 
 /*
+ * A reader may know logs of another broker that are not known here yet.
+ * trail_keep(s, cursor, unknown) - Those entries of a cursor, newer than any
+ * log known here: how many.  trail_parse() does not see them.  trail_learn(t,
+ * s, unknown) - What has become known in the meantime, or is older than what
+ * has, leaves unknown, and is passed; to be called before t is used whenever
+ * there may be new logs.  trail_tell(s, unknown, cursor) - Add them to what
+ * trail_cursor() gave.
+ */
+size_t trail_keep(const struct store *s, const struct wire_cursor *cursor,
+    struct wire_cursor *unknown);
+void trail_learn(
+    struct trail *t, const struct store *s, struct wire_cursor *unknown);
+void trail_tell(const struct store *s, const struct wire_cursor *unknown,
+    struct wire_cursor *cursor);
+
+/*
  * trail_passed(t, s, place) - 1 if event place.n of that log is passed.
  * trail_in(t, s, run) - how many events of that log are, more than it has if
  * it is passed whatever it may still get.

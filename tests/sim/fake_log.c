@@ -878,6 +878,12 @@ log_last(struct log *log, void (*fn)(void *ctx, const struct log_row *row),
 		}
 	}
 	memset(mark, 0, sizeof *mark);
+	for (i = 0; world.mutant == MUTANT_MARK_AHEAD && i < log->runs; i++)
+		if (log->run[i].told.open)
+			mark->at[mark->n++] = (struct log_place){ (uint32_t)i,
+				log->run[i].told.end };
+	if (mark->n != 0)
+		return 0;
 	for (i = 0; last != NULL && i < last->marks; i++) {
 		at = place_of(log, &last->mark[i]);
 		if (at.run != UINT32_MAX)

@@ -30,16 +30,22 @@ ledger_refused(int p, uint64_t q)
 	return (p == 0 && q % 13 == 0) || (p == 1 && q / 4 % 9 == 3);
 }
 
+static int
+topic_of(uint64_t q)
+{
+	return q % 5 == 0 ? -1 : (int)(q % 3);
+}
+
 void
 ledger_line(struct buf *b, int p, uint64_t q)
 {
 	if (ledger_refused(p, q))
 		buf_adds(b, "{\"topic\":\"$SG/NONE\"");
-	else if (q % 5 == 0)
+	else if (topic_of(q) < 0)
 		buf_adds(b, "{\"topic\":\"MEASUREMENT/SENSOR/all/Power\"");
 	else
 		buf_addf(b, "{\"topic\":\"MEASUREMENT/SENSOR/%d-%d/Power\"", p,
-		    (int)(q % 3));
+		    topic_of(q));
 	buf_addf(b, ",\"t\":1767225600,\"v\":%" PRIu64 ",\"u\":\"W\"}\n",
 	    (uint64_t)p * 100000 + q);
 }
@@ -109,4 +115,20 @@ ledger_told(int x, int p, uint64_t local, uint64_t safe)
 		ledger.local[p] = local;
 	if (safe > ledger.safe[p])
 		ledger.safe[p] = safe;
+}
+
+void
+ledger_check_last(const char *line, size_t n)
+{
+	uint64_t q, k;
+	int p;
+
+	if (ledger_parse(line, n, &p, &q) != 1 || topic_of(q) < 0)
+		return;
+	for (k = q + 1; k <= producer_last(p); k++)
+		if (topic_of(k) == topic_of(q) && !ledger_refused(p, k)) {
+			sim_violation("last value old",
+			    "p%d:%d although there is %d", p, (int)q, (int)k);
+			return;
+		}
 }

@@ -84,7 +84,7 @@ dial(int i)
 		return;
 	}
 	p->heard = world.time;
-	if (p->x != p->had && world.mutant != MUTANT_FROM_LOCAL)
+	if (p->x != p->had)
 		p->local = p->safe;
 	p->sent = p->local;
 	p->had = p->x;
@@ -123,6 +123,8 @@ answered(int i, const struct wire_reply *r)
 		p->local = r->local > p->safe ? r->local : p->safe;
 		if (r->safe > p->safe)
 			p->safe = r->safe;
+		if (world.mutant == MUTANT_LOCAL_IS_SAFE)
+			p->safe = p->local;
 		if (!r->ok)
 			p->rewind = 1;
 		if (p->flight == 0 && (p->rewind || p->local < p->sent)) {
@@ -200,14 +202,21 @@ send_some(int i)
 }
 
 void
+producer_say(int i, uint64_t n)
+{
+	struct producer *p = &producers[i];
+
+	if (p->given + n <= NUMBERS)
+		p->given += n;
+}
+
+void
 producer_step(int i)
 {
 	struct producer *p = &producers[i];
 
 	if (!world.healing && sim_chance(500))
-		p->given += 1 + sim_random(4);
-	if (p->given > NUMBERS)
-		p->given = NUMBERS;
+		producer_say(i, 1 + sim_random(4));
 	receive(i);
 	listen(i);
 	if (!world.healing && p->conn != NULL && sim_chance(20))

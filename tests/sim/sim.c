@@ -22,7 +22,8 @@ enum {
 	STEPS = 1500,
 	TURNS = 2000, /* of a broker that finds no rest */
 	HEAL_ROUNDS = 3000,
-	CALM_ROUNDS = 80, /* after all seems done */
+	CALM_ROUNDS = 80,	    /* after all seems done */
+	STARTS = LOG_UNSETTLED - 1, /* of a harmed broker without the other */
 	FREEZE = 4 * DATE_SECOND
 };
 
@@ -114,6 +115,7 @@ broker_start(int x)
 		return;
 	world.time += DATE_SECOND + (int64_t)sim_random(DATE_SECOND);
 	world.current = x;
+	s->starts++;
 	s->frozen = 0;
 	s->b = broker_new(&o, &status, &why);
 	if (s->b == NULL)
@@ -198,6 +200,13 @@ cut_client(void)
 	    "link %s-%s %s", sim_who(who), world.broker[x].name, flip(who, x));
 }
 
+/* Of so many of its logs only it remembers that they may be incomplete. */
+static int
+is_fragile(const struct sim_broker *s)
+{
+	return s->suspect && s->starts >= STARTS;
+}
+
 /*
  * One disk at a time: the other broker is unharmed, and has all that this
  * one has lost and somebody was told to be safe.
@@ -209,9 +218,11 @@ harm_disk(int x)
 	int loss = world.disks & DISK_LOSS &&
 	    (!(world.disks & DISK_ROLLBACK) || sim_chance(400));
 
-	if (world.disks == 0 || world.broker[1 - x].suspect)
+	if (world.disks == 0 || world.broker[1 - x].suspect || is_fragile(s))
 		return;
 	broker_crash(x);
+	if (!s->suspect)
+		s->starts = 0;
 	s->suspect = 1;
 	if (loss) {
 		sim_trace("%s loses its disk", s->name);
@@ -240,10 +251,10 @@ fault(void)
 		cut_client();
 		stat.cuts++;
 	} else if (k < 70) {
-		if (s->b != NULL)
-			broker_crash(x);
-		else
+		if (s->b == NULL)
 			broker_start(x);
+		else if (!is_fragile(s))
+			broker_crash(x);
 	} else if (k < 78) {
 		s->frozen = world.time + (int64_t)sim_random(FREEZE);
 		sim_trace("%s stands still", s->name);
@@ -335,14 +346,14 @@ unfinished(void)
 	return NULL;
 }
 
+/* Go on until all is done and was for so many rounds. */
 static void
-heal(void)
+settle(int rounds)
 {
 	int round, calm = 0, i;
 
-	mend();
-	for (round = 0; round < HEAL_ROUNDS && calm < CALM_ROUNDS &&
-	     world.violation == NULL;
+	for (round = 0;
+	     round < HEAL_ROUNDS && calm < rounds && world.violation == NULL;
 	     round++) {
 		world.time += 20000 + (int64_t)sim_random(20000);
 		for (i = 0; i < PRODUCERS; i++)
@@ -352,7 +363,7 @@ heal(void)
 		round_of(1);
 		calm = unfinished() == NULL ? calm + 1 : 0;
 	}
-	if (calm < CALM_ROUNDS)
+	if (calm < rounds)
 		sim_violation("not converged", "%s has not come to an end",
 		    unfinished() != NULL ? unfinished() : "nobody");
 }
@@ -402,12 +413,56 @@ compare_last(void)
 		    v[0].len, v[1].len);
 	for (line = v[0].p, end = line + v[0].len; line < end; line = lf + 1) {
 		lf = memchr(line, '\n', (size_t)(end - line));
+		ledger_check_last(line, (size_t)(lf - line));
 		if (!has_line(&v[1], line, (size_t)(lf + 1 - line)))
 			sim_violation("last values differ", "%.*s",
 			    (int)(lf - line), line);
 	}
 	buf_fini(&v[0]);
 	buf_fini(&v[1]);
+}
+
+/* How far each channel is, as the brokers have it in mind. */
+static void
+compare_marks(void)
+{
+	const struct chan *a, *b;
+	char from[] = "p0";
+	int p;
+
+	for (p = 0; p < PRODUCERS; p++) {
+		from[1] = (char)('0' + p);
+		a = chans_get(
+		    world.broker[0].b->channels, from, 2, ledger_chan(p), 0);
+		b = chans_get(
+		    world.broker[1].b->channels, from, 2, ledger_chan(p), 0);
+		if (a == NULL || b == NULL || a->accepted != b->accepted ||
+		    a->durable != b->durable || a->durable != producer_last(p))
+			sim_violation("marks differ", "%s", from);
+	}
+}
+
+/* Both have the same, and have it again after a start. */
+static void
+compare(void)
+{
+	int x, i;
+
+	settle(CALM_ROUNDS);
+	disk_compare(world.broker[0].disk, world.broker[1].disk);
+	compare_marks();
+	compare_last();
+	for (i = 0; i < PRODUCERS; i++)
+		producer_say(i, 5);
+	settle(1);
+	for (x = 0; x < BROKERS; x++) {
+		broker_crash(x);
+		broker_start(x);
+	}
+	settle(CALM_ROUNDS);
+	disk_compare(world.broker[0].disk, world.broker[1].disk);
+	compare_marks();
+	compare_last();
 }
 
 /* One seed. */
@@ -465,11 +520,9 @@ run_seed(uint64_t seed, enum mutant mutant, int disks, int tracing)
 	broker_start(1);
 	for (i = 0; i < STEPS && world.violation == NULL; i++)
 		step();
-	if (world.violation == NULL)
-		heal();
 	if (world.violation == NULL) {
-		disk_compare(world.broker[0].disk, world.broker[1].disk);
-		compare_last();
+		mend();
+		compare();
 	}
 	end();
 	return world.violation;
@@ -497,7 +550,8 @@ static const struct line {
 	{ "accept-behind", "loss", MUTANT_ACCEPT_BEHIND, DISK_LOSS },
 	{ "lax", "both", MUTANT_LAX, DISK_ROLLBACK | DISK_LOSS },
 	{ "closed-logs", "rollback", MUTANT_CLOSED_LOGS, DISK_ROLLBACK },
-	{ "from-local", "loss", MUTANT_FROM_LOCAL, DISK_LOSS },
+	{ "local-is-safe", "kept", MUTANT_LOCAL_IS_SAFE, 0 },
+	{ "mark-ahead", "kept", MUTANT_MARK_AHEAD, 0 },
 };
 
 enum { LINES = sizeof lines / sizeof *lines };

@@ -43,7 +43,8 @@ enum mutant {
 	MUTANT_NO_NOTES,      /* durable cursors are not passed on */
 	MUTANT_ALL_SAFE,      /* what is here is said to be safe */
 	MUTANT_LAX,	      /* a broker that may have lost is believed */
-	MUTANT_FROM_LOCAL, /* producers send from local, not safe, elsewhere */
+	MUTANT_LOCAL_IS_SAFE, /* producers forget what is local */
+	MUTANT_MARK_AHEAD,    /* a checkpoint is said to be newer than it is */
 	MUTANTS
 };
 
@@ -58,9 +59,10 @@ struct sim_broker {
 	struct front *front; /* of this start */
 	int64_t skew, mono;  /* of its clocks */
 	int64_t frozen;	     /* until then it does not run */
-	int suspect;	     /* its disk was damaged; not in step since */
-	int dying;	     /* nothing it does is seen any more */
-	int full;	     /* its disk is */
+	int starts;  /* since its disk was harmed, not in step in between */
+	int suspect; /* its disk was damaged; not in step since */
+	int dying;   /* nothing it does is seen any more */
+	int full;    /* its disk is */
 };
 
 struct world {
@@ -112,6 +114,12 @@ void ledger_line(struct buf *b, int p, uint64_t q);
  */
 int ledger_refused(int p, uint64_t q);
 int ledger_parse(const char *line, size_t n, int *p, uint64_t *q);
+
+/*
+ * ledger_check_last(line, n) - A violation if it is not the newest of its
+ * topic: topics that only one producer has.
+ */
+void ledger_check_last(const char *line, size_t n);
 
 /* The channel of producer p. */
 uint64_t ledger_chan(int p);
@@ -194,7 +202,8 @@ void disk_compare(struct disk *a, struct disk *b);
 /* Producers and consumers; each step is one thing they do. */
 void producers_reset(void);
 void producer_step(int i);
-int producer_done(int i); /* all it has said is safe */
+void producer_say(int i, uint64_t n); /* has so many events more */
+int producer_done(int i);	      /* all it has said is safe */
 void producers_free(void);
 void consumers_reset(void);
 void consumer_step(int i);

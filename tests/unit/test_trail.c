@@ -684,8 +684,8 @@ test_cursors(void)
 		trail_cursor(&t, s, &c);
 		buf_clear(&got);
 		wire_cursor_add(&got, &c);
-		check(strcmp(buf_cstr(&got), fill(&want, cursors[i].want, s)) ==
-			0,
+		fill(&want, cursors[i].want, s);
+		check(strcmp(buf_cstr(&got), want.p) == 0,
 		    "%s: %s is %s instead of %s", cursors[i].why, text, got.p,
 		    want.p);
 	}
@@ -695,12 +695,105 @@ test_cursors(void)
 	buf_fini(&got);
 }
 
+/*
+ * Logs that a reader knows and the broker does not yet: in the store of b.7 (3
+ * events) a cursor, what is told again, and the same once b.9 is known with
+ * 4 events, and once b.11 is.
+ */
+static const struct {
+	const char *in, *kept, *nine, *eleven, *why;
+} unknown[] = {
+	{ "{\"a.O\":0,\"b.7\":2}", "{\"a.O\":0,\"b.7\":2}",
+	    "{\"a.O\":0,\"b.7\":2}", "{\"a.O\":0,\"b.7\":2}", "known" },
+	{ "{\"a.O\":0,\"b.9\":2}", "{\"a.O\":0,\"b.9\":2}",
+	    "{\"a.O\":0,\"b.9\":2}", "{\"a.O\":0,\"b.9\":2}", "learned" },
+	{ "{\"a.O\":0,\"b.8\":2}", "{\"a.O\":0,\"b.8\":2}",
+	    "{\"a.O\":0,\"b.9\":0}", "{\"a.O\":0,\"b.9\":0}", "of no use" },
+	{ "{\"a.O\":0,\"b.7\":1,\"b.9\":6}", "{\"a.O\":0,\"b.7\":1,\"b.9\":6}",
+	    "{\"a.O\":0,\"b.7\":1,\"b.9\":6}",
+	    "{\"a.O\":0,\"b.7\":1,\"b.9\":6}", "beside a known one" },
+	{ "{\"a.O\":0,\"b.11\":2}", "{\"a.O\":0,\"b.11\":2}",
+	    "{\"a.O\":0,\"b.11\":2}", "{\"a.O\":0,\"b.11\":2}",
+	    "one more is between" },
+	{ "{\"a.O\":0,\"b.7\":3,\"z.1\":5}", "{\"a.O\":0,\"b.7\":3,\"z.1\":5}",
+	    "{\"a.O\":0,\"b.9\":0,\"z.1\":5}",
+	    "{\"a.O\":0,\"b.9\":0,\"z.1\":5}", "of a stranger" },
+};
+
+static void
+expect(const struct store *s, const struct trail *t,
+    const struct wire_cursor *left, const char *want, const char *why)
+{
+	struct buf got = { 0 }, text = { 0 };
+	struct wire_cursor c;
+
+	want = fill(&text, want, s);
+	trail_cursor(t, s, &c);
+	trail_tell(s, left, &c);
+	wire_cursor_add(&got, &c);
+	check(strcmp(buf_cstr(&got), want) == 0, "%s: %s instead of %s", why,
+	    got.p, want);
+	buf_fini(&got);
+	buf_fini(&text);
+}
+
+static void
+test_unknown(size_t i)
+{
+	struct store *s = store_new(NULL, "a", 1 << 20, NULL);
+	struct wire_cursor c, left;
+	struct buf in = { 0 };
+	struct json_value v;
+	struct trail t;
+	const char *text = fill(&in, unknown[i].in, s), *why = unknown[i].why;
+
+	add_log(s, "b", 7, 3);
+	v = json_value(text, strlen(text));
+	if (wire_cursor_parse(&c, &v) != 0 || trail_parse(&t, s, &c, 1) != 0)
+		die(EXIT_BUG, "%s", text);
+	trail_keep(s, &c, &left);
+	expect(s, &t, &left, unknown[i].kept, why);
+	trail_learn(&t, s, &left);
+	expect(s, &t, &left, unknown[i].kept, why);
+	add_log(s, "b", 9, 4);
+	trail_learn(&t, s, &left);
+	expect(s, &t, &left, unknown[i].nine, why);
+	add_log(s, "b", 11, 0);
+	trail_learn(&t, s, &left);
+	expect(s, &t, &left, unknown[i].eleven, why);
+	store_free(s);
+	buf_fini(&in);
+}
+
+/* From just before a frame of a log that comes back late. */
+static void
+test_before(void)
+{
+	struct store *s = store_new(NULL, "a", 1 << 20, NULL);
+	const struct log_place place = { 2, 1 };
+	struct wire_cursor none = { 0 };
+	struct trail t;
+
+	store_settle(s);
+	add_log(s, "a", 5, 2);
+	add_log(s, "a", 4, 2);
+	add_log(s, "a", 6, 0);
+	trail_before(&t, s, place);
+	expect(s, &t, &none, "{\"a.4\":1,\"a.5\":2,\"a.O\":0}", "before");
+	store_free(s);
+}
+
 int
 main(void)
 {
+	size_t i;
+
 	uint64_t number;
 
 	test_cursors();
+	for (i = 0; i < sizeof unknown / sizeof *unknown; i++)
+		test_unknown(i);
+	test_before();
 	for (number = 1; number <= WORLDS && check_failed < 20; number++)
 		test_world(number);
 	return check_done();
