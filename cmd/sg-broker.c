@@ -21,7 +21,8 @@
 #include "trust/channel.h"
 #include "trust/identity.h"
 
-static const int64_t twin_retry = DATE_SECOND / 4; /* then from the start again */
+static const int64_t twin_retry =
+    DATE_SECOND / 4; /* then from the start again */
 
 static struct {
 	struct opt_list listen, twin;

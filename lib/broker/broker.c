@@ -426,7 +426,11 @@ timers(struct broker *b)
 	    b->second_at, sooner(subscribe_turn(b, now), twin_timers(b, now)));
 }
 
-/* Everything the log has comes back before we go. */
+/*
+ * Everything the log has comes back before we go.  Requests that come now get
+ * no answer: their senders find the connection closed and try again, here or
+ * at the twin.
+ */
 static void
 drain(struct broker *b)
 {
@@ -439,14 +443,12 @@ drain(struct broker *b)
 		take_done(b);
 		if (b->queued == 0)
 			break;
-		if (gate_next(b->gate, &event, date_mono() + 1000) == 0 &&
-		    event.kind == FRONT_REQUEST) {
-			session_error(
-			    b, &event.route, "limit", "the broker is leaving");
+		if (gate_next(b->gate, &event, date_mono() + 1000) != 0)
+			continue;
+		if (event.kind == FRONT_REQUEST)
 			blob_unref(event.body);
-		} else if (event.kind == FRONT_CLOSED) {
+		else if (event.kind == FRONT_CLOSED)
 			closed(gate_get(event.route.conn));
-		}
 	}
 	publish_confirmed(b, INT64_MAX);
 	front_drain(b->front, end);
