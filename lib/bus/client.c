@@ -59,7 +59,7 @@ struct client {
 	int64_t silence; /* that is borne */
 	int64_t longest; /* that has been borne since the connection */
 	int looks;	 /* since a sign was asked for, or 0 */
-	unsigned asked;	 /* requests sent */
+	unsigned great;	 /* requests sent that may be long in going out */
 	unsigned sent;	 /* link_sent() at the last look */
 	int backlog;	 /* there were more then, not taken yet */
 	int timer_fd;	 /* readable at look_at */
@@ -132,6 +132,7 @@ send_request(
     struct client *c, uint64_t tag, struct buf *head, const void *p, size_t n)
 {
 	struct request *r;
+	size_t size;
 	void *out;
 
 	errno = EAGAIN;
@@ -142,11 +143,11 @@ send_request(
 	r->dropped = 0;
 	if (c->busy++ == 0)
 		expect_answer(c);
-	out = link_request_room(
-	    r->link, envelope_size(c->envelope, head->len + n));
+	size = envelope_size(c->envelope, head->len + n);
+	out = link_request_room(r->link, size);
 	r->number = envelope_seal(c->envelope, head, p, n, out);
 	buf_clear(head);
-	c->asked++;
+	c->great += (unsigned)link_great(size);
 	link_request_send(r->link);
 	return r;
 }
@@ -200,7 +201,7 @@ silent(struct client *c)
 	if (c->backlog && sent != c->sent)
 		hear(c, now);
 	c->sent = sent;
-	c->backlog = sent != c->asked;
+	c->backlog = sent != c->great;
 	if (c->busy == 0) {
 		look_at(c, INT64_MAX);
 	} else if (c->looks == 0 && now < c->heard + QUIET) {

@@ -18,6 +18,7 @@
 enum {
 	SEND_TIME = 5 * DATE_SECOND,  /* for the request of an exchange */
 	CLOSE_TIME = DATE_SECOND / 5, /* for the library to close */
+	GREAT = 65536,		      /* bytes of what is long in going out */
 	SP_HEADER = 64		      /* request id and slack */
 };
 
@@ -26,7 +27,9 @@ struct link_request {
 	struct link *l;
 	void *owner;
 	nng_ctx ctx;
-	nng_aio *send, *recv;
+	nng_aio *small, *great; /* great tells when it is done, at a price */
+	nng_aio *send;		/* one of them */
+	nng_aio *recv;
 	nng_msg *answer; /* taken */
 	int has_ctx;
 	struct link_request *next; /* in the queue of answered ones */
@@ -82,7 +85,7 @@ on_answer(void *arg)
 	pthread_mutex_unlock(&l->lock);
 }
 
-/* A request is on its way, or has come back unsent. */
+/* A great request is on its way, or has come back unsent. */
 static void
 on_sent(void *arg)
 {
@@ -458,9 +461,11 @@ link_request_new(struct link *l, void *owner)
 
 	r->l = l;
 	r->owner = owner;
-	if (nng_aio_alloc(&r->send, on_sent, l) != 0 ||
+	if (nng_aio_alloc(&r->small, NULL, NULL) != 0 ||
+	    nng_aio_alloc(&r->great, on_sent, l) != 0 ||
 	    nng_aio_alloc(&r->recv, on_answer, r) != 0)
 		die(EXIT_BUG, "out of memory");
+	r->send = r->small;
 	return r;
 }
 
@@ -493,6 +498,12 @@ link_request_begin(struct link_request *r)
 	return 0;
 }
 
+int
+link_great(size_t n)
+{
+	return n >= GREAT;
+}
+
 void *
 link_request_room(struct link_request *r, size_t n)
 {
@@ -500,6 +511,7 @@ link_request_room(struct link_request *r, size_t n)
 
 	if (nng_msg_alloc(&msg, n) != 0)
 		die(EXIT_BUG, "out of memory");
+	r->send = link_great(n) ? r->great : r->small;
 	nng_aio_set_msg(r->send, msg);
 	return nng_msg_body(msg);
 }
@@ -552,7 +564,8 @@ void
 link_request_free(struct link_request *r)
 {
 	free_message(&r->answer);
-	nng_aio_free(r->send);
+	nng_aio_free(r->small);
+	nng_aio_free(r->great);
 	nng_aio_free(r->recv);
 	free(r);
 }

@@ -66,11 +66,12 @@ struct link_news {
  * link_news(l) - One answered request, or else whether it was rung since.
  * link_fd(l) - Readable when there is more, provided that the last call gave
  * nothing.
- * link_sent(l) - So many requests have been taken by the connection; only
- * that it changes is of use.
+ * link_great(n) - 1 if a request of n bytes is one that may be long in going
+ * out.  link_sent(l) - So many of these have been, or never will.
  */
 struct link_news link_news(struct link *l);
 int link_fd(const struct link *l);
+int link_great(size_t n);
 unsigned link_sent(struct link *l);
 
 /*
