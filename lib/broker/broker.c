@@ -353,6 +353,8 @@ each_second(struct broker *b, int64_t now)
 	b->second = b->counts;
 	publish_expire(b, now);
 	gate_turn(b->gate, now);
+	if (b->twin != NULL)
+		twin_judge(b->twin);
 	forget_old_channel(b);
 	if (b->log == NULL)
 		return;

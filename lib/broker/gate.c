@@ -518,14 +518,23 @@ end_grant(struct gate *g, const struct grant *grant, const char *why)
 
 /* An overdue list is no reason to end what was begun in time. */
 static const char *
-grant_fault(const struct gate *g, const struct grant *grant, int64_t now)
+cert_fault(const struct gate *g, const struct cert *cert, int64_t now)
 {
 	const enum keyring_verdict v =
-	    keyring_judge(g->o.identity->ring, grant->cert, now);
+	    keyring_judge(g->o.identity->ring, cert, now);
 
 	return v == KEYRING_VALID || v == KEYRING_STALE
 	    ? NULL
 	    : keyring_verdict_why(v);
+}
+
+const char *
+gate_doubts(const struct gate *g, const struct cert *cert)
+{
+	if (g->o.identity == NULL)
+		return NULL;
+	return cert_fault(
+	    g, cert, keyring_clock(g->o.identity->ring, time(NULL)));
 }
 
 static void
@@ -537,7 +546,7 @@ judge(struct gate *g)
 	const char *why;
 
 	for (grant = grants(g->actors); grant != NULL; grant = grant->next) {
-		why = grant_fault(g, grant, now);
+		why = cert_fault(g, grant->cert, now);
 		if (why == NULL)
 			continue;
 		snprintf(g->why, sizeof g->why, "session of %s ends: %s",

@@ -77,6 +77,12 @@ int gate_reload(struct gate *g, const char **why);
 const char *gate_list(
     struct gate *g, const char *kid, size_t n, const char *text, size_t len);
 
+/*
+ * gate_doubts(g, cert) - Why a certificate that was valid is so no longer, by
+ * what is known here now; NULL: it still is.
+ */
+const char *gate_doubts(const struct gate *g, const struct cert *cert);
+
 struct gate_counts {
 	uint64_t handshakes, failed; /* begun, and not ended well */
 	size_t sessions;	     /* open now */

@@ -241,22 +241,37 @@ struct scan {
 	int lists;     /* revocation lists among the lines so far */
 };
 
+/* Topics of revocation lists; the issuer's id follows. */
+static const char lists[] = "$SG/TRUST/CRL/";
+
+static const char *
+take_list(struct broker *b, const struct event *e, const char *topic, size_t n)
+{
+	const size_t head = sizeof lists - 1;
+
+	if (!event_has(e, EVENT_D))
+		return "a revocation list without d";
+	return gate_list(b->gate, topic + head, n - head,
+	    e->line + e->at[EVENT_D], e->len[EVENT_D]);
+}
+
+static int
+is_list(const char *topic, size_t n)
+{
+	return n > sizeof lists - 1 &&
+	    memcmp(topic, lists, sizeof lists - 1) == 0;
+}
+
 /* Of the broker's own topics only revocation lists may be published. */
 static const char *
 list_fault(struct scan *s, const struct event *e, const char *topic, size_t n)
 {
-	static const char first[] = "$SG/TRUST/CRL/";
-	const size_t head = sizeof first - 1;
-
-	if (n <= head || memcmp(topic, first, head) != 0)
+	if (!is_list(topic, n))
 		return "topic is the broker's own";
-	if (!event_has(e, EVENT_D))
-		return "a revocation list without d";
 	/* Each costs a signature; all others wait meanwhile. */
 	if (++s->lists > LISTS_MAX)
 		return "too many revocation lists at once";
-	return gate_list(s->b->gate, topic + head, n - head,
-	    e->line + e->at[EVENT_D], e->len[EVENT_D]);
+	return take_list(s->b, e, topic, n);
 }
 
 static const char *
@@ -1002,6 +1017,22 @@ publish_newest(struct broker *b, struct last_topic *t, uint32_t run,
 		last_set(b->last, t, run, h->n + i);
 }
 
+/* A list that was published at the twin holds here, too, if it is the newest.
+ */
+static void
+copy_list(struct broker *b, const char *line, size_t n)
+{
+	char space[TOPIC_MAX + 1];
+	struct event e;
+	const char *why, *topic;
+	size_t topic_n;
+
+	if (event_scan(&e, line, n, &why) != 0 || !event_has(&e, EVENT_TOPIC))
+		return;
+	topic = event_topic(&e, space, &topic_n);
+	take_list(b, &e, topic, topic_n);
+}
+
 int
 publish_copy(struct broker *b, struct store_frame *frame)
 {
@@ -1020,6 +1051,8 @@ publish_copy(struct broker *b, struct store_frame *frame)
 		topic = session_topic(line, (size_t)(lf - line), space, &n);
 		if (topic == NULL || n > TOPIC_MAX)
 			return -1;
+		if (is_list(topic, n))
+			copy_list(b, line, (size_t)(lf - line));
 		t = last_topic(b->last, topic, n);
 		frame->topic[i] = t;
 		frame->at[i] = (uint32_t)(line - h->lines);

@@ -1,6 +1,7 @@
 #include "broker/twin.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,7 +200,7 @@ tell(struct twin *t, int away)
 static void
 fault(struct twin *t, const char *why)
 {
-	strncpy(t->why, why, sizeof t->why - 1);
+	snprintf(t->why, sizeof t->why, "%s", why);
 	reopen(t, date_mono() + AGAIN);
 }
 
@@ -446,10 +447,26 @@ take_reply(struct twin *t, const struct client_event *event)
 static void
 connected(struct twin *t)
 {
+	const struct cert *cert = client_peer(t->c);
+	const char *name = cert != NULL ? cert->subject : client_broker(t->c);
+
 	t->connected = 1;
 	t->flight = 0;
-	strncpy(t->peer, client_broker(t->c), sizeof t->peer - 1);
+	snprintf(t->peer, sizeof t->peer, "%s", name);
 	reopen(t, 0);
+	twin_judge(t);
+}
+
+void
+twin_judge(struct twin *t)
+{
+	const struct cert *cert = t->connected ? client_peer(t->c) : NULL;
+	const char *why = cert != NULL ? gate_doubts(t->b->gate, cert) : NULL;
+
+	if (why == NULL)
+		return;
+	fault(t, why);
+	client_leave(t->c, why);
 }
 
 static void
@@ -552,7 +569,7 @@ twin_turn(struct twin *t, int64_t now)
 
 	for (;;) {
 		if (client_next(t->c, &event, 0) < 0) {
-			strncpy(t->why, client_why(t->c), sizeof t->why - 1);
+			snprintf(t->why, sizeof t->why, "%s", client_why(t->c));
 			if (errno == EINTR)
 				break;
 			continue;

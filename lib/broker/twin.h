@@ -30,6 +30,12 @@ int64_t twin_due(const struct twin *t);
 void twin_turn(struct twin *t, int64_t now);
 
 /*
+ * twin_judge(t) - To be called every second: what has been revoked meanwhile
+ * is copied from no more.
+ */
+void twin_judge(struct twin *t);
+
+/*
  * twin_copied(t, frame, error) - The log has written a frame that was copied,
  * or could not.
  */

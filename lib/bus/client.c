@@ -552,6 +552,14 @@ client_broker(const struct client *c)
 	return dial_broker(c->dial);
 }
 
+const struct cert *
+client_peer(const struct client *c)
+{
+	if (!c->connected || c->envelope->channel == NULL)
+		return NULL;
+	return channel_peer(c->envelope->channel);
+}
+
 const char *
 client_url(const struct client *c)
 {

@@ -59,6 +59,13 @@ const char *client_broker(const struct client *c);
 const char *client_url(const struct client *c);
 
 /*
+ * client_peer(c) - The broker's certificate, valid until the connection is
+ * lost or left; NULL if it is plain, or there is none.
+ */
+struct cert;
+const struct cert *client_peer(const struct client *c);
+
+/*
  * client_generation(c) - Rises with each new connection; what was
  * outstanding before is answered by CLIENT_LOST.
  */
