@@ -9,6 +9,7 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "broker/session.h"
+#include "bus/reach.h"
 #include "event/event.h"
 
 enum {
@@ -617,8 +618,8 @@ open_twin(struct broker *b, int *status, const char **why)
 	*status = EXIT_IO;
 	if (keep_place(b) != 0)
 		return -1;
-	*status = EXIT_USAGE;
 	b->twin = twin_new(b, b->o.twin, why);
+	*status = reach_status(errno);
 	if (b->twin == NULL)
 		return -1;
 	b->mirror = mirror_new(b);

@@ -449,7 +449,8 @@ append(struct broker *b, struct store_frame *frame, struct publish *p)
 	b->next += frame->events;
 	b->counts.frames++;
 	b->counts.bytes_in += h->len;
-	b->counts.events_in += frame->events;
+	if (!frame->internal)
+		b->counts.events_in += frame->events;
 	if (b->log == NULL) {
 		publish_done(b, frame, 0);
 		return;
@@ -963,7 +964,8 @@ publish_done(struct broker *b, struct store_frame *frame, int error)
 	if (c != NULL)
 		c->pending--;
 	if (error != 0) {
-		b->counts.events_in -= frame->events;
+		if (!frame->internal)
+			b->counts.events_in -= frame->events;
 		publish_failed(b, c, p, error);
 		store_frame_free(frame);
 		return;
@@ -1129,6 +1131,7 @@ session_frame(struct broker *b, const char *topic, const char *text)
 	frame->at[1] = (uint32_t)line.len;
 	b->frame_mark++;
 	summary_begin(&b->summary);
+	frame->internal = 1;
 	frame->topic[0] = last_topic(b->last, topic, strlen(topic));
 	add_to_summary(b, frame->topic[0], topic, strlen(topic));
 	buf_fini(&line);

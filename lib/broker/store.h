@@ -27,6 +27,7 @@ struct store_frame {
 	uint8_t *summary;	   /* what head.summary points to */
 	struct publish *owner;	   /* the request it ends, publish.c's */
 	struct chan *channel;	   /* its channel, publish.c's; or NULL */
+	int internal;		   /* an event of the broker's own */
 };
 
 /*
