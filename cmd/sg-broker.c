@@ -23,6 +23,7 @@
 
 static const int64_t twin_retry =
     DATE_SECOND / 4; /* then from the start again */
+enum { FILES = 96 }; /* that are not connections */
 
 static struct {
 	struct opt_list listen, twin;
@@ -116,6 +117,9 @@ static const struct opt options[] = {
 	    NULL },
 	{ 0, "actor-cursors", OPT_INT, "N", "durable cursors of an actor (256)",
 	    &o.actor.cursors, NULL, NULL },
+	{ 0, "actor-channels", OPT_INT, "N",
+	    "channels an actor publishes in (65536)", &o.actor.channels, NULL,
+	    NULL },
 	{ 0, "actor-events", OPT_INT, "N",
 	    "events a second an actor publishes (0: no limit)", &o.actor.events,
 	    NULL, NULL },
@@ -338,6 +342,20 @@ start(void)
 	return b;
 }
 
+/* A connection takes a file; the store and the rest some dozens. */
+static void
+raise_files(void)
+{
+	const int64_t files = app_files();
+
+	if (files < o.connections + FILES)
+		note("open files are limited to %lld (ulimit -Hn): no more than"
+		     " %lld connections, not %lld",
+		    (long long)files,
+		    (long long)(files > FILES ? files - FILES : 0),
+		    (long long)o.connections);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -350,6 +368,7 @@ main(int argc, char **argv)
 	open_identity();
 	check_options();
 	app_signals();
+	raise_files();
 	b = start();
 	for (i = 0; i < o.listen.n; i++) {
 		if (broker_listen(b, o.listen.v[i], &why) != 0)
