@@ -117,9 +117,6 @@ static const struct opt options[] = {
 	    NULL },
 	{ 0, "actor-cursors", OPT_INT, "N", "durable cursors of an actor (256)",
 	    &o.actor.cursors, NULL, NULL },
-	{ 0, "actor-channels", OPT_INT, "N",
-	    "channels an actor publishes in (65536)", &o.actor.channels, NULL,
-	    NULL },
 	{ 0, "actor-events", OPT_INT, "N",
 	    "events a second an actor publishes (0: no limit)", &o.actor.events,
 	    NULL, NULL },
@@ -342,6 +339,16 @@ start(void)
 	return b;
 }
 
+/* Each connection may have a channel, and one that it has left behind. */
+static void
+allow_channels(void)
+{
+	if (o.actor.connections == 0)
+		o.actor.channels = 0;
+	else if (o.actor.channels / 2 < o.actor.connections)
+		o.actor.channels = o.actor.connections * 2;
+}
+
 /* A connection takes a file; the store and the rest some dozens. */
 static void
 raise_files(void)
@@ -369,6 +376,7 @@ main(int argc, char **argv)
 	check_options();
 	app_signals();
 	raise_files();
+	allow_channels();
 	b = start();
 	for (i = 0; i < o.listen.n; i++) {
 		if (broker_listen(b, o.listen.v[i], &why) != 0)

@@ -313,16 +313,6 @@ event() {
 	grep -q 'connections quota of reader (1)' broker.err
 }
 
-@test "--actor-channels: who has so many cannot begin another" {
-	start_gate --actor-channels 1
-	sg-trust issue -q --trust "$SG_TRUST" head --pub 'T/#' --via 'METER/#'
-	run as head sg-sim -n 2 -t 'T/{meter}' --limit 2 --rate 9/s -w 1s \
-	    -b "$SG_BROKER"
-	[ "$status" -eq 124 ]
-	[[ $output == *"1 acknowledged, 1 pending"* ]]
-	[[ $output == *"too many channels"* ]]
-}
-
 @test "--actor-bytes makes who sends more wait" {
 	start_gate --actor-bytes 10K
 	for i in $(seq 1000); do event T/pub/1 "$i" 1; done >in

@@ -27,7 +27,6 @@ complete -c sg-broker -l max-handshakes-all -x -d 'handshakes a second in all (5
 complete -c sg-broker -l actor-connections -x -d 'connections of an actor (32)'
 complete -c sg-broker -l actor-topics -x -d 'topics an actor publishes to (10000)'
 complete -c sg-broker -l actor-cursors -x -d 'durable cursors of an actor (256)'
-complete -c sg-broker -l actor-channels -x -d 'channels an actor publishes in (65536)'
 complete -c sg-broker -l actor-events -x -d 'events a second an actor publishes (0: no limit)'
 complete -c sg-broker -l actor-bytes -x -d 'bytes a second an actor publishes (0: no limit)'
 complete -c sg-broker -l crl-soft -d 'only warn of overdue revocation lists'
