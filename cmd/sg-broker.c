@@ -23,6 +23,7 @@
 
 static const int64_t twin_retry =
     DATE_SECOND / 4; /* then from the start again */
+enum { FILES = 96 }; /* that are not connections */
 
 static struct {
 	struct opt_list listen, twin;
@@ -338,6 +339,30 @@ start(void)
 	return b;
 }
 
+/* Each connection may have a channel, and one that it has left behind. */
+static void
+allow_channels(void)
+{
+	if (o.actor.connections == 0)
+		o.actor.channels = 0;
+	else if (o.actor.channels / 2 < o.actor.connections)
+		o.actor.channels = o.actor.connections * 2;
+}
+
+/* A connection takes a file; the store and the rest some dozens. */
+static void
+raise_files(void)
+{
+	const int64_t files = app_files();
+
+	if (files < o.connections + FILES)
+		note("open files are limited to %lld (ulimit -Hn): no more than"
+		     " %lld connections, not %lld",
+		    (long long)files,
+		    (long long)(files > FILES ? files - FILES : 0),
+		    (long long)o.connections);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -350,6 +375,8 @@ main(int argc, char **argv)
 	open_identity();
 	check_options();
 	app_signals();
+	raise_files();
+	allow_channels();
 	b = start();
 	for (i = 0; i < o.listen.n; i++) {
 		if (broker_listen(b, o.listen.v[i], &why) != 0)

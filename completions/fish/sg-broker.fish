@@ -8,6 +8,8 @@ complete -c sg-broker -l trust -x -a '(__fish_complete_directories)' -d 'the net
 complete -c sg-broker -l pass-fd -x -d 'read the key\'s passphrase from this descriptor'
 complete -c sg-broker -l memory -d 'keep nothing on disk'
 complete -c sg-broker -l name -x -d 'name of this broker (the certificate\'s subject)'
+complete -c sg-broker -l twin -x -d 'the other broker of a pair'
+complete -c sg-broker -l accept-behind -d 'serve those who know more than this broker'
 complete -c sg-broker -l retain-age -x -d 'drop events older than this (7d)'
 complete -c sg-broker -l retain-size -x -d 'bytes of the store (a tenth of the disk)'
 complete -c sg-broker -l segment-size -x -d 'bytes that are dropped at a time (256M)'

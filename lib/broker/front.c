@@ -27,11 +27,11 @@ enum {
 	MANY = 64,	 /* connections that sent within a window */
 	WINDOW = 17,	 /* of 2^17 us */
 	PORTION_MAX = 64,
-	READS = 4,    /* per connection and turn */
-	READY = 256,  /* connections per turn */
-	ACCEPTS = 64, /* per listener and turn */
-	VECTOR = 128, /* pieces per write */
-	COPY = 1024,  /* replies up to this are copied, not shared */
+	READS = 4,     /* per connection and turn */
+	READY = 256,   /* connections per turn */
+	ACCEPTS = 256, /* per listener and turn */
+	VECTOR = 128,  /* pieces per write */
+	COPY = 1024,   /* replies up to this are copied, not shared */
 	IPC_BUFFER = 1 << 20,
 	ADDRESS_BUCKETS = 1024,
 	NAME = 64,
@@ -970,6 +970,19 @@ door_event(struct front *f, struct door *d)
 	}
 }
 
+/*
+ * Where thousands of connections have something to say, the listeners' turn
+ * comes too seldom: who connects meanwhile would have to try again.
+ */
+static void
+doors_open(struct front *f)
+{
+	struct door *d;
+
+	for (d = f->doors; d != NULL && f->paused == 0; d = d->next)
+		door_event(f, d);
+}
+
 static void
 source_event(struct front *f, struct source *s, uint32_t events)
 {
@@ -1004,12 +1017,27 @@ conn_waits(const struct front_conn *c)
 	    c->reader.have > 0 || c->first != NULL;
 }
 
+/* What it has sent may lie unread, while thousands of others are served. */
+static void
+sweep_one(struct front_conn *c)
+{
+	const int64_t now = c->front->now;
+
+	if (conn_late(c, now) != NULL && c->armed & EPOLLIN)
+		conn_readable(c);
+	if (c->source.fd == -1)
+		return;
+	if (conn_late(c, now) != NULL)
+		conn_close(c, conn_late(c, now));
+	else if (!conn_waits(c))
+		waiting_remove(c);
+}
+
 static void
 sweep(struct front *f)
 {
 	int late = f->now - f->sweep_at > SWEEP_MAX;
 	struct front_conn *c, *next;
-	const char *why;
 
 	f->sweep_at = f->now + f->sweep_every;
 	/* If we have been away ourselves, what came meanwhile lies unread. */
@@ -1017,10 +1045,7 @@ sweep(struct front *f)
 		return;
 	for (c = LIST_FIRST(&f->waiting); c != NULL; c = next) {
 		next = LIST_NEXT(c, waiting);
-		if ((why = conn_late(c, f->now)) != NULL)
-			conn_close(c, why);
-		else if (!conn_waits(c))
-			waiting_remove(c);
+		sweep_one(c);
 	}
 }
 
@@ -1110,6 +1135,8 @@ turn(struct front *f, int64_t deadline)
 	window_turn(f);
 	for (i = 0; i < n; i++)
 		source_event(f, f->ready[i].data.ptr, f->ready[i].events);
+	if (n == READY && f->paused == 0)
+		doors_open(f);
 	if (!LIST_EMPTY(&f->waiting) && f->now >= f->sweep_at)
 		sweep(f);
 	if (f->paused != 0 && f->now >= f->paused) {

@@ -13,7 +13,8 @@
 #include "base/buf.h"
 #include "base/die.h"
 
-enum { BACKLOG = 4096 };
+/* The kernel takes less, net.core.somaxconn, unless that is raised too. */
+enum { BACKLOG = 65536 };
 
 static const char ipc_scheme[] = "ipc://", tcp_scheme[] = "tcp://";
 

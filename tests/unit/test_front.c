@@ -371,11 +371,15 @@ plain_ask(
 static void
 end_await(int fd, const char *why)
 {
-	char c;
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	static char space[65536];
+	ssize_t got;
 
-	while (plain_read(fd, &c, 1) == 1)
-		;
-	check(plain_read(fd, &c, 1) == 0, "not closed: %s", why);
+	do {
+		got = poll(&p, 1, LONG) > 0 ? recv(fd, space, sizeof space, 0)
+					    : 1;
+	} while (got > 0 && p.revents != 0);
+	check(got <= 0, "not closed: %s", why);
 	close(fd);
 }
 
