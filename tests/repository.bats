@@ -219,7 +219,7 @@ scripts() {
 	need_command shellcheck
 	# shellcheck disable=SC2046
 	shellcheck $(scripts)
-	shellcheck -s bash tests/helpers.bash completions/bash/*
+	shellcheck -s bash tests/*.bash completions/bash/*
 }
 
 # Headers are not: their comments are aligned in columns by hand.

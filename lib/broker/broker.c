@@ -136,9 +136,9 @@ write_failed(struct broker *b, int code)
 	if (code == 0)
 		return;
 	if (code == ENOSPC || code == EDQUOT || code == EFBIG) {
-		if (!b->failing)
+		if (!b->full)
 			error("store: %s; refusing events", strerror(code));
-		b->failing = code;
+		b->full = b->failing = code;
 	} else if (code != ECANCELED && !b->fatal) {
 		error("store: %s; leaving", strerror(code));
 		b->fatal = 1;
@@ -179,6 +179,10 @@ checkpoint_done(struct broker *b, struct log_item *item)
 static void
 frame_done(struct broker *b, struct store_frame *frame, int error)
 {
+	if (error == 0 && b->full) {
+		note("store: there is room again");
+		b->full = 0;
+	}
 	if (frame->f.run == b->run)
 		publish_done(b, frame, error);
 	else

@@ -310,7 +310,7 @@ add_degraded(const struct broker *b, struct buf *h)
 		int is;
 	} rows[] = {
 		{ "memory", b->log == NULL },
-		{ "full", b->failing != 0 },
+		{ "full", b->full != 0 },
 		{ "twin", b->twin != NULL && twin_away(b->twin) },
 	};
 	size_t i, n = 0;

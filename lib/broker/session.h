@@ -69,6 +69,7 @@ struct broker {
 	int64_t rt;			      /* last receive time given */
 	size_t queued;			      /* items the log has */
 	int failing; /* errno of a failed write not yet over */
+	int full;    /* that the disk has no room, until a frame finds some */
 	int fatal;   /* the store is lost: leave */
 	uint32_t frame_mark;
 	struct summary summary; /* of the frame being taken */
