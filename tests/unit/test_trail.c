@@ -608,6 +608,24 @@ static const struct {
 	    "a stranger" },
 };
 
+/* In the same store: is the second reached where the first is? */
+static const struct {
+	const char *at, *goal;
+	int want;
+	const char *why;
+} goals[] = {
+	{ "{\"a.O\":5,\"b.9\":8}", "{\"a.O\":5,\"b.9\":8}", 1, "the same" },
+	{ "{\"a.O\":4,\"b.9\":8}", "{\"a.O\":5,\"b.9\":8}", 0, "one missing" },
+	{ "{\"a.O\":5,\"b.9\":8}", "{\"a.O\":5,\"b.9\":9}", 0,
+	    "it may come yet" },
+	{ "{\"a.3\":10,\"a.O\":5}", "{\"a.3\":11,\"a.O\":0}", 0,
+	    "of ours, too" },
+	{ "{\"b.6\":0}", "{\"b.5\":25}", 1, "it will never come" },
+	{ "{\"a.3\":10,\"b.9\":0}", "{\"a.O\":0,\"b.6\":4}", 1,
+	    "all before the first entry, as far as it is here" },
+	{ "{\"a.3\":9,\"b.9\":0}", "{\"a.O\":0,\"b.6\":4}", 0, "and no less" },
+};
+
 static void
 add_events(struct store *s, uint32_t r, uint64_t n)
 {
@@ -655,6 +673,34 @@ fill(struct buf *b, const char *text, const struct store *s)
 }
 
 static void
+read_trail(struct trail *t, const struct store *s, const char *text)
+{
+	struct buf in = { 0 };
+	struct json_value v;
+	struct wire_cursor c;
+
+	text = fill(&in, text, s);
+	v = json_value(text, strlen(text));
+	if (wire_cursor_parse(&c, &v) != 0 || trail_parse(t, s, &c, 1) != 0)
+		die(EXIT_BUG, "%s", text);
+	buf_fini(&in);
+}
+
+static void
+test_goals(const struct store *s)
+{
+	struct trail at, goal;
+	size_t i;
+
+	for (i = 0; i < sizeof goals / sizeof *goals; i++) {
+		read_trail(&at, s, goals[i].at);
+		read_trail(&goal, s, goals[i].goal);
+		check(trail_reached(&at, s, &goal) == goals[i].want,
+		    "%s: %s, %s", goals[i].why, goals[i].at, goals[i].goal);
+	}
+}
+
+static void
 test_cursors(void)
 {
 	struct store *s = store_new(NULL, "a", 1 << 20, NULL);
@@ -689,6 +735,7 @@ test_cursors(void)
 		    "%s: %s is %s instead of %s", cursors[i].why, text, got.p,
 		    want.p);
 	}
+	test_goals(s);
 	store_free(s);
 	buf_fini(&in);
 	buf_fini(&want);
@@ -712,6 +759,8 @@ static const struct {
 	{ "{\"a.O\":0,\"b.7\":1,\"b.9\":6}", "{\"a.O\":0,\"b.7\":1,\"b.9\":6}",
 	    "{\"a.O\":0,\"b.7\":1,\"b.9\":6}",
 	    "{\"a.O\":0,\"b.7\":1,\"b.9\":6}", "beside a known one" },
+	{ "{\"a.O\":0,\"b.8\":0,\"b.9\":6}", "{\"a.O\":0,\"b.8\":0,\"b.9\":6}",
+	    "{\"a.O\":0,\"b.9\":6}", "{\"a.O\":0,\"b.9\":6}", "two of them" },
 	{ "{\"a.O\":0,\"b.11\":2}", "{\"a.O\":0,\"b.11\":2}",
 	    "{\"a.O\":0,\"b.11\":2}", "{\"a.O\":0,\"b.11\":2}",
 	    "one more is between" },
