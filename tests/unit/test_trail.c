@@ -121,20 +121,39 @@ append(unsigned x)
 	arrive(x, frames++);
 }
 
-/* Some of what y has comes to x, in the order in which it came to y. */
+/* 1 if y, as it walks its logs, would send x that frame now. */
+static int
+is_next(unsigned x, unsigned y, const struct frame *f)
+{
+	const uint64_t *has = broker[x].has, *theirs = broker[y].has;
+	unsigned i;
+
+	if (has[f->run] + 1 != f->n)
+		return 0;
+	for (i = 0; i < f->run; i++)
+		if (run[i].broker == run[f->run].broker && has[i] < theirs[i])
+			return 0;
+	for (i = 0; i < f->deps; i++)
+		if (has[f->dep[i].run] < f->dep[i].n &&
+		    has[f->dep[i].run] < theirs[f->dep[i].run])
+			return 0;
+	return 1;
+}
+
+/* Some of what y has comes to x. */
 static void
 copy(unsigned x, unsigned y, uint32_t most)
 {
-	size_t i;
+	size_t i, n;
 
-	for (i = 0; i < broker[y].n && most > 0; i++) {
-		const struct frame *f = &frame[broker[y].arrived[i]];
-
-		if (broker[x].has[f->run] >= f->n)
-			continue;
-		arrive(x, broker[y].arrived[i]);
-		most--;
-	}
+	do {
+		n = broker[x].n;
+		for (i = 0; i < broker[y].n && most > 0; i++)
+			if (is_next(x, y, &frame[broker[y].arrived[i]])) {
+				arrive(x, broker[y].arrived[i]);
+				most--;
+			}
+	} while (n != broker[x].n);
 }
 
 static void
@@ -405,7 +424,8 @@ test_static(struct view *v)
 	walk(v, &t, &sliced, 1, SIZE_MAX / 2);
 	check_all_done(v, "sliced");
 	check(whole.n == sliced.n &&
-		memcmp(whole.e, sliced.e, whole.n * sizeof *whole.e) == 0,
+		(whole.n == 0 ||
+		    memcmp(whole.e, sliced.e, whole.n * sizeof *whole.e) == 0),
 	    "the order depends on how it is walked");
 	walk_fini(&whole);
 	walk_fini(&sliced);
