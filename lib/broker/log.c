@@ -791,6 +791,19 @@ log_done_fd(const struct log *log)
 	return writer_fd(log->writer);
 }
 
+/*
+ * What comes back of our own logs comes in their order: those before this one
+ * are complete.
+ */
+static void
+close_earlier(struct log *log, const struct run *run)
+{
+	for (size_t i = 0; i < log->runs; i++)
+		if (log->run[i]->told.own &&
+		    log->run[i]->told.start < run->told.start)
+			log->run[i]->told.open = 0;
+}
+
 static void
 frame_done(struct log *log, const struct log_frame *f)
 {
@@ -808,6 +821,8 @@ frame_done(struct log *log, const struct log_frame *f)
 		last = add_piece(active, run, h->n);
 	run->told.end = h->n + h->events - 1;
 	piece_to(last, run->told.end, h->rt);
+	if (run->told.own && f->run != log->own)
+		close_earlier(log, run);
 }
 
 static void

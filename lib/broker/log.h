@@ -38,7 +38,8 @@ enum { LOG_UNSETTLED = 4 };
  * That is our own newest, the newest of each other name, and with a twin,
  * until log_settle(), up to LOG_UNSETTLED of our own earlier ones, the newest
  * that are not empty, and the empty ones among them: a disk may have been
- * restored from an older copy, and then the twin knows more of them.
+ * restored from an older copy, and then the twin knows more of them.  Once
+ * one of them gets a frame those before it cannot grow any more.
  */
 struct log_run {
 	char name[65];	/* broker */

@@ -985,27 +985,36 @@ publish_done(struct broker *b, struct store_frame *frame, int error)
 /* Copies: frames of the twin's logs, and of ours that come back. */
 
 /*
- * Which of two brokers' events of one topic is the newest: the one received
- * last, of the same time that of the greater name.  A broker's receive times
- * are above all it has seen of its twin's, so what was sent later is newer.
+ * Which of two events of one topic is the newest: of one channel that of the
+ * higher number, for a publisher sends again to another broker what it may
+ * have; else the one received last, of the same time that of the greater
+ * name.  A broker's receive times are above all it has seen of its twin's, so
+ * what was sent later is newer.
  */
 static int
 is_newer(struct broker *b, const struct last_topic *t, uint32_t run,
-    const struct frame_head *h)
+    const struct frame_head *h, uint32_t i)
 {
 	const struct log_run *mine, *its = store_run(b->store, run);
 	struct store_view v = { 0 };
 	int64_t rt = INT64_MIN;
+	uint64_t number = 0;
 
 	if (t->n == 0 || t->run == STORE_RUN_NONE || t->run == run)
 		return 1;
 	mine = store_run(b->store, t->run);
+	if (store_view(&v, b->store, (struct log_place){ t->run, t->n - 1 }) ==
+	    1) {
+		rt = v.head.rt;
+		if (h->chan != 0 && v.head.chan == h->chan &&
+		    strcmp(v.head.from, h->from) == 0)
+			number = v.head.first + (t->n - v.head.n);
+	}
+	store_view_end(&v);
+	if (number != 0)
+		return h->first + i > number;
 	if (strcmp(mine->name, its->name) == 0)
 		return its->start > mine->start;
-	if (store_view(&v, b->store, (struct log_place){ t->run, t->n - 1 }) ==
-	    1)
-		rt = v.head.rt;
-	store_view_end(&v);
 	return h->rt > rt || (h->rt == rt && strcmp(its->name, mine->name) > 0);
 }
 
@@ -1015,7 +1024,7 @@ publish_newest(struct broker *b, struct last_topic *t, uint32_t run,
 {
 	if (t == NULL || event_momentary(t->text, t->len))
 		return;
-	if (is_newer(b, t, run, h))
+	if (is_newer(b, t, run, h, i))
 		last_set(b->last, t, run, h->n + i);
 }
 

@@ -356,6 +356,17 @@ ring_of(struct store *s, uint32_t run)
 }
 
 /* Without a log it is the store that knows how far a run goes. */
+/* As log.h says: what comes back of ours comes in order. */
+static void
+close_earlier(struct store *s, const struct log_run *run)
+{
+	size_t i;
+
+	for (i = 0; i < s->runs; i++)
+		if (s->run[i]->own && s->run[i]->start < run->start)
+			s->run[i]->open = 0;
+}
+
 static void
 move_end(struct store *s, const struct store_frame *frame)
 {
@@ -364,6 +375,8 @@ move_end(struct store *s, const struct store_frame *frame)
 	if (frame->f.head.n != run->end + 1)
 		run->first = frame->f.head.n;
 	run->end = frame_end(frame) - 1;
+	if (run->own && frame->f.run != store_own(s))
+		close_earlier(s, run);
 }
 
 void

@@ -229,6 +229,23 @@ put_tail(struct trail *t, const struct store *s, uint32_t empty)
 	put(t, s, empty, 0);
 }
 
+/* An empty log of ours behind an older one that is open needs no entry. */
+static int
+is_between(const struct store *s, uint32_t run)
+{
+	const struct log_run *r = store_run(s, run), *older;
+	uint32_t i;
+
+	if (!r->own || r->end != 0 || run == store_own(s))
+		return 0;
+	for (i = 0; i < store_runs(s); i++) {
+		older = store_run(s, i);
+		if (older->own && older->open && older->start < r->start)
+			return 1;
+	}
+	return 0;
+}
+
 void
 trail_now(struct trail *t, const struct store *s)
 {

@@ -487,6 +487,10 @@ gate_next(struct gate *g, struct front_event *event, int64_t deadline)
 	int files = world.broker[f->x].dying || sim_chance(500);
 
 	(void)deadline;
+	if (world.leaving) { /* nobody else moves meanwhile */
+		world.time += 1000;
+		disk_work(world.broker[f->x].disk, 1);
+	}
 	client_work();
 	memset(event, 0, sizeof *event);
 	f->idle = 0;

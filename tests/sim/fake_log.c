@@ -362,6 +362,17 @@ set_open_added(struct log *log, struct log_run *added)
 			    is_newest(log, &log->run[i].told);
 }
 
+/* What comes back of our own logs comes in their order. */
+static void
+close_earlier(struct log *log, const struct log_run *run)
+{
+	size_t i;
+
+	for (i = 0; i < log->runs; i++)
+		if (log->run[i].told.own && log->run[i].told.start < run->start)
+			log->run[i].told.open = 0;
+}
+
 static uint32_t
 learn(struct log *log, const struct run_id *id)
 {
@@ -652,6 +663,7 @@ take_back(struct log *log)
 {
 	struct entry *e = &log->queue[log->first++];
 	struct log_item *item = e->item;
+	struct log_run *run;
 
 	e->item = NULL;
 	if (item->error != 0) {
@@ -661,6 +673,9 @@ take_back(struct log *log)
 	} else if (item->kind == LOG_FRAME &&
 	    ((struct log_frame *)(void *)item)->head.events != 0) {
 		grow(log, e->op);
+		run = &log->run[((struct log_frame *)(void *)item)->run].told;
+		if (run->own && run != &log->run[log->own].told)
+			close_earlier(log, run);
 	}
 	return item;
 }

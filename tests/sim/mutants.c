@@ -1,6 +1,6 @@
 /*
  * Rules of the session code taken away where one of its parts calls another
- * (ld's --wrap).
+ * (ld's --wrap), and a look at what is kept without a log.
  */
 #include <string.h>
 
@@ -21,6 +21,11 @@ const struct trail *__real_mirror_done(const struct mirror *m);
 const struct trail *__wrap_mirror_done(const struct mirror *m);
 int __real_session_lax(const struct broker *b);
 int __wrap_session_lax(const struct broker *b);
+
+void __real_twin_copied(struct twin *t, struct store_frame *frame, int error);
+void __wrap_twin_copied(struct twin *t, struct store_frame *frame, int error);
+void __real_store_add(struct store *s, struct store_frame *frame);
+void __wrap_store_add(struct store *s, struct store_frame *frame);
 
 /* The channel of a copied frame stays where it was. */
 static void
@@ -97,4 +102,26 @@ int
 __wrap_session_lax(const struct broker *b)
 {
 	return world.mutant == MUTANT_LAX || __real_session_lax(b);
+}
+
+static void
+keep(const struct frame_head *h)
+{
+	if (world.disks & DISK_NONE)
+		ledger_durable(
+		    world.current, h->from, h->chan, h->first, h->events);
+}
+
+void
+__wrap_store_add(struct store *s, struct store_frame *frame)
+{
+	keep(&frame->f.head);
+	__real_store_add(s, frame);
+}
+
+void
+__wrap_twin_copied(struct twin *t, struct store_frame *frame, int error)
+{
+	keep(&frame->f.head);
+	__real_twin_copied(t, frame, error);
 }

@@ -22,7 +22,8 @@ enum {
 	STEPS = 1500,
 	TURNS = 2000, /* of a broker that finds no rest */
 	HEAL_ROUNDS = 3000,
-	CALM_ROUNDS = 80,	    /* after all seems done */
+	CALM_ROUNDS = 80, /* after all seems done */
+	STUMBLES = 20,
 	STARTS = LOG_UNSETTLED - 1, /* of a harmed broker without the other */
 	FREEZE = 4 * DATE_SECOND
 };
@@ -100,11 +101,12 @@ broker_start(int x)
 	struct sim_broker *s = &world.broker[x];
 	struct broker_options o = {
 		.name = s->name,
-		.dir = "sim",
+		.dir = world.disks & DISK_NONE ? NULL : "sim",
 		.segment = 1 << 20,
 		.max_line = 1 << 20,
 		.last_topics = 64,
-		.memory = sim_chance(500) ? 1 << 20 : 2000,
+		.memory =
+		    sim_chance(500) || world.disks & DISK_NONE ? 1 << 24 : 2000,
 		.twin = &twin[x],
 		.accept_behind = world.mutant == MUTANT_ACCEPT_BEHIND,
 	};
@@ -167,6 +169,44 @@ broker_crash(int x)
 	s->dying = 0;
 }
 
+/* It answers what is durable and leaves. */
+static void
+broker_leave(int x)
+{
+	struct sim_broker *s = &world.broker[x];
+
+	if (s->b == NULL || s->frozen > world.time)
+		return;
+	sim_trace("%s leaves with %zu items", s->name, disk_waiting(s->disk));
+	world.current = x;
+	world.leaving = 1;
+	broker_run(s->b);
+	world.leaving = 0;
+	if (disk_waiting(s->disk) != 0)
+		sim_violation("left early", "%s with %zu items", s->name,
+		    disk_waiting(s->disk));
+	broker_free(s->b);
+	world.current = -1;
+	s->b = NULL;
+}
+
+/* Everything gets a little further. */
+static void
+round_of(int all)
+{
+	int x;
+
+	net_flow(all);
+	for (x = 0; x < BROKERS; x++) {
+		if (all || sim_chance(700))
+			disk_work(world.broker[x].disk, all);
+		if (all || sim_chance(800))
+			broker_work(x);
+		if (world.broker[x].b != NULL && world.broker[x].b->synced)
+			world.broker[x].suspect = 0;
+	}
+}
+
 /* Faults. */
 
 static const char *
@@ -205,6 +245,49 @@ static int
 is_fragile(const struct sim_broker *s)
 {
 	return s->suspect && s->starts >= STARTS;
+}
+
+/* Without disks one is lost with what it had, as long as the other has it. */
+static int
+may_end(int x)
+{
+	const struct sim_broker *s = &world.broker[x], *other;
+
+	other = &world.broker[1 - x];
+	if (world.disks & DISK_NONE)
+		return !other->suspect && other->b != NULL;
+	return !is_fragile(s);
+}
+
+static void
+end_broker(int x)
+{
+	if (sim_chance(300))
+		broker_leave(x);
+	else
+		broker_crash(x);
+	if (world.disks & DISK_NONE)
+		world.broker[x].suspect = 1;
+}
+
+/* Many short starts, each of which stores something. */
+static void
+stumble(int x)
+{
+	int i, k;
+
+	for (i = 0; i < STUMBLES && may_end(x); i++) {
+		broker_start(x);
+		for (k = 0; k < 30; k++) {
+			world.time += (int64_t)sim_random(20000);
+			producer_step((int)sim_random(PRODUCERS));
+			round_of(0);
+		}
+		broker_crash(x);
+		if (world.disks & DISK_NONE)
+			world.broker[x].suspect = 1;
+	}
+	broker_start(x);
 }
 
 /*
@@ -253,8 +336,8 @@ fault(void)
 	} else if (k < 70) {
 		if (s->b == NULL)
 			broker_start(x);
-		else if (!is_fragile(s))
-			broker_crash(x);
+		else if (may_end(x))
+			end_broker(x);
 	} else if (k < 78) {
 		s->frozen = world.time + (int64_t)sim_random(FREEZE);
 		sim_trace("%s stands still", s->name);
@@ -272,23 +355,6 @@ fault(void)
 
 		net_reset(who, x);
 		sim_trace("%s-%s is reset", sim_who(who), s->name);
-	}
-}
-
-/* Everything gets a little further. */
-static void
-round_of(int all)
-{
-	int x;
-
-	net_flow(all);
-	for (x = 0; x < BROKERS; x++) {
-		if (all || sim_chance(700))
-			disk_work(world.broker[x].disk, all);
-		if (all || sim_chance(800))
-			broker_work(x);
-		if (world.broker[x].b != NULL && world.broker[x].b->synced)
-			world.broker[x].suspect = 0;
 	}
 }
 
@@ -456,6 +522,8 @@ compare(void)
 		producer_say(i, 5);
 	settle(1);
 	for (x = 0; x < BROKERS; x++) {
+		if (world.disks & DISK_NONE)
+			settle(CALM_ROUNDS);
 		broker_crash(x);
 		broker_start(x);
 	}
@@ -518,6 +586,8 @@ run_seed(uint64_t seed, enum mutant mutant, int disks, int tracing)
 	begin(seed, mutant, disks, tracing);
 	broker_start(0);
 	broker_start(1);
+	if (sim_chance(100))
+		stumble((int)sim_random(BROKERS));
 	for (i = 0; i < STEPS && world.violation == NULL; i++)
 		step();
 	if (world.violation == NULL) {
@@ -539,6 +609,7 @@ static const struct line {
 	{ "none", "rollback", MUTANT_NONE, DISK_ROLLBACK },
 	{ "none", "loss", MUTANT_NONE, DISK_LOSS },
 	{ "none", "both", MUTANT_NONE, DISK_ROLLBACK | DISK_LOSS },
+	{ "none", "none", MUTANT_NONE, DISK_NONE },
 	{ "early-done", "kept", MUTANT_EARLY_DONE, 0 },
 	{ "all-safe", "kept", MUTANT_ALL_SAFE, 0 },
 	{ "no-deps", "kept", MUTANT_NO_DEPS, 0 },

@@ -27,8 +27,8 @@ enum {
 	PEERS = TWIN + BROKERS
 };
 
-/* What may happen to disks. */
-enum { DISK_ROLLBACK = 1, DISK_LOSS = 2 };
+/* What may happen to disks; or there are none. */
+enum { DISK_ROLLBACK = 1, DISK_LOSS = 2, DISK_NONE = 4 };
 
 /* Rules taken away; each has to be noticed. */
 enum mutant {
@@ -71,6 +71,7 @@ struct world {
 	enum mutant mutant;
 	int disks;   /* what may happen to them */
 	int healing; /* no faults any more */
+	int leaving; /* the broker that runs was asked to */
 	int tracing;
 	int current; /* broker whose code is running, or -1 */
 	int link[PEERS][BROKERS];
