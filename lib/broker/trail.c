@@ -259,7 +259,7 @@ trail_now(struct trail *t, const struct store *s)
 			continue;
 		if (!r->own && r->end == 0)
 			put_tail(t, s, i);
-		else
+		else if (!is_between(s, i))
 			put(t, s, i, r->end);
 	}
 }
