@@ -565,18 +565,25 @@ test_model(unsigned first, int ops)
 	model_free(&m);
 }
 
+static struct log_frame
+small_frame(uint32_t run, uint64_t n)
+{
+	struct log_frame f = { .item.kind = LOG_FRAME, .run = run };
+
+	f.head = (struct frame_head){
+		.n = n, .events = 1, .lines = "{}\n", .len = 3
+	};
+	return f;
+}
+
 /* What comes of one frame that is put. */
 static int
 put_one(struct log *log, uint32_t run, uint64_t n, uint32_t dep)
 {
-	struct log_frame f = { .item.kind = LOG_FRAME, .run = run };
+	struct log_frame f = small_frame(run, n);
 
-	f.head = (struct frame_head){ .n = n,
-		.events = 1,
-		.dep = { { dep, 1 } },
-		.deps = dep != 0,
-		.lines = "{}\n",
-		.len = 3 };
+	f.head.dep[0] = (struct frame_dep){ dep, 1 };
+	f.head.deps = dep != 0;
 	log_put(log, &f.item);
 	wait_done(log);
 	return f.item.error;
@@ -623,6 +630,56 @@ test_refusals(void)
 	log_close(log);
 }
 
+/*
+ * Frames of two logs, and one that fails among them: what came before it is
+ * stored, the rest comes back, and both logs go on from their ends.
+ */
+static void
+test_failure(void)
+{
+	enum { N = 40 };
+	struct log_frame f[N];
+	char dir[80];
+	struct log *log;
+	uint32_t run[2];
+
+	seed = 3;
+	snprintf(dir, sizeof dir, "%s/failure", root);
+	log = reopen(dir, 0);
+	run[0] = log_own(log);
+	check(log_run_add(log, "beta", 1, &run[1]) == 0, "a copy");
+	for (int round = 0; round < 30; round++) {
+		uint64_t n[2] = { log_run_at(log, run[0])->end + 1,
+			log_run_at(log, run[1])->end + 1 };
+		uint64_t stored[2] = { n[0], n[1] };
+		int bad = (int)chance(N), wrong = 0;
+
+		for (int i = 0; i < N; i++) {
+			int copy = (int)chance(2);
+
+			f[i] = small_frame(run[copy], n[copy]++);
+			if (i == bad)
+				f[i] = small_frame(run[0], n[0] + 7);
+			else if (i < bad)
+				stored[copy] = n[copy];
+			log_put(log, &f[i].item);
+		}
+		for (int i = 0; i < N; i++) {
+			wrong += wait_done(log) != &f[i].item;
+			wrong += i < bad && f[i].item.error != 0 &&
+			    f[i].item.error != ECANCELED;
+			wrong += i == bad && f[i].item.error == 0;
+			wrong += i > bad && f[i].item.error != ECANCELED;
+		}
+		check(wrong == 0, "round %d: %d came back wrong", round, wrong);
+		for (int i = 0; i < 2; i++)
+			check(log_run_at(log, run[i])->end + 1 == stored[i],
+			    "round %d: what was before the error is stored",
+			    round);
+	}
+	log_close(log);
+}
+
 int
 main(void)
 {
@@ -634,6 +691,7 @@ main(void)
 	if (mkdtemp(root) == NULL)
 		die(EXIT_CANTCREATE, "%s", root);
 	test_refusals();
+	test_failure();
 	for (unsigned i = 1; i <= 8; i++)
 		test_model(i, 120);
 	snprintf(command, sizeof command, "rm -rf %s", root);
