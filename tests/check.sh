@@ -188,7 +188,7 @@ do_all() {
 	build "build, gcc" CC=gcc all unit-programs sim-programs
 	build "build, clang" CC=clang BINDIR=build/clang/bin all unit-programs
 	unit "unit, gcc" build/gcc
-	sim "sim" build/gcc/sim 150
+	sim "sim" build/gcc/sim 100
 	run_bats "bats" bin tests/*.bats
 	do_fuzz
 	# Of those that take most from outside; make asan runs all.

@@ -387,7 +387,10 @@ newest(const struct store *s, uint32_t run)
 	return run;
 }
 
-/* A log that is nowhere is passed. */
+/*
+ * A log that is nowhere is passed.  If the next is an empty copy there may be
+ * others before it, which have not come here yet.
+ */
 static void
 pass_unknown(
     struct trail *t, const struct store *s, const struct wire_position *p)
@@ -398,7 +401,7 @@ pass_unknown(
 		next = newest(s, store_oldest(s, p->name));
 		if (find(t, next) == t->n)
 			put(t, s, next, ALL);
-	} else if (find(t, next) == t->n) {
+	} else if (find(t, next) == t->n && has_events(s, next)) {
 		put(t, s, next, 0);
 	}
 }
