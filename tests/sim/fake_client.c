@@ -28,6 +28,7 @@ struct client {
 	int fresh; /* something has come since the last client_next() */
 	int64_t heard, alone; /* since when, date_mono() */
 	int64_t retry;
+	int64_t pause; /* not dialled until then */
 	struct buf reply;
 };
 
@@ -75,6 +76,13 @@ const char *
 client_url(const struct client *c)
 {
 	return c->other == 0 ? "sim://A" : "sim://B";
+}
+
+const struct cert *
+client_peer(const struct client *c)
+{
+	(void)c;
+	return NULL;
 }
 
 unsigned
@@ -148,11 +156,22 @@ drop(struct client *c, const char *why)
 	buf_clear(&c->reply);
 }
 
+void
+client_leave(struct client *c, const char *why)
+{
+	if (c->conn == NULL)
+		return;
+	drop(c, why);
+	c->pause = date_mono() + DATE_SECOND;
+}
+
 static void
 dial(struct client *c)
 {
 	struct buf hello = { 0 };
 
+	if (c->pause > date_mono())
+		return;
 	c->conn = world.healing || sim_chance(300)
 	    ? net_dial(TWIN + c->x, c->other)
 	    : NULL;
