@@ -17,6 +17,7 @@ struct mirror;
 struct session;
 struct trail;
 
+/* mirror_new(b) - For a broker that has a twin; b is borrowed. */
 struct mirror *mirror_new(struct broker *b);
 void mirror_free(struct mirror *m);
 

@@ -255,13 +255,13 @@ static const struct held at_b[] = { { "A", 1, 7, 1 }, { "A", 2, 7, 2 },
 	{ "A", 3, 7, 3 }, { "B", 1, 7, 3 }, { "B", 2, 7, 4 }, { "B", 3, 7, 5 },
 	{ "A", 4, 7, 4 }, { "B", 4, 7, 6 } };
 
-#define HELD(x) .held = (x), .count = sizeof(x) / sizeof *(x)
+enum { AT_A = sizeof at_a / sizeof *at_a, AT_B = sizeof at_b / sizeof *at_b };
 
 static void
 test_once(const char *dir)
 {
-	struct run x = { .a = { HELD(at_a), .mute = 1 },
-		.b = { HELD(at_b), .mute = 1 } };
+	struct run x = { .a = { .held = at_a, .count = AT_A, .mute = 1 },
+		.b = { .held = at_b, .count = AT_B, .mute = 1 } };
 
 	run_open(&x, dir);
 	check(step(&x) == 4, "the first broker's");
@@ -279,8 +279,8 @@ test_resume(const char *dir)
 	const struct seen_entry seen = { 0, 7, 5 };
 	struct seen_entry mine;
 	struct seen *s = seen_new(1);
-	struct run x = { .a = { HELD(at_b), .mute = 1 },
-		.b = { HELD(at_b), .mute = 1 } };
+	struct run x = { .a = { .held = at_b, .count = AT_B, .mute = 1 },
+		.b = { .held = at_b, .count = AT_B, .mute = 1 } };
 
 	seen_take(s, "me", 2, 7, 1, seen.number);
 	seen_export(s, &mine, 1);
@@ -300,8 +300,8 @@ test_resume(const char *dir)
 static void
 test_cut(const char *dir)
 {
-	struct run x = { .a = { HELD(at_b), .mute = 1 },
-		.b = { HELD(at_b), .mute = 1 } };
+	struct run x = { .a = { .held = at_b, .count = AT_B, .mute = 1 },
+		.b = { .held = at_b, .count = AT_B, .mute = 1 } };
 	const struct wire_cursor want = {
 		.at = { { "B", 1, 2 }, { "A", 1, 3 } }, .n = 2
 	};
@@ -320,8 +320,8 @@ test_cut(const char *dir)
 static void
 test_behind(const char *dir)
 {
-	struct run x = { .a = { HELD(at_a), .per = 2 },
-		.b = { HELD(at_b), .mute = 1 } };
+	struct run x = { .a = { .held = at_a, .count = AT_A, .per = 2 },
+		.b = { .held = at_b, .count = AT_B, .mute = 1 } };
 
 	run_open(&x, dir);
 	check(step(&x) == 2, "two of the first broker");
@@ -338,7 +338,7 @@ test_behind(const char *dir)
 static void
 test_end(const char *dir)
 {
-	struct run x = { .a = { HELD(at_a), .per = 1 },
+	struct run x = { .a = { .held = at_a, .count = AT_A, .per = 1 },
 		.b = { .held = at_b, .count = 3, .mute = 1 },
 		.o = { .to_end = 1 } };
 	struct reader_batch b;
@@ -359,8 +359,8 @@ test_end(const char *dir)
 static void
 test_end_beyond(const char *dir)
 {
-	struct run x = { .a = { HELD(at_a), .per = 1 },
-		.b = { HELD(at_b) },
+	struct run x = { .a = { .held = at_a, .count = AT_A, .per = 1 },
+		.b = { .held = at_b, .count = AT_B },
 		.o = { .to_end = 1 } };
 
 	run_open(&x, dir);
@@ -376,8 +376,8 @@ test_end_beyond(const char *dir)
 static void
 test_commit(const char *dir)
 {
-	struct run x = { .a = { HELD(at_a), .mute = 1 },
-		.b = { HELD(at_b), .mute = 1 },
+	struct run x = { .a = { .held = at_a, .count = AT_A, .mute = 1 },
+		.b = { .held = at_b, .count = AT_B, .mute = 1 },
 		.o = { .name = "job" } };
 	const struct wire_cursor at = { .at = { { "A", 1, 4 } }, .n = 1 };
 	int64_t deadline = date_mono() + 20 * DATE_SECOND;
