@@ -387,19 +387,33 @@ newest(const struct store *s, uint32_t run)
 	return run;
 }
 
+/* 1 if what the cursor says of that broker begins with this entry. */
+static int
+is_first(const struct wire_cursor *cursor, const struct wire_position *p)
+{
+	size_t i;
+
+	for (i = 0; i < cursor->n; i++)
+		if (cursor->at[i].start < p->start &&
+		    strcmp(cursor->at[i].name, p->name) == 0)
+			return 0;
+	return 1;
+}
+
 /*
- * A log that is nowhere is passed.  If the next is an empty copy there may be
- * others before it, which have not come here yet.
+ * A log that is nowhere is passed, and with the first that the cursor names
+ * those before it.  If the next is an empty copy there may be others between
+ * that have not come here yet.
  */
 static void
-pass_unknown(
-    struct trail *t, const struct store *s, const struct wire_position *p)
+pass_unknown(struct trail *t, const struct store *s,
+    const struct wire_cursor *cursor, const struct wire_position *p)
 {
 	uint32_t next = began_after(s, p->name, p->start);
 
 	if (next == STORE_RUN_NONE) {
 		next = newest(s, store_oldest(s, p->name));
-		if (find(t, next) == t->n)
+		if (find(t, next) == t->n && is_first(cursor, p))
 			put(t, s, next, ALL);
 	} else if (find(t, next) == t->n && has_events(s, next)) {
 		put(t, s, next, 0);
@@ -443,7 +457,7 @@ trail_parse(struct trail *t, const struct store *s,
 		p = &cursor->at[i];
 		if (store_oldest(s, p->name) != STORE_RUN_NONE &&
 		    store_find(s, p->name, p->start) == STORE_RUN_NONE)
-			pass_unknown(t, s, p);
+			pass_unknown(t, s, cursor, p);
 	}
 	while ((c = next_chain(s, c)) != STORE_RUN_NONE) {
 		const struct log_run *chain = store_run(s, c);

@@ -15,7 +15,7 @@
 
 enum { LOG_FD = 200, RUNS_MAX = 256, KEEP = 64 };
 
-enum op_kind { OP_RUN, OP_FRAME, OP_CURSOR, OP_BYE, OP_LAST };
+enum op_kind { OP_RUN, OP_FRAME, OP_CURSOR, OP_BYE, OP_LAST, OP_SETTLED };
 
 /* A log by its id, since indices change from start to start. */
 struct run_id {
@@ -57,7 +57,6 @@ struct disk {
 	int x;
 	struct op **op;
 	size_t ops, cap;
-	size_t floor; /* no older copy is around */
 	int full;
 	struct log *log; /* that is open */
 };
@@ -272,15 +271,36 @@ disk_free(struct disk *d)
 	free(d);
 }
 
+/* Starts of ours among the first so many operations, since a settling. */
+static int
+unsettled(const struct disk *d, size_t ops)
+{
+	const char *name = world.broker[d->x].name;
+	int n = 0;
+
+	while (ops-- > 0 && d->op[ops]->kind != OP_SETTLED)
+		n += d->op[ops]->kind == OP_RUN && d->op[ops]->run.start != 0 &&
+		    strcmp(d->op[ops]->run.name, name) == 0;
+	return n;
+}
+
+int
+disk_unsettled(const struct disk *d)
+{
+	return unsettled(d, d->ops);
+}
+
 size_t
 disk_rollback(struct disk *d)
 {
-	size_t most = d->ops - d->floor, gone;
+	size_t most = d->ops, gone;
 
 	if (most == 0)
 		return 0;
 	gone = 1 + sim_random(most < KEEP ? most : KEEP);
-	disk_cut(d, d->ops - gone);
+	if (unsettled(d, most - gone) >= LOG_UNSETTLED)
+		return 0;
+	disk_cut(d, most - gone);
 	return gone;
 }
 
@@ -288,7 +308,6 @@ void
 disk_lose(struct disk *d)
 {
 	disk_cut(d, 0);
-	d->floor = 0;
 }
 
 void
@@ -509,6 +528,13 @@ log_open(const struct log_options *options, int *status, const char **why)
 void
 log_settle(struct log *log)
 {
+	struct op *op = xcalloc(1, sizeof *op);
+
+	op->kind = OP_SETTLED;
+	if (world.broker[log->disk->x].dying)
+		op_free(op);
+	else
+		disk_put(log->disk, op);
 	log->settled = 1;
 	set_open(log);
 }

@@ -24,7 +24,6 @@ enum {
 	HEAL_ROUNDS = 3000,
 	CALM_ROUNDS = 80, /* after all seems done */
 	STUMBLES = 20,
-	STARTS = LOG_UNSETTLED - 1, /* of a harmed broker without the other */
 	FREEZE = 4 * DATE_SECOND
 };
 
@@ -117,7 +116,6 @@ broker_start(int x)
 		return;
 	world.time += DATE_SECOND + (int64_t)sim_random(DATE_SECOND);
 	world.current = x;
-	s->starts++;
 	s->frozen = 0;
 	s->b = broker_new(&o, &status, &why);
 	if (s->b == NULL)
@@ -244,7 +242,7 @@ cut_client(void)
 static int
 is_fragile(const struct sim_broker *s)
 {
-	return s->suspect && s->starts >= STARTS;
+	return s->suspect && disk_unsettled(s->disk) >= LOG_UNSETTLED;
 }
 
 /* Without disks one is lost with what it had, as long as the other has it. */
@@ -304,8 +302,6 @@ harm_disk(int x)
 	if (world.disks == 0 || world.broker[1 - x].suspect || is_fragile(s))
 		return;
 	broker_crash(x);
-	if (!s->suspect)
-		s->starts = 0;
 	s->suspect = 1;
 	if (loss) {
 		sim_trace("%s loses its disk", s->name);

@@ -59,10 +59,9 @@ struct sim_broker {
 	struct front *front; /* of this start */
 	int64_t skew, mono;  /* of its clocks */
 	int64_t frozen;	     /* until then it does not run */
-	int starts;  /* since its disk was harmed, not in step in between */
-	int suspect; /* its disk was damaged; not in step since */
-	int dying;   /* nothing it does is seen any more */
-	int full;    /* its disk is */
+	int suspect;	     /* its disk was damaged; not in step since */
+	int dying;	     /* nothing it does is seen any more */
+	int full;	     /* its disk is */
 };
 
 struct world {
@@ -193,8 +192,12 @@ void disk_crash(struct disk *d);
 /* disk_full(d, full) - There is no room any more, or again. */
 void disk_full(struct disk *d, int full);
 
-/* disk_rollback(d) - An older copy of it: how many items are missing. */
+/*
+ * disk_rollback(d) - An older copy of it: how many items are missing.
+ * disk_unsettled(d) - Starts of its broker that the other has not seen.
+ */
 size_t disk_rollback(struct disk *d);
+int disk_unsettled(const struct disk *d);
 void disk_lose(struct disk *d);
 
 /* disk_compare(a, b) - A violation if they do not hold the same. */
