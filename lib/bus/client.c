@@ -98,11 +98,20 @@ expect_answer(struct client *c)
 		look_at(c, c->heard + QUIET);
 }
 
+static int64_t
+look_pause(const struct client *c)
+{
+	return (c->silence - QUIET) / LOOKS;
+}
+
+/* An answer, or great requests that go out. */
 static void
 hear(struct client *c, int64_t now)
 {
-	if (now - c->heard > c->longest)
-		c->longest = now - c->heard;
+	int64_t borne = QUIET + c->looks * look_pause(c);
+
+	if (c->looks > 0 && borne > c->longest)
+		c->longest = borne;
 	c->heard = now;
 	c->looks = 0;
 }
@@ -209,7 +218,7 @@ silent(struct client *c)
 	} else if (c->looks <= LOOKS) {
 		if (c->looks++ == 0)
 			ask_for_life(c);
-		look_at(c, now + (c->silence - QUIET) / LOOKS);
+		look_at(c, now + look_pause(c));
 	}
 	return c->looks > LOOKS;
 }
@@ -275,6 +284,8 @@ give_answer(struct client *c, struct request *r, struct client_event *event)
 		return !r->dropped;
 	}
 	hear(c, date_mono());
+	if (c->heard - dial_since(c->dial) > 2 * c->silence)
+		client_progress(c);
 	c->held = r;
 	if (r->dropped) {
 		release_held(c);
@@ -593,7 +604,7 @@ client_twins(const struct client *c)
 void
 client_progress(struct client *c)
 {
-	int64_t borne = 2 * c->longest;
+	int64_t borne = 3 * c->longest / 2;
 
 	c->left = 0;
 	c->silence = borne < SILENCE ? SILENCE

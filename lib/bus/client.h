@@ -128,8 +128,9 @@ int client_next(struct client *c, struct client_event *event, int64_t deadline);
 
 /*
  * client_progress(c) - What the connection is for has moved on.  Until it is
- * told so, each broker that falls silent makes the client more patient with
- * the next one, for over a slow line one great message may take longer.
+ * told so, or a connection lasts, each broker that falls silent makes the
+ * client more patient with the next one, for over a slow line one great
+ * message may take longer.
  */
 void client_progress(struct client *c);
 
