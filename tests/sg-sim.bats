@@ -21,7 +21,7 @@ refused() {
 
 # member NAME [FILE] - That number of each report in JSON.
 member() {
-	sed -n "s/.*\"m\":{.*\"$1\":\([-0-9.]*\).*/\1/p" "${2:-out}"
+	sed -n "s/.*\"m\":{[^}]*\"$1\":\([-0-9.]*\).*/\1/p" "${2:-out}"
 }
 
 # A whole world at once.

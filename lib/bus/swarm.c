@@ -471,6 +471,18 @@ conn_publish(struct swarm *s, struct conn *c)
 }
 
 static void
+all_open(struct swarm *s)
+{
+	const int64_t time = s->now - s->away;
+
+	if (s->counts.opening == 0)
+		s->counts.opening = time;
+	else if (time > s->counts.outage)
+		s->counts.outage = time;
+	s->away = 0;
+}
+
+static void
 conn_opened(struct swarm *s, struct conn *c)
 {
 	int64_t left;
@@ -486,12 +498,8 @@ conn_opened(struct swarm *s, struct conn *c)
 		if (left > 0)
 			c->until = s->now + left * DATE_SECOND;
 	}
-	if (++s->counts.open == s->counts.connections) {
-		if (s->now - s->away > s->counts.outage)
-			s->counts.outage = s->now - s->away;
-		s->counts.outages++;
-		s->away = 0;
-	}
+	if (++s->counts.open == s->counts.connections)
+		all_open(s);
 	conn_publish(s, c);
 }
 

@@ -98,11 +98,11 @@ struct swarm_counts {
 	uint64_t resent;  /* times that an event was sent again */
 	uint64_t refused; /* events, by the broker's rules */
 	uint64_t frames, bytes;
-	int64_t time; /* since swarm_start(), us */
+	int64_t time;	 /* since swarm_start(), us */
+	int64_t opening; /* until all were open for the first time, us */
 	/* Since all connections were open, until they are again, us. */
-	int64_t away;	  /* now; 0: all are open */
-	int64_t outage;	  /* the longest that has ended */
-	uint64_t outages; /* that have ended; the first is the start */
+	int64_t away;	/* now; 0: all are open */
+	int64_t outage; /* the longest that has ended */
 };
 
 /*

@@ -30,7 +30,8 @@ swarm_text(struct swarm *s, struct buf *b)
 	add_count(b, c->connections, " open, ");
 	add_count(b, c->lost, " lost, ");
 	add_count(b, c->failed, " attempts failed, ");
-	buf_addf(b, "longest outage %.3f s\n",
+	buf_addf(b, "all in %.3f s, longest outage %.3f s\n",
+	    (double)c->opening / DATE_SECOND,
 	    (double)(c->away > c->outage ? c->away : c->outage) / DATE_SECOND);
 	buf_adds(b, "events      ");
 	add_count(b, c->sent, " sent, ");
@@ -79,6 +80,7 @@ swarm_event(struct swarm *s, const char *topic, struct buf *b)
 	}
 	buf_addf(b, ",\"rate\":%.1f", rate(c));
 	add_seconds(b, ",\"time\":", c->time);
+	add_seconds(b, ",\"opening\":", c->opening);
 	add_seconds(b, ",\"away\":", c->away);
 	add_seconds(b, ",\"outage\":", c->outage);
 	add_seconds(b, ",\"p50\":", (int64_t)histogram_share(h, P50));
@@ -87,6 +89,7 @@ swarm_event(struct swarm *s, const char *topic, struct buf *b)
 	add_seconds(b, ",\"max\":", (int64_t)h->max);
 	buf_adds(b,
 	    "},\"u\":{\"bytes\":\"B\",\"rate\":\"1/s\",\"time\":\"s\","
-	    "\"away\":\"s\",\"outage\":\"s\",\"p50\":\"s\",\"p99\":\"s\","
+	    "\"opening\":\"s\",\"away\":\"s\",\"outage\":\"s\",\"p50\":\"s\","
+	    "\"p99\":\"s\","
 	    "\"p99.9\":\"s\",\"max\":\"s\"}}\n");
 }

@@ -15,10 +15,10 @@ export LC_ALL=C
 unset SG_BROKER SG_KEY SG_TRUST SG_LOG SG_NOW
 
 sections='scan throughput latency connections dispatch aggregate canon channel
-handshake sign seal secure tls twin failover'
+handshake sign seal secure tls twin failover table1'
 
 for file in tools throughput latency connections dispatch scan aggregate \
-    canon channel sign seal secure twin failover; do
+    canon channel sign seal secure twin failover table1; do
 	# shellcheck source=/dev/null
 	. "tests/bench/$file.sh"
 done

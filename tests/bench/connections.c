@@ -4,11 +4,12 @@
  * QoS 0 or 1 (any MQTT broker) over plain sockets from one epoll loop, so
  * that no client library gets into the figures.
  *
- *	connections [-c N] [-r RATE] [-s BYTES] [-d SECONDS] [-w] [-H]
+ *	connections [-c N] [-r RATE] [-s BYTES] [-d SECONDS] [-T MS] [-w] [-H]
  *	    sg|mqtt0|mqtt1 ADDRESS PID
  *
  * ADDRESS is a socket's path or HOST:PORT, PID the broker's process.  Each of
  * N connections sends RATE events a second of BYTES bytes, evenly spread.
+ * -T wakes up once in MS only, and does then what is due, as sg-sim does.
  * -w adds one subscriber to everything.  Prints one line of columns separated
  * by tabs; -H prints their names before it.
  */
@@ -46,7 +47,7 @@ static struct {
 	const char *address;
 	pid_t pid;
 	int connections, watch;
-	double rate, seconds;
+	double rate, seconds, tick;
 	size_t size;
 } o = { .connections = 1000, .rate = 1, .size = 800, .seconds = 10 };
 
@@ -354,7 +355,7 @@ conn_read(struct run *r, struct conn *c)
 		buf_fini(&c->in);
 }
 
-static void
+static int
 poll_once(struct run *r, int64_t until)
 {
 	struct epoll_event ready[READY];
@@ -365,6 +366,15 @@ poll_once(struct run *r, int64_t until)
 	    r->epoll, ready, READY, left > 0 ? (int)((left + 999) / 1000) : 0);
 	for (i = 0; i < n; i++)
 		conn_read(r, ready[i].data.ptr);
+	return n;
+}
+
+/* All that has come, however many they are. */
+static void
+poll_all(struct run *r)
+{
+	while (poll_once(r, 0) == READY)
+		;
 }
 
 static void
@@ -406,6 +416,28 @@ load(struct run *r)
 			poll_once(r, due);
 		conn_publish(r, &r->conns[k % (uint64_t)o.connections]);
 		poll_once(r, 0);
+	}
+}
+
+/* The same, but the events of a tick leave together. */
+static void
+load_by_ticks(struct run *r)
+{
+	const double total = o.connections * o.rate;
+	const int64_t start = date_mono(), tick = (int64_t)(o.tick * 1000);
+	const uint64_t events = (uint64_t)(total * o.seconds);
+	uint64_t k = 0, due;
+	int64_t next = start;
+
+	while (k < events) {
+		next += tick;
+		while (date_mono() < next)
+			usleep((useconds_t)(next - date_mono()));
+		poll_all(r);
+		due = (uint64_t)((double)(date_mono() - start) * total /
+		    DATE_SECOND);
+		for (; k < due && k < events; k++)
+			conn_publish(r, &r->conns[k % (uint64_t)o.connections]);
 	}
 }
 
@@ -451,12 +483,13 @@ options(int argc, char **argv)
 	static const char *const kinds[] = { "sg", "mqtt0", "mqtt1" };
 	int c;
 
-	while ((c = getopt(argc, argv, "c:r:s:d:wH")) != -1)
+	while ((c = getopt(argc, argv, "c:r:s:d:T:wH")) != -1)
 		switch (c) {
 		case 'c': o.connections = (int)strtol(optarg, NULL, 10); break;
 		case 'r': o.rate = strtod(optarg, NULL); break;
 		case 's': o.size = strtoul(optarg, NULL, 10); break;
 		case 'd': o.seconds = strtod(optarg, NULL); break;
+		case 'T': o.tick = strtod(optarg, NULL); break;
 		case 'w': o.watch = 1; break;
 		case 'H':
 			puts("kind\tconnections\trate\tsize\tsent\tacked"
@@ -506,7 +539,10 @@ main(int argc, char **argv)
 	rest(&r, date_mono() + GRACE);
 	memory = load_memory(o.pid) - memory;
 	cpu = load_cpu(o.pid);
-	load(&r);
+	if (o.tick > 0)
+		load_by_ticks(&r);
+	else
+		load(&r);
 	settle(&r);
 	cpu = load_cpu(o.pid) - cpu;
 	qsort(r.latency, r.nlatency, sizeof *r.latency, compare);
