@@ -137,16 +137,17 @@ table1_storm() {
 	mv "$dir/storm.twice" "$dir/$name.stormtwice"
 }
 
-# table1_peer NAME KIND PID ADDRESS - One simulator for both protocols, which
-# sends once in 4 ms what is due, as sg-sim does.
+# table1_peer NAME KIND PID ADDRESS OPTION... - One simulator for both
+# protocols, which sends once in 4 ms what is due, as sg-sim does.
 table1_peer() {
 	"$programs/connections" -T 4 -c "$TABLE1_METERS" -r 1 -s 800 \
-	    -d "$TABLE1_SECONDS" "$2" "$4" "$3" |
+	    -d "$TABLE1_SECONDS" "${@:5}" "$2" "$4" "$3" |
 	    tee >(cut -f 10 | awk '{ print $1 / 1000 }' >"$dir/$1.99") |
 	    cut -f 8 >"$dir/$1"
 }
 
-# Nothing on disk, nothing logged, no delay of small packets.
+# table1_mosquitto NAME OPTION... - Nothing on disk, nothing logged, no delay of
+# small packets.
 table1_mosquitto() {
 	free_port
 	cat >"$dir/mosquitto.conf" <<-END
@@ -157,21 +158,23 @@ table1_mosquitto() {
 	set_tcp_nodelay true
 	sys_interval 0
 	max_queued_messages 0
+	max_inflight_messages 0
 	END
 	launch "$(mosquitto_program)" -c "$dir/mosquitto.conf"
 	server=$last
 	wait_until listens "$port" || return
-	table1_peer t.qos1 mqtt1 "$server" "127.0.0.1:$port"
+	table1_peer "$1" mqtt1 "$server" "127.0.0.1:$port" "${@:2}"
 	stop "$server"
 }
 
-table1_same_simulator() {
+# table1_same NAME PEER OPTION... - Both brokers, one after the other.
+table1_same() {
 	address=
 	rm -rf "${XDG_STATE_HOME:?}"/*
 	table1_broker plain || return
-	table1_peer t.same sg "$broker" "$address"
+	table1_peer "$1" sg "$broker" "$address" "${@:3}"
 	stop "$broker"
-	! mosquitto_program >/dev/null || table1_mosquitto
+	! mosquitto_program >/dev/null || table1_mosquitto "$2" "${@:3}"
 }
 
 # table1_rows KIND METERS STORM KIB - What there is to show of it.
@@ -227,7 +230,8 @@ table1() {
 		table1_run "$kind" "$TABLE1_METERS" "$TABLE1_SECONDS"
 		table1_storm "$kind" "$TABLE1_METERS"
 	done
-	table1_same_simulator
+	table1_same t.same t.qos1
+	table1_same t.same-w t.qos1-w -w
 	heading "$TABLE1_METERS meters, 1 event/s each, 800 B, $TABLE1_SECONDS s, plain"
 	table1_rows plain "$TABLE1_METERS" 30 8
 	heading "The same, each in a session of its own"
@@ -235,6 +239,8 @@ table1() {
 	heading "The same simulator for both, CPU us per event"
 	line "fsync before ack; mosquitto QoS 1 (memory)" t.same t.qos1 '<1'
 	line "  event to acknowledgement, p99, ms" t.same.99 t.qos1.99
+	line "  with a subscriber to everything" t.same-w t.qos1-w '<1'
+	line "    event to acknowledgement, p99, ms" t.same-w.99 t.qos1-w.99
 	if [ "$files" -lt $((TABLE1_MANY + 200)) ]; then
 		printf '\n%s\n' \
 		    "$TABLE1_MANY meters: not measured, ulimit -n is $files"
