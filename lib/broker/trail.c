@@ -513,14 +513,16 @@ trail_keep(const struct store *s, const struct wire_cursor *cursor,
 {
 	const struct log_run *own = store_run(s, store_own(s));
 	const struct wire_position *p;
+	uint32_t next;
 	size_t i;
 
 	unknown->n = 0;
 	for (i = 0; i < cursor->n; i++) {
 		p = &cursor->at[i];
+		next = began_after(s, p->name, p->start);
 		if (strcmp(p->name, own->name) != 0 &&
 		    store_find(s, p->name, p->start) == STORE_RUN_NONE &&
-		    began_after(s, p->name, p->start) == STORE_RUN_NONE)
+		    (next == STORE_RUN_NONE || !has_events(s, next)))
 			unknown->at[unknown->n++] = *p;
 	}
 	return unknown->n;
@@ -554,7 +556,7 @@ learn(struct trail *t, const struct store *s, const struct wire_position *p)
 
 	if (run == STORE_RUN_NONE && next == STORE_RUN_NONE)
 		run = store_oldest(s, p->name);
-	else if (run == STORE_RUN_NONE)
+	else if (run == STORE_RUN_NONE && has_events(s, next))
 		run = next;
 	if (run == STORE_RUN_NONE)
 		return 0;
