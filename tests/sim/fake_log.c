@@ -232,6 +232,31 @@ sim_trace_op(const struct disk *d, const struct op *op)
 		    (int)op->run.start);
 }
 
+/* What the broker appends to its log is nowhere on its disk yet. */
+static void
+check_repeat(const struct disk *d, const struct op *op)
+{
+	const struct frame_head *h = &op->head, *other;
+	const struct log *log = d->log;
+	size_t i;
+
+	if (op->kind != OP_FRAME || h->chan == 0 || log == NULL ||
+	    op->run.start != log->run[log->own].told.start ||
+	    strcmp(op->run.name, world.broker[d->x].name) != 0)
+		return;
+	for (i = 0; i < d->ops; i++) {
+		other = &d->op[i]->head;
+		if (d->op[i]->kind == OP_FRAME && other->chan == h->chan &&
+		    strcmp(other->from, h->from) == 0 &&
+		    other->first < h->first + h->numbers &&
+		    h->first < other->first + other->numbers) {
+			sim_violation("stored twice", "%s: %s:%d",
+			    world.broker[d->x].name, h->from, (int)h->first);
+			return;
+		}
+	}
+}
+
 static void
 disk_put(struct disk *d, struct op *op)
 {
@@ -241,6 +266,7 @@ disk_put(struct disk *d, struct op *op)
 		d->cap = d->cap ? d->cap * 2 : 256;
 		d->op = xrealloc(d->op, d->cap * sizeof *d->op);
 	}
+	check_repeat(d, op);
 	d->op[d->ops++] = op;
 	sim_trace_op(d, op);
 	if (op->kind == OP_FRAME)

@@ -118,6 +118,12 @@ ledger_told(int x, int p, uint64_t local, uint64_t safe)
 		ledger.safe[p] = safe;
 }
 
+int
+ledger_shared(const char *line, size_t n)
+{
+	return memmem(line, n, "/SENSOR/all/", 12) != NULL;
+}
+
 void
 ledger_check_last(const char *line, size_t n)
 {

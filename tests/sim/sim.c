@@ -462,6 +462,11 @@ has_line(const struct buf *b, const char *line, size_t n)
 	return memmem(b->p, b->len, line, n) != NULL;
 }
 
+/*
+ * Topics of one producer have the same newest event everywhere.  Of one that
+ * several have the brokers may think otherwise, if a frame that was sent again
+ * came between.
+ */
 static void
 compare_last(void)
 {
@@ -470,15 +475,17 @@ compare_last(void)
 
 	last_values(0, &v[0]);
 	last_values(1, &v[1]);
-	if (v[0].len != v[1].len)
-		sim_violation("last values differ", "%zu and %zu bytes",
-		    v[0].len, v[1].len);
 	for (line = v[0].p, end = line + v[0].len; line < end; line = lf + 1) {
 		lf = memchr(line, '\n', (size_t)(end - line));
 		ledger_check_last(line, (size_t)(lf - line));
-		if (!has_line(&v[1], line, (size_t)(lf + 1 - line)))
+		if (!ledger_shared(line, (size_t)(lf - line)) &&
+		    !has_line(&v[1], line, (size_t)(lf + 1 - line)))
 			sim_violation("last values differ", "%.*s",
 			    (int)(lf - line), line);
+	}
+	for (line = v[1].p, end = line + v[1].len; line < end; line = lf + 1) {
+		lf = memchr(line, '\n', (size_t)(end - line));
+		ledger_check_last(line, (size_t)(lf - line));
 	}
 	buf_fini(&v[0]);
 	buf_fini(&v[1]);

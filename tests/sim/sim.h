@@ -121,6 +121,9 @@ int ledger_parse(const char *line, size_t n, int *p, uint64_t *q);
  */
 void ledger_check_last(const char *line, size_t n);
 
+/* ledger_shared(line, n) - 1 if several producers have its topic. */
+int ledger_shared(const char *line, size_t n);
+
 /* The channel of producer p. */
 uint64_t ledger_chan(int p);
 
