@@ -349,8 +349,11 @@ note_gap(struct crew *c, struct crew_subscriber *s, size_t i, int64_t made)
 	int64_t now = date_now();
 	int64_t since = made > s->last[i] ? made : s->last[i];
 
-	if (now - since > c->gap)
+	if (now - since > c->gap) {
 		c->gap = now - since;
+		c->waited = s->name;
+		c->waited_for = c->publisher[i].name;
+	}
 	s->last[i] = now;
 }
 

@@ -65,7 +65,8 @@ struct crew {
 	struct crew_publisher publisher[8];
 	struct crew_subscriber subscriber[8];
 	size_t npublisher, nsubscriber;
-	int64_t gap; /* the longest since it was last set to 0, us */
+	int64_t gap; /* the longest since it was last set to 0, us, */
+	const char *waited, *waited_for; /* whose, and for whom */
 	struct crew_fault *fault;
 	size_t nfault;	/* kept */
 	uint64_t faults; /* in all */

@@ -363,10 +363,14 @@ failover_round(struct failover *f)
 	mend(f, &x);
 	record(f, "mended");
 	in_step = await_step(f, STEP_TIME);
+	record(f, in_step ? "in step" : "not in step");
 	if (!in_step && !app_stop())
 		crew_fail(&f->crew, "the brokers do not come into step");
 	work(f, (int64_t)(100 + draw(f, 400)) * 1000);
-	record(f, "longest gap %.3f s", (double)f->crew.gap / 1e6);
+	if (f->crew.gap > 0)
+		record(f, "longest gap %.3f s, %s waited for %s",
+		    (double)f->crew.gap / 1e6, f->crew.waited,
+		    f->crew.waited_for);
 	f->rounds++;
 	f->kind[x.kind].rounds++;
 	if (f->crew.gap > f->kind[x.kind].gap)
