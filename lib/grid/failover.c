@@ -213,10 +213,12 @@ static void
 clean_environment(void)
 {
 	static const char *const names[] = { "SG_BROKER", "SG_KEY", "SG_TRUST",
-		"SG_PROXY", "SG_NOW", "SG_LOG" };
+		"SG_PROXY", "SG_NOW" };
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
 		unsetenv(names[i]);
+	/* Their logs tell the time. */
+	setenv("SG_LOG", "json", 1);
 }
 
 static const char *
@@ -231,7 +233,8 @@ start(struct failover *f)
 		    f->o.dir == NULL ? f->dir : f->o.dir, strerror(errno));
 		return text;
 	}
-	record(f, "seed %" PRIu64, f->o.seed);
+	record(f, "seed %" PRIu64 ", at %.3f", f->o.seed,
+	    (double)date_now() / DATE_SECOND);
 	clean_environment();
 	signal(SIGPIPE, SIG_IGN);
 	if (pair_open(&f->pair, f->dir, f->o.memory, &why) < 0)
