@@ -344,16 +344,13 @@ add_delivery_fault(struct crew *c, const char *what,
 
 /* How long this subscriber has waited for that publisher's event. */
 static void
-note_gap(struct crew *c, struct crew_subscriber *s, size_t i, int64_t made)
+note_gap(struct crew_subscriber *s, size_t i, int64_t made)
 {
 	int64_t now = date_now();
 	int64_t since = made > s->last[i] ? made : s->last[i];
 
-	if (now - since > c->gap) {
-		c->gap = now - since;
-		c->waited = s->name;
-		c->waited_for = c->publisher[i].name;
-	}
+	if (now - since > s->gap[i])
+		s->gap[i] = now - since;
 	s->last[i] = now;
 }
 
@@ -383,7 +380,7 @@ take_event(struct crew *c, struct crew_subscriber *s, const char *p, size_t n)
 		    s->name, (int)(n < 100 ? n : 100), p);
 		return;
 	}
-	note_gap(c, s, i, t);
+	note_gap(s, i, t);
 	switch (ledger_given(c->ledger, k, i, (uint64_t)seq)) {
 	case LEDGER_FINE: break;
 	case LEDGER_DUPLICATE:
@@ -484,6 +481,19 @@ crew_turn(struct crew *c, int64_t until)
 		hear(c, p);
 		look_publisher(c, p);
 	}
+}
+
+void
+crew_gaps(struct crew *c)
+{
+	for (size_t k = 0; k < c->nsubscriber; k++)
+		memset(c->subscriber[k].gap, 0, sizeof c->subscriber[k].gap);
+}
+
+int64_t
+crew_gap(const struct crew *c, size_t k, size_t i)
+{
+	return c->subscriber[k].gap[i];
 }
 
 void

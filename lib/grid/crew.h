@@ -14,6 +14,8 @@
 #include "grid/ledger.h"
 #include "grid/pair.h"
 
+enum { CREW_MOST = 8 }; /* publishers, subscribers */
+
 enum crew_publishing {
 	CREW_PIPE,  /* one sg-pub for all */
 	CREW_SPOOL, /* the same, with a spool */
@@ -47,7 +49,8 @@ struct crew_subscriber {
 	int in; /* where its events come from */
 	int ready;
 	struct buf line;
-	int64_t last[16]; /* date_now() of the last event of each publisher */
+	/* Of each publisher: date_now() of the last event, and the gap. */
+	int64_t last[CREW_MOST], gap[CREW_MOST];
 };
 
 /* One event that was not where it should be. */
@@ -62,11 +65,9 @@ struct crew {
 	struct pair *pair;
 	int64_t interval; /* us between two events of a publisher */
 	struct ledger *ledger;
-	struct crew_publisher publisher[8];
-	struct crew_subscriber subscriber[8];
+	struct crew_publisher publisher[CREW_MOST];
+	struct crew_subscriber subscriber[CREW_MOST];
 	size_t npublisher, nsubscriber;
-	int64_t gap; /* the longest since it was last set to 0, us, */
-	const char *waited, *waited_for; /* whose, and for whom */
 	struct crew_fault *fault;
 	size_t nfault;	/* kept */
 	uint64_t faults; /* in all */
@@ -93,6 +94,14 @@ void crew_turn(struct crew *c, int64_t until);
 void crew_end(struct crew *c);
 int crew_ended(const struct crew *c);
 void crew_account(struct crew *c);
+
+/*
+ * crew_gaps(c) - Begin to measure anew how long subscribers wait for what was
+ * published.  crew_gap(c, k, i) - The longest that subscriber k has waited for
+ * publisher i since then, us.
+ */
+void crew_gaps(struct crew *c);
+int64_t crew_gap(const struct crew *c, size_t k, size_t i);
 
 /* crew_fail(c, fmt, ...) - Add a fault in words. */
 void crew_fail(struct crew *c, const char *fmt, ...)
