@@ -96,7 +96,8 @@ start_publisher(struct crew *c, struct crew_publisher *p)
 	if (p->kind == CREW_SPOOL) {
 		argv[9] = "--spool";
 		argv[10] = spool;
-	} else if (c->pair->memory) {
+	} else if (p->kind == CREW_BATCH && c->pair->memory) {
+		/* It forgets what a lone broker without a disk may lose. */
 		argv[9] = "--require-twin";
 	}
 	child_close(&p->child);
