@@ -9,6 +9,7 @@ BUILD ?= build/$(notdir $(CC))
 BINDIR ?= bin
 DIR ?=
 SOAK_ROUNDS ?= 200
+FAILOVER_ROUNDS ?= 500
 SIM_SEEDS ?= 10000
 VERSION := 0.1.0
 
@@ -129,6 +130,7 @@ soak:
 	@$(MAKE) -s -j2 all
 	@SIM_SEEDS=$(SIM_SEEDS) tests/check.sh sim
 	@tests/soak/storm.py --rounds $(SOAK_ROUNDS)
+	@$(BINDIR)/sg-check failover --rounds $(FAILOVER_ROUNDS)
 	@FUZZ_SECONDS=3600 tests/check.sh fuzz
 	@tests/check.sh asan
 	@tests/check.sh tsan

@@ -417,3 +417,133 @@ now() {
 	checks 0 spool "$odd"
 	grep -qF "ok: $odd: 1 events wait" out
 }
+
+# Twins.
+
+# start_pair - Two brokers that are twins; b_url is the other's.
+start_pair() {
+	b_url=ipc://$TEST_TMP/b
+	ready broker sg-broker --name A -d a --twin "$b_url"
+	ready other sg-broker --name B -d b.store -l "$b_url" --twin "$(url)"
+	wait_until eval 'checks 0 broker -b "$(url),$b_url" -f prometheus &&
+	    [ "$(grep -c "^sg_broker_twin_synced.* 1$" out)" -eq 2 ]'
+}
+
+@test "a pair in step is fine, and says so of each" {
+	start_pair
+	checks 0 broker -b "$(url),$b_url"
+	grep -q "^ok: $(url): in step with its twin B$" out
+	grep -q "^ok: $b_url: in step with its twin A$" out
+	checks 0 broker -f nagios
+	grep -q "'broker_twin_synced $(url)'=1 " out
+	checks 0 broker -f json
+	jq -e '.figures[] | select(.name == "broker_twin_connected").value == 1' out
+}
+
+@test "a twin that is away is a warning, and critical after a while" {
+	start_pair
+	kill -KILL "$other_pid"
+	wait_until eval 'checks 1 broker --away 1h'
+	grep -q "^warning: $(url): its twin B is away for " out
+	wait_until eval 'checks 2 broker --away 1s'
+	grep -q "^critical: $(url): its twin B is away for " out
+	checks 2 broker --away 0 -f prometheus
+	clean
+	[ "$(sample broker_twin_connected "{url=\"$(url)\"}")" = 0 ]
+	[ "$(sample broker_twin_synced "{url=\"$(url)\"}")" = 0 ]
+}
+
+# Failover.
+
+# fails STATUS ARGUMENT... - As checks, with time for it.
+failover() {
+	WAIT_LIMIT=150 checks "$1" failover "${@:2}"
+}
+
+# faults - What the rounds were, without the times.
+faults() {
+	sed -n 's/^[ 0-9.]* \(round .*\)/\1/p' "$1/rounds.log"
+}
+
+@test "a pair of brokers loses nothing, whatever fails" {
+	failover 0 --rounds 5 --seed 10 --dir logs
+	grep -q '^ok: 5 rounds, [0-9]* events acknowledged, 0 lost, 0 duplicated, 0 out of order, seed 10$' out
+	[ "$(faults logs | wc -l)" -eq 5 ]
+	[ -e logs/broker-A.log ]
+}
+
+@test "a pair without disks loses nothing either, at another rate" {
+	failover 0 --memory --rounds 2 --kinds kill,stop --rate 100 -f json
+	jq -e '.code == 0 and
+	    ([.figures[] | select(.name == "failover_lost").value] == [0])' out
+	[ -z "$(find . -name 'sg-check.*')" ]
+}
+
+@test "the same seed makes the same faults, --for ends the rounds" {
+	failover 0 --rounds 2 --kinds restart,kill --seed 4 --dir one
+	failover 0 --for 500ms --kinds restart,kill --seed 4 --dir two
+	[ "$(faults one | wc -l)" -eq 2 ]
+	diff <(faults one | head -n 1) <(faults two | head -n 1)
+}
+
+# tampered PROGRAM - From now on the programs are those of a folder where
+# sg-sub's output goes through that awk program.
+tampered() {
+	mkdir bin
+	cp "$SG_BIN/sg-check" bin
+	ln -s "$SG_BIN/sg-broker" "$SG_BIN/sg-pub" bin
+	cat >bin/sg-sub <<-END
+		#!/bin/bash
+		exec > >(exec awk '{ $1; fflush() }')
+		exec "$SG_BIN/sg-sub" "\$@"
+	END
+	chmod +x bin/sg-sub
+	PATH=$TEST_TMP/bin:$PATH
+}
+
+@test "a lost event is found" {
+	tampered 'if (NR != 30) print'
+	failover 2 --rounds 1 --kinds restart -f nagios
+	grep -qE '^SG FAILOVER CRITICAL - .* 4 lost, 0 duplicated, 0 out of order' out
+	grep -q "'failover_lost'=4 " out
+	grep -q 'lost: p[1-5] [0-9]* at s' out
+	[ -e sg-check.*/rounds.log ]
+}
+
+@test "an event that comes twice is found" {
+	tampered 'print; if (NR == 30) print'
+	failover 2 --rounds 1 --kinds restart -f prometheus
+	clean
+	[ "$(sample failover_duplicated '')" = 4 ]
+	[ "$(sample failover_lost '')" = 0 ]
+}
+
+@test "events in another order are found" {
+	tampered 'if (/"p1"/ && ++n == 9) held = $0; else print
+	    if (n == 10 && held) { print held; held = "" }'
+	failover 2 --rounds 1 --kinds restart -f json
+	jq -e '[.figures[] | select(.name == "failover_disordered").value] ==
+	    [4]' out
+	jq -e '.findings[] | select(.text | startswith("out of order: p1 9 "))' out
+}
+
+@test "what cannot be started is unknown" {
+	mkdir bin
+	cp "$SG_BIN/sg-check" bin
+	ln -s /bin/false bin/sg-broker
+	checks 3 failover --rounds 1 --dir "$(printf 'x%.0s' {1..100})"
+	grep -q "too long for a socket" out
+	PATH=$TEST_TMP/bin:$PATH
+	checks 3 failover --rounds 1
+	grep -q '^unknown: a broker has ended' out
+}
+
+@test "progress is for terminals" {
+	need_command script
+	failover 0 --rounds 1 --kinds restart
+	[ ! -s err ]
+	WAIT_LIMIT=60 timeout 60 script -qec \
+	    "sg-check failover --rounds 1 --kinds restart" /dev/null \
+	    </dev/null >typed
+	grep -q '1 rounds, [0-9]* events acknowledged, 0 faults' typed
+}

@@ -59,6 +59,7 @@ struct twin {
 	int away;			   /* as was told */
 	int64_t since;			   /* date_now() time of that */
 	uint64_t lost;			   /* events it no longer had */
+	uint64_t behind;		   /* events we have still to get */
 	char why[256];
 };
 
@@ -356,6 +357,25 @@ settle_parts(struct twin *t)
 	note("twin %s: in step", t->peer);
 }
 
+/* What the twin has told of and not sent yet. */
+static void
+count_behind(struct twin *t, const struct wire_cursor *now)
+{
+	uint64_t next;
+	uint32_t run;
+
+	t->behind = 0;
+	for (size_t i = 0; i < now->n; i++) {
+		run =
+		    store_find(t->b->store, now->at[i].name, now->at[i].start);
+		if (run == STORE_RUN_NONE || run == t->b->run)
+			continue;
+		next = *expected(t, run);
+		if (now->at[i].n >= next)
+			t->behind += now->at[i].n + 1 - next;
+	}
+}
+
 static void
 take_part(struct twin *t, const struct wire_reply *r)
 {
@@ -375,6 +395,7 @@ take_part(struct twin *t, const struct wire_reply *r)
 	*part = (struct part){ r->part, t->put };
 	t->parts++;
 	t->taken = r->part;
+	count_behind(t, &r->now);
 	if (!t->has_goal)
 		trail_parse(&t->goal, t->b->store, &r->now, 1);
 	t->has_goal = 1;
@@ -613,7 +634,8 @@ twin_stat(const struct twin *t, struct buf *out)
 	buf_addf(out, ",\"connected\":%s,\"synced\":%s,\"since\":",
 	    twin_away(t) ? "false" : "true", t->b->synced ? "true" : "false");
 	num_add_micros(out, t->since);
-	buf_addf(out, ",\"copied\":%llu,\"lost\":%llu",
+	buf_addf(out, ",\"behind\":%llu,\"copied\":%llu,\"lost\":%llu",
+	    (unsigned long long)t->behind,
 	    (unsigned long long)t->b->counts.copied,
 	    (unsigned long long)t->lost);
 	if (t->why[0] != '\0' && t->away) {

@@ -13,6 +13,7 @@
 #include "event/event.h"
 
 enum {
+	BEHIND = 10000,		 /* events a twin is now and then */
 	NAMED = 200,		 /* silent topics told one by one */
 	AHEAD = 60 * DATE_SECOND /* how far t may be in the future */
 };
@@ -152,8 +153,8 @@ look_twin(
 	if (!json_get(s, "twin", &twin) || twin.kind != JSON_OBJECT)
 		return;
 	connected = get_true(&twin, "connected");
-	synced = get_true(&twin, "synced");
 	behind = get_count(&twin, "behind");
+	synced = get_true(&twin, "synced");
 	if (!connected)
 		away = get_micros(s, "time") - get_micros(&twin, "since");
 	get_text(&twin, "name", &name);
@@ -164,19 +165,19 @@ look_twin(
 		    away > x->away ? HEALTH_CRITICAL : HEALTH_WARNING, t->url,
 		    "its twin %s is away for %s", buf_cstr(&name),
 		    examine_span(away, span));
-	else if (!synced)
-		health_find(t->h, HEALTH_WARNING, t->url,
-		    "it is catching up with its twin %s, %" PRId64
-		    " events behind",
-		    buf_cstr(&name), behind);
+	else if (!synced || behind > 0)
+		health_find(t->h,
+		    !synced || behind > BEHIND ? HEALTH_WARNING : HEALTH_OK,
+		    t->url, "%" PRId64 " events behind its twin %s", behind,
+		    buf_cstr(&name));
 	else
 		health_find(t->h, HEALTH_OK, t->url, "in step with its twin %s",
 		    buf_cstr(&name));
 	figure(t, "broker_twin_connected", "1 if the broker hears its twin.",
 	    "", connected, no_limits);
 	figure(t, "broker_twin_synced",
-	    "1 if the broker has what its twin has.", "", connected && synced,
-	    no_limits);
+	    "1 if the broker has what its twin has.", "",
+	    connected && synced && behind == 0, no_limits);
 	figure(t, "broker_twin_behind_events",
 	    "Events of the twin that the broker has no copy of.", "",
 	    (double)behind, no_limits);

@@ -137,6 +137,16 @@ work(struct failover *f, int64_t us)
 		turn(f, until);
 }
 
+/* Not an event that went astray, but something that does not work. */
+static const char *
+program_failed(const struct failover *f)
+{
+	for (size_t i = 0; i < f->crew.nfault; i++)
+		if (f->crew.fault[i].text[0] != '\0')
+			return f->crew.fault[i].text;
+	return NULL;
+}
+
 /* Until both brokers run and have what the other has: 1, or 0. */
 static int
 await_step(struct failover *f, int64_t us)
@@ -144,7 +154,7 @@ await_step(struct failover *f, int64_t us)
 	int64_t until = date_mono() + us, ask = 0;
 	int answer = 0;
 
-	while (date_mono() < until && !app_stop()) {
+	while (date_mono() < until && !app_stop() && !program_failed(f)) {
 		turn(f, date_mono() + ASK_TIME);
 		if (!f->pair.broker[0].ready || !f->pair.broker[1].ready ||
 		    date_mono() < ask)
@@ -243,7 +253,9 @@ start(struct failover *f)
 	if (pair_start(&f->pair, 0) < 0 || pair_start(&f->pair, 1) < 0)
 		return strerror(errno);
 	if (!await_step(f, START_TIME))
-		return "the brokers have not come into step";
+		return program_failed(f) != NULL
+		    ? program_failed(f)
+		    : "the brokers have not come into step";
 	if (crew_open(&f->crew, &f->pair, f->o.rate) < 0)
 		return strerror(errno);
 	until = date_mono() + START_TIME;
@@ -399,10 +411,7 @@ failover_round(struct failover *f)
 	f->kind[x.kind].rounds++;
 	if (gap > f->kind[x.kind].gap)
 		f->kind[x.kind].gap = gap;
-	for (size_t i = 0; i < f->crew.nfault; i++)
-		if (f->crew.fault[i].text[0] != '\0')
-			return 0;
-	return in_step && !app_stop();
+	return in_step && program_failed(f) == NULL && !app_stop();
 }
 
 void
