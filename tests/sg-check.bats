@@ -215,6 +215,21 @@ now() {
 	[ "$(sample cursor_held '{cursor="one"}')" = 0 ]
 }
 
+@test "of many cursors and many logs all are told" {
+	local i
+	start_broker
+	events A/B 1 3 | sg-pub
+	for i in {1..120}; do
+		echo "{\"op\":\"commit\",\"name\":\"c$i\",\"cursor\":{}}" >frame
+		nngcat --req --dial "$(url)" --raw --file frame >>answers
+	done
+	checks 0 lag
+	[ "$(grep -c '^ok: c[0-9]*: 3 events behind' out)" -eq 120 ]
+	checks 0 lag -f prometheus
+	clean
+	checks 0 broker
+}
+
 @test "no cursor at all is no fault of lag, one that is asked for is" {
 	start_broker
 	checks 0 lag

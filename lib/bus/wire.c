@@ -354,10 +354,15 @@ decode(const struct member *table, void *base, const struct json_value *name,
 	return 0;
 }
 
-/* Find and check the header line: its object, and what follows it. */
+/*
+ * Find and check the header line, by json_check() or json_check_wide(): its
+ * object, and what follows it.
+ */
 static int
-split(const char *p, size_t n, struct json_value *header, const char **lines,
-    size_t *lines_len, const char **why)
+split(const char *p, size_t n,
+    enum json_kind (*check)(const char *p, size_t n, const char **why),
+    struct json_value *header, const char **lines, size_t *lines_len,
+    const char **why)
 {
 	size_t look = n < WIRE_HEADER_MAX + 1 ? n : WIRE_HEADER_MAX + 1;
 	const char *lf = n ? memchr(p, '\n', look) : NULL;
@@ -368,7 +373,7 @@ split(const char *p, size_t n, struct json_value *header, const char **lines,
 		return -1;
 	}
 	*why = "header is no JSON object";
-	if (n == 0 || json_check(p, len, why) != JSON_OBJECT)
+	if (n == 0 || check(p, len, why) != JSON_OBJECT)
 		return -1;
 	*header = json_value(p, len);
 	*lines = lf ? lf + 1 : p + n;
@@ -498,7 +503,7 @@ wire_request_parse(
 
 	memset(r, 0, sizeof *r);
 	r->n = -1;
-	if (split(p, n, &header, &r->lines, &r->lines_len, why) < 0)
+	if (split(p, n, json_check, &header, &r->lines, &r->lines_len, why) < 0)
 		return -1;
 	r->op = get_op(&header);
 	*why = "unknown op";
@@ -538,7 +543,9 @@ wire_reply_parse(
 	struct json_walk w;
 
 	memset(r, 0, sizeof *r);
-	if (split(p, n, &r->header, &r->lines, &r->lines_len, why) < 0)
+	/* A state may have many logs and cursors to tell of. */
+	if (split(p, n, json_check_wide, &r->header, &r->lines, &r->lines_len,
+		why) < 0)
 		return -1;
 	*why = "ok: missing";
 	if (!json_get(&r->header, "ok", &value))

@@ -1,7 +1,9 @@
 #include "event/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/die.h"
 #include "base/num.h"
 #include "event/scan.h"
 
@@ -315,13 +317,15 @@ name_equal(const struct scan_name *a, const struct scan_name *b)
 	return text_equal(a->p, a->n, b->p, b->n);
 }
 
+static const char too_many[] = "more than 256 members";
+
 const char *
 scan_name_new(struct scan *s, unsigned base, const char *p, size_t n)
 {
 	struct scan_name *name = &s->names[s->nnames];
 
-	if (++s->members > JSON_MEMBERS_MAX)
-		return scan_fault(s, "more than 256 members");
+	if (++s->members > s->most)
+		return scan_fault(s, too_many);
 	*name = (struct scan_name){ p, (uint32_t)n, text_hash(p, n, s->escaped),
 		s->escaped };
 	for (unsigned i = base; i < s->nnames; i++)
@@ -446,21 +450,44 @@ kind_of(char c)
 	}
 }
 
+static enum json_kind
+check(struct scan *s, const char **why)
+{
+	const char *p = scan_space(s, s->begin);
+	const char *past = scan_value(s, p, 0);
+
+	if (past && scan_space(s, past) != s->end)
+		past = scan_fault(s, "text after the end");
+	if (past)
+		return kind_of(*p);
+	*why = s->why;
+	return JSON_NONE;
+}
+
 enum json_kind
 json_check(const char *p, size_t n, const char **why)
 {
 	struct scan s;
-	const char *past;
 
 	scan_init(&s, p, n);
-	p = scan_space(&s, p);
-	past = scan_value(&s, p, 0);
-	if (past && scan_space(&s, past) != s.end)
-		past = scan_fault(&s, "text after the end");
-	if (past)
-		return kind_of(*p);
-	*why = s.why;
-	return JSON_NONE;
+	return check(&s, why);
+}
+
+enum json_kind
+json_check_wide(const char *p, size_t n, const char **why)
+{
+	enum json_kind kind = json_check(p, n, why);
+	struct scan s;
+
+	if (kind != JSON_NONE || *why != too_many)
+		return kind;
+	scan_init(&s, p, n);
+	/* Not even "":0 and a comma fits more often. */
+	s.most = (unsigned)(n / 5 + 1);
+	s.names = xmalloc(s.most * sizeof *s.names);
+	kind = check(&s, why);
+	free(s.names);
+	return kind;
 }
 
 /* The byte behind the string whose opening quote is at p, trusted. */

@@ -43,6 +43,12 @@ struct json_value {
 enum json_kind json_check(const char *p, size_t n, const char **why);
 
 /*
+ * json_check_wide(p, n, why) - The same for any number of members; the time
+ * grows with the square of those of one object.
+ */
+enum json_kind json_check_wide(const char *p, size_t n, const char **why);
+
+/*
  * A walk over the members of an object or the elements of an array that
  * json_check() has passed (the walk trusts the text).
  */

@@ -30,8 +30,10 @@ struct scan {
 			    long or has an exponent */
 	int spaces;	 /* white space was met between tokens */
 	unsigned members;
+	unsigned most;	 /* members that are allowed */
 	unsigned nnames; /* names of the objects that are open */
-	struct scan_name names[JSON_MEMBERS_MAX];
+	struct scan_name *names; /* room for as many as members */
+	struct scan_name room[JSON_MEMBERS_MAX];
 };
 
 /*
@@ -47,7 +49,9 @@ scan_init(struct scan *s, const char *p, size_t n)
 	s->escaped = 0;
 	s->spaces = 0;
 	s->members = 0;
+	s->most = JSON_MEMBERS_MAX;
 	s->nnames = 0;
+	s->names = s->room;
 }
 
 /*

@@ -86,14 +86,18 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *copy = malloc(size ? size : 1);
-	const char *why = NULL;
-	enum json_kind kind;
+	const char *why = NULL, *other = NULL;
+	enum json_kind kind, wide;
 	struct json_value value;
 	jv parsed;
 
 	memcpy(copy, data, size);
 	kind = json_check(copy, size, &why);
 	require((kind == JSON_NONE) == (why != NULL));
+	wide = json_check_wide(copy, size, &other);
+	require((wide == JSON_NONE) == (other != NULL));
+	require((kind == wide && why == other) ||
+	    (kind == JSON_NONE && strncmp(why, "more than 256", 13) == 0));
 	if (kind != JSON_NONE) {
 		value = json_value(copy, size);
 		require(value.kind == kind);

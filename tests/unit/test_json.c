@@ -295,6 +295,38 @@ check_members(struct buf *b, int count, const char *want)
 	check_buf(b, want, "members of one object");
 }
 
+/* Any number of members, and everything else as ever. */
+static void
+test_wide(void)
+{
+	const char *why;
+	struct buf b = { 0 };
+
+	for (int count = 255; count <= 6000; count += 5745) {
+		check_members(
+		    &b, count, count < 256 ? NULL : "more than 256 members");
+		why = NULL;
+		result(json_check_wide(b.p, b.len, &why) == JSON_OBJECT, "wide",
+		    why, "many members of one object");
+		b.len--;
+		why = NULL;
+		result(json_check_wide(b.p, b.len, &why) == JSON_NONE, "wide",
+		    why, "an object that does not end");
+		buf_adds(&b, ",\"7\":1}");
+		result(json_check_wide(b.p, b.len, &why) == JSON_NONE &&
+			strcmp(why, "duplicate member name") == 0,
+		    "wide", why, "one of many twice");
+	}
+	buf_clear(&b);
+	for (int i = 0; i < 3000; i++)
+		buf_adds(&b, i ? ",{\"\":0}" : "[{\"\":0}");
+	buf_addc(&b, ']');
+	why = NULL;
+	result(json_check_wide(b.p, b.len, &why) == JSON_ARRAY, "wide", why,
+	    "the shortest members");
+	buf_fini(&b);
+}
+
 static void
 test_limits(void)
 {
@@ -437,6 +469,7 @@ main(void)
 	test_check();
 	test_places();
 	test_limits();
+	test_wide();
 	test_walk();
 	test_strings();
 	if (failed)

@@ -117,6 +117,7 @@ static const struct {
 	{ "{\"ok\":true,\"n\":1,\"cursor\":{\"A.1\":3},\"end\":true}\n{}\n", 1,
 	    "fetch" },
 	{ "{\"ok\":true,\"connections\":[{\"n\":\"x\"}]}", 1, "stat" },
+	{ "{\"ok\":true,\"refused\":3}", 1, "stat counts refusals" },
 	{ "{\"ok\":false,\"error\":\"gap\",\"local\":3}", 0, "gap" },
 	{ "{\"ok\":false,\"error\":\"denied\",\"why\":\"no\"}", 0, "denied" },
 	{ "{\"ok\":false,\"error\":\"busy\",\"after\":0.25}", 0, "busy" },
