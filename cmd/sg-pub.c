@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,9 +18,8 @@
 #include "base/opt.h"
 #include "base/stats.h"
 #include "bus/client.h"
-#include "bus/publisher.h"
+#include "bus/outbox.h"
 #include "bus/reach.h"
-#include "bus/spool.h"
 #include "event/fill.h"
 #include "event/ident.h"
 #include "event/line.h"
@@ -32,18 +30,10 @@
 enum {
 	LEAVE_TIME = 2 * DATE_SECOND, /* for answers, when asked to leave */
 	BYE_TIME = DATE_SECOND,
-	PROGRESS_TIME = DATE_SECOND,
-	BLOCKED_TIME = DATE_SECOND,   /* before a full spool is tried again */
-	STALL_TIME = 5 * DATE_SECOND, /* of a broker that does not answer */
-	ALONE_TIME = 2 * DATE_SECOND  /* of a twin, before that is told */
+	PROGRESS_TIME = DATE_SECOND
 };
 
-enum {
-	FILE_SHIFT = 48,
-	PATH_BYTES = 4096,
-	BATCH = 65536, /* bytes of a spooled frame before its last line */
-	SYNC = 1048576 /* bytes of spooled frames before a sync */
-};
+enum { FILE_SHIFT = 48, PATH_BYTES = 4096 };
 
 static struct {
 	const char *topic, *src, *dead, *spool;
@@ -99,18 +89,7 @@ static struct {
 	struct line_in in;
 	struct fill fill;
 	struct ident ident;
-	struct client *client;
-	struct publisher *publisher;
-	struct spool *spool;
-	struct buf batch; /* lines on their way into the spool */
-	uint32_t batch_n;
-	uint64_t batch_last; /* number of the last line read */
-	size_t unsynced;     /* bytes in the spool */
-	int blocked;	     /* the spool is full */
-	uint64_t fed;	     /* last number taken from the spool */
-	int64_t moved;	     /* when something was delivered or read */
-	int64_t alone;	     /* since when one broker has more than its twin */
-	int told_alone;
+	struct outbox *outbox;
 	struct buf src;
 	const char *from; /* who publishes: the subject, or else src */
 	uint64_t *base;	  /* lines before each file */
@@ -193,58 +172,26 @@ open_input(int argc, char **argv, int operand)
 	s.progress = isatty(STDERR_FILENO) && !isatty(STDIN_FILENO);
 }
 
-static uint64_t
-random_chan(void)
-{
-	uint64_t chan = 0;
-
-	if (getrandom(&chan, sizeof chan, 0) < 0 || chan == 0)
-		die(EXIT_BUG, "no random numbers");
-	return chan;
-}
-
 static void
-open_spool(void)
+open_outbox(void)
 {
+	const struct outbox_options options_of = {
+		.client = &s.reach.config,
+		.from = s.from,
+		.owner = reach_subject(&s.reach),
+		.spool = o.spool,
+		.spool_size = o.spool_size,
+		.require_twin = o.require_twin,
+	};
 	const char *why;
+	int status;
 
-	s.spool = spool_open(o.spool, s.from, o.spool_size, &why);
-	if (s.spool == NULL)
-		die(errno == EWOULDBLOCK   ? EXIT_UNAVAILABLE
-			: errno == ENOTSUP ? EXIT_CONFIG
-			: errno == EBADMSG ? EXIT_IO
-					   : EXIT_CANTCREATE,
-		    "spool %s: %s", o.spool, why);
-	if (reach_subject(&s.reach) != NULL &&
-	    strcmp(spool_from(s.spool), s.from) != 0)
-		die(EXIT_DENIED, "spool %s: it is %s's, the key is %s's",
-		    o.spool, spool_from(s.spool), s.from);
-	if (spool_cut(s.spool) > 0)
+	s.outbox = outbox_open(&options_of, &status, &why);
+	if (s.outbox == NULL)
+		die(status, "%s", why);
+	if (outbox_cut(s.outbox) > 0)
 		note("spool %s: cut off %llu bytes of an unfinished write",
-		    o.spool, (unsigned long long)spool_cut(s.spool));
-}
-
-static void
-open_publisher(void)
-{
-	const char *why;
-
-	if (o.spool != NULL)
-		open_spool();
-	s.client = o.spool ? client_begin(&s.reach.config, &why)
-			   : client_open(&s.reach.config, &why);
-	if (s.client == NULL)
-		die(reach_status(errno), "%s", why);
-	if (o.spool != NULL)
-		s.publisher = publisher_new(s.client, spool_from(s.spool),
-		    spool_chan(s.spool), spool_done(s.spool) + 1);
-	else
-		s.publisher = publisher_new(s.client, s.from, random_chan(), 1);
-	if (o.require_twin)
-		publisher_policy(s.publisher, PUBLISHER_HOLDS);
-	else if (o.spool != NULL)
-		publisher_policy(s.publisher, PUBLISHER_REWINDS);
-	s.fed = o.spool != NULL ? spool_done(s.spool) : 0;
+		    o.spool, (unsigned long long)outbox_cut(s.outbox));
 }
 
 static void
@@ -289,77 +236,34 @@ acknowledge(uint64_t line)
 	buf_fini(&b);
 }
 
-/*
- * Move the batch into the spool and make it durable once there is enough of
- * it, or at once: 0, or -1 if the spool is full.
- */
-static int
-store_batch(int now)
+/* Of the spool. */
+static _Noreturn void
+die_of_spool(void)
 {
-	if (s.batch_n > 0 &&
-	    spool_add(s.spool, s.batch.p, s.batch.len, s.batch_n) < 0) {
-		if (errno != ENOSPC)
-			die(EXIT_IO, "spool %s: %s", o.spool, strerror(errno));
-		if (!s.blocked)
-			warn("spool %s is full; the input waits", o.spool);
-		s.blocked = 1;
-		return -1;
-	}
-	s.unsynced += s.batch.len;
-	s.batch_n = 0;
-	s.blocked = 0;
-	buf_clear(&s.batch);
-	if (s.unsynced == 0 || (!now && s.unsynced < SYNC))
-		return 0;
-	if (spool_sync(s.spool) < 0)
-		die(EXIT_IO, "spool %s: %s", o.spool, strerror(errno));
-	s.unsynced = 0;
-	acknowledge(s.batch_last);
-	return 0;
+	die(EXIT_IO, "spool %s: %s", o.spool,
+	    errno == EBADMSG ? "damaged" : strerror(errno));
 }
 
 /* 1 if another line may be taken. */
 static int
 has_room(void)
 {
-	if (s.spool == NULL)
-		return publisher_room(s.publisher);
-	return s.batch.len < BATCH || store_batch(0) == 0;
+	int got = outbox_room(s.outbox);
+
+	if (got < 0)
+		die_of_spool();
+	return got;
 }
 
-/* A checked line goes out or into the spool. */
-static void
-put_line(const char *p, size_t n, uint64_t at)
-{
-	if (s.spool == NULL) {
-		publisher_add(s.publisher, p, n, at);
-		return;
-	}
-	buf_add(&s.batch, p, n);
-	buf_addc(&s.batch, '\n');
-	s.batch_n++;
-	s.batch_last = s.base[(at >> FILE_SHIFT) + 1];
-}
-
-/* From the spool to the broker, as far as the window goes: 1 if anything. */
+/* What is in hand goes its way: 1 if anything has left the spool. */
 static int
-feed(void)
+push(void)
 {
-	struct spool_record r;
-	int got, fed = 0;
+	int got = outbox_push(s.outbox, s.waiting || s.ended);
 
-	while (s.spool != NULL && publisher_room(s.publisher)) {
-		got = spool_next(s.spool, &r);
-		if (got < 0)
-			die(EXIT_IO, "spool %s: %s", o.spool,
-			    errno == EBADMSG ? "damaged" : strerror(errno));
-		if (got == 0)
-			break;
-		publisher_add_frame(s.publisher, r.lines, r.len, r.n, 0);
-		s.fed = r.first + r.n - 1;
-		fed = 1;
-	}
-	return fed;
+	if (got < 0)
+		die_of_spool();
+	return got;
 }
 
 static void
@@ -381,9 +285,9 @@ take_line(const char *p, size_t n)
 		did = fill_line(&s.fill, p, n, &why);
 	}
 	if (did == FILL_PLAIN)
-		put_line(p, n, at);
+		outbox_put(s.outbox, p, n, at);
 	else if (did == FILL_MADE)
-		put_line(s.fill.line.p, s.fill.line.len, at);
+		outbox_put(s.outbox, s.fill.line.p, s.fill.line.len, at);
 	else
 		bad_line(p, n, why);
 }
@@ -415,13 +319,11 @@ take_lines(void)
 		case LINE_ERROR: input_failed(); break;
 		}
 	}
-	if (s.spool != NULL)
-		store_batch(s.waiting || s.ended || s.blocked);
 }
 
 /* A line that the broker refused, reported where it came from. */
 static void
-refused_line(const struct publisher_event *event)
+refused_line(const struct outbox_event *event)
 {
 	struct line_in now = s.in;
 	struct buf why = { 0 };
@@ -438,7 +340,7 @@ refused_line(const struct publisher_event *event)
 	if (strcmp(s.in.name, "-") == 0)
 		s.in.name = "stdin";
 	s.in.number = event->mark & ((UINT64_C(1) << FILE_SHIFT) - 1);
-	if (s.spool != NULL) {
+	if (o.spool != NULL) {
 		s.in.name = o.spool;
 		s.in.number = event->number;
 	}
@@ -457,73 +359,30 @@ line_of(uint64_t at)
 	    (at & ((UINT64_C(1) << FILE_SHIFT) - 1));
 }
 
-/* Delivered, unless it is to be safe and is not. */
 static void
-stored(const struct publisher_event *event)
-{
-	int safe = event->result == PUBLISHER_SAFE;
-	int64_t now = date_mono();
-
-	if (safe || !o.require_twin)
-		s.moved = now;
-	if (publisher_alone(s.publisher) == 0)
-		s.alone = 0;
-	else if (s.alone == 0)
-		s.alone = now;
-	if (s.spool == NULL && (safe || !o.require_twin) && event->mark > 0)
-		acknowledge(line_of(event->mark));
-	if (s.spool != NULL && safe &&
-	    spool_release(s.spool, event->number) < 0)
-		die(EXIT_IO, "spool %s: %s", o.spool, strerror(errno));
-}
-
-/* Another broker: it may lack what only the one before it was given. */
-static void
-rewind_spool(void)
-{
-	if (spool_rewind(s.spool) < 0)
-		die(EXIT_IO, "spool %s: %s", o.spool,
-		    errno == EBADMSG ? "damaged" : strerror(errno));
-	s.fed = spool_done(s.spool);
-	publisher_restart(s.publisher, s.fed + 1);
-}
-
-static void
-connected(void)
-{
-	if (client_generation(s.client) > 1)
-		note("connected to %s", client_url(s.client));
-}
-
-/* That one broker alone goes on is no fault of it, but a risk. */
-static void
-watch_twin(void)
-{
-	if (s.alone == 0 || s.told_alone || date_mono() - s.alone < ALONE_TIME)
-		return;
-	s.told_alone = 1;
-	warn("%llu events are on one broker only: its twin is away",
-	    (unsigned long long)publisher_alone(s.publisher));
-}
-
-static void
-handle(const struct publisher_event *event)
+handle(const struct outbox_event *event)
 {
 	switch (event->result) {
-	case PUBLISHER_SAFE:
-	case PUBLISHER_LOCAL: stored(event); break;
-	case PUBLISHER_REWIND:
-		rewind_spool();
-		connected();
+	case OUTBOX_DELIVERED: acknowledge(line_of(event->mark)); break;
+	case OUTBOX_REFUSED: refused_line(event); break;
+	case OUTBOX_FULL: warn("the broker's disk is full; waiting"); break;
+	case OUTBOX_BLOCKED:
+		warn("spool %s is full; the input waits", o.spool);
 		break;
-	case PUBLISHER_REFUSED: refused_line(event); break;
-	case PUBLISHER_FULL: warn("the broker's disk is full; waiting"); break;
-	case PUBLISHER_BUSY:
+	case OUTBOX_ALONE:
+		warn("%llu events are on one broker only: its twin is away",
+		    (unsigned long long)outbox_alone(s.outbox));
+		break;
+	case OUTBOX_BUSY:
 		debug("as much as the broker allows: waiting %lld ms",
 		    (long long)(event->wait / 1000));
 		break;
-	case PUBLISHER_CONNECTED: connected(); break;
-	case PUBLISHER_NONE: break;
+	case OUTBOX_CONNECTED:
+		if (client_generation(outbox_client(s.outbox)) > 1)
+			note("connected to %s",
+			    client_url(outbox_client(s.outbox)));
+		break;
+	case OUTBOX_NONE: break;
 	}
 }
 
@@ -531,45 +390,29 @@ handle(const struct publisher_event *event)
 static int
 take_answers(int64_t deadline)
 {
-	struct publisher_event event;
+	struct outbox_event event;
 
 	do {
-		if (publisher_next(s.publisher, &event, deadline) < 0) {
+		if (outbox_next(s.outbox, &event, deadline) < 0) {
+			if (outbox_failed(s.outbox))
+				die_of_spool();
 			if (errno == EINTR)
 				return EXIT_OK;
-			if (errno == ETIMEDOUT && s.spool != NULL)
+			if (errno == ETIMEDOUT && o.spool != NULL)
 				return s.ended ? EXIT_QUEUED : EXIT_OK;
-			error("%s", publisher_why(s.publisher));
+			error("%s", outbox_why(s.outbox));
 			return reach_status(errno);
 		}
 		handle(&event);
 		deadline = 0;
-	} while (event.result != PUBLISHER_NONE);
+	} while (event.result != OUTBOX_NONE);
 	return EXIT_OK;
-}
-
-/* Events that no broker has yet. */
-static uint64_t
-pending(void)
-{
-	uint64_t at, n = publisher_pending(s.publisher, &at);
-
-	if (s.spool != NULL)
-		n += spool_end(s.spool) - s.fed + s.batch_n;
-	return n;
-}
-
-/* Events that are not delivered in the sense of the options. */
-static uint64_t
-owed(void)
-{
-	return pending() + (o.require_twin ? publisher_alone(s.publisher) : 0);
 }
 
 static void
 show_progress(void)
 {
-	const struct publisher_counts *c = publisher_counts(s.publisher);
+	const struct publisher_counts *c = outbox_counts(s.outbox);
 	int64_t now = date_mono();
 
 	if (!s.progress || now - s.told < PROGRESS_TIME)
@@ -586,17 +429,10 @@ earliest(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* When waiting for a twin, or for a spool to empty, is over. */
 static int64_t
 stall_due(void)
 {
-	int64_t since = s.alone > s.moved ? s.alone : s.moved;
-
-	if (o.require_twin && s.alone > 0 &&
-	    (s.ended || s.blocked || !publisher_room(s.publisher)))
-		return since + o.retry;
-	return s.spool != NULL && s.ended ? s.moved + o.retry + STALL_TIME
-					  : INT64_MAX;
+	return outbox_stall(s.outbox, s.ended, o.retry);
 }
 
 /* Sleep until there is input that fits, an answer, a signal or a time. */
@@ -605,18 +441,14 @@ wait_for_work(int64_t deadline)
 {
 	struct pollfd fds[3] = {
 		{ .fd = s.waiting ? line_fd(&s.in) : -1, .events = POLLIN },
-		{ .fd = client_fd(s.client), .events = POLLIN },
+		{ .fd = client_fd(outbox_client(s.outbox)), .events = POLLIN },
 		{ .fd = app_signal_fd(), .events = POLLIN },
 	};
-	int64_t until = earliest(deadline, publisher_due(s.publisher));
+	int64_t until = earliest(deadline, outbox_due(s.outbox));
 	struct timespec wait = { 0 };
 	int64_t left;
 
-	if (s.blocked)
-		until = earliest(until, date_mono() + BLOCKED_TIME);
 	until = earliest(until, stall_due());
-	if (s.alone > 0 && !s.told_alone)
-		until = earliest(until, s.alone + ALONE_TIME);
 	if (s.progress)
 		until = earliest(until, s.told + PROGRESS_TIME);
 	left = until - date_mono();
@@ -628,8 +460,8 @@ wait_for_work(int64_t deadline)
 		return;
 	if (fds[0].revents == 0)
 		return;
-	if (s.spool != NULL)
-		s.moved = date_mono();
+	if (o.spool != NULL)
+		outbox_stir(s.outbox);
 	if (line_fill(&s.in) < 0)
 		input_failed();
 }
@@ -638,7 +470,8 @@ wait_for_work(int64_t deadline)
 static int
 late(int status)
 {
-	return o.require_twin && pending() == 0 ? EXIT_QUEUED : status;
+	return o.require_twin && outbox_pending(s.outbox) == 0 ? EXIT_QUEUED
+							       : status;
 }
 
 /* Until the input has ended and all is delivered, or something says stop. */
@@ -649,24 +482,22 @@ publish(int64_t deadline)
 
 	for (;;) {
 		take_lines();
-		feed();
-		publisher_flush(s.publisher);
+		push();
 		status = take_answers(0);
 		if (status != EXIT_OK)
 			return status;
-		if (s.ended && owed() == 0)
+		if (s.ended && outbox_owed(s.outbox) == 0)
 			return EXIT_OK;
 		if (app_stop())
 			return 128 + app_stop();
 		if (date_mono() >= stall_due())
-			return s.spool != NULL ? EXIT_QUEUED
+			return o.spool != NULL ? EXIT_QUEUED
 					       : late(EXIT_UNAVAILABLE);
 		if (date_mono() >= deadline)
 			return late(EXIT_TIMEOUT);
-		watch_twin();
 		show_progress();
 		/* The answers may have emptied the window. */
-		if (feed())
+		if (push())
 			continue;
 		if (s.waiting || s.ended || !has_room())
 			wait_for_work(deadline);
@@ -681,49 +512,49 @@ leave(void)
 
 	do {
 		take_lines();
-		feed();
-		publisher_flush(s.publisher);
-		if (take_answers(owed() > 0 ? deadline : 0) != EXIT_OK)
+		push();
+		if (take_answers(outbox_owed(s.outbox) > 0 ? deadline : 0) !=
+		    EXIT_OK)
 			return;
-	} while (
-	    (owed() > 0 || !(s.waiting || s.ended)) && date_mono() < deadline);
+	} while ((outbox_owed(s.outbox) > 0 || !(s.waiting || s.ended)) &&
+	    date_mono() < deadline);
 }
 
 static void
 report_alone(int status)
 {
-	unsigned long long n = publisher_alone(s.publisher);
+	unsigned long long n = outbox_alone(s.outbox);
 
 	if (n > 0 && status == EXIT_QUEUED)
 		error("%llu events are on one broker only, not on its twin", n);
 	else if (n > 0)
 		warn("%llu events are on one broker only: its twin is away%s",
-		    n, s.spool != NULL ? "; they stay in the spool" : "");
+		    n, o.spool != NULL ? "; they stay in the spool" : "");
 }
 
 static void
 report_pending(int status)
 {
 	uint64_t at = 0;
-	uint64_t n = publisher_pending(s.publisher, &at);
+	unsigned long long window = outbox_window(s.outbox, &at);
+	unsigned long long n = outbox_pending(s.outbox);
 	const char *file;
 
 	report_alone(status);
-	if (s.spool != NULL && pending() > 0)
-		warn("%llu events stay in the spool %s",
-		    (unsigned long long)pending(), o.spool);
-	if (s.spool != NULL || n == 0)
+	if (o.spool != NULL && n > 0)
+		warn("%llu events stay in the spool %s", n, o.spool);
+	if (o.spool != NULL || window == 0)
 		return;
 	file = s.in.files[at >> FILE_SHIFT];
 	error("%llu lines not delivered as far as known, from %s:%llu on",
-	    (unsigned long long)n, strcmp(file, "-") == 0 ? "stdin" : file,
+	    window, strcmp(file, "-") == 0 ? "stdin" : file,
 	    (unsigned long long)(at & ((UINT64_C(1) << FILE_SHIFT) - 1)));
 }
 
 static void
 print_stats(void)
 {
-	const struct publisher_counts *c = publisher_counts(s.publisher);
+	const struct publisher_counts *c = outbox_counts(s.outbox);
 	struct buf b = { 0 };
 
 	if (!o.stats)
@@ -737,21 +568,26 @@ print_stats(void)
 
 /* Store what is in hand; whoever leaves events in the spool says so. */
 static int
-close_spool(int status)
+close_outbox(int status)
 {
+	uint64_t mark_of_last = 0;
+	unsigned long long unstored;
 	int left;
 
-	if (s.spool == NULL)
-		return status;
-	store_batch(1);
-	left = owed() > 0;
-	if (s.batch_n > 0)
-		error("%lu lines did not fit into the spool %s",
-		    (unsigned long)s.batch_n, o.spool);
-	if (spool_close(s.spool) < 0)
-		die(EXIT_IO, "spool %s: %s", o.spool, strerror(errno));
-	buf_fini(&s.batch);
-	return left && status != EXIT_DENIED && status != EXIT_PROTOCOL
+	if (outbox_store(s.outbox, &mark_of_last) < 0)
+		die_of_spool();
+	if (mark_of_last > 0)
+		acknowledge(line_of(mark_of_last));
+	left = outbox_owed(s.outbox) > 0;
+	unstored = outbox_unstored(s.outbox);
+	if (unstored > 0)
+		error("%llu lines did not fit into the spool %s", unstored,
+		    o.spool);
+	print_stats();
+	if (outbox_close(s.outbox) < 0)
+		die_of_spool();
+	return o.spool != NULL && left && status != EXIT_DENIED &&
+		status != EXIT_PROTOCOL
 	    ? EXIT_QUEUED
 	    : status;
 }
@@ -764,20 +600,15 @@ finish(int status)
 	if (status == EXIT_OK) {
 		mark();
 		acknowledge(s.base[s.in.nfiles]);
+		outbox_bye(s.outbox, date_mono() + BYE_TIME);
 	}
-	/* A spool's channel lives on. */
-	if (status == EXIT_OK && s.spool == NULL)
-		publisher_bye(s.publisher, date_mono() + BYE_TIME);
 	if (s.progress)
 		fputs("\033[K", stderr);
 	report_pending(status);
 	line_summary(&s.in);
 	if (ident_close(&s.ident) < 0)
 		warn("counter of %s: %s", o.src, strerror(errno));
-	client_close(s.client);
-	status = close_spool(status);
-	print_stats();
-	publisher_free(s.publisher);
+	status = close_outbox(status);
 	fill_fini(&s.fill);
 	if (line_close(&s.in) < 0)
 		die(EXIT_IO, "%s: %s", o.dead, strerror(errno));
@@ -802,9 +633,9 @@ main(int argc, char **argv)
 	open_reach();
 	app_signals();
 	open_input(argc, argv, operand);
-	open_publisher();
+	open_outbox();
 	app_ready((int)o.ready_fd);
-	s.started = s.told = s.moved = date_mono();
+	s.started = s.told = date_mono();
 	return finish(
 	    publish(o.timeout > 0 ? s.started + o.timeout : INT64_MAX));
 }
