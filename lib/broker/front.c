@@ -23,9 +23,11 @@
 #include "bus/sp.h"
 
 enum {
-	SCRATCH = 65536, /* one read for all small messages of a turn */
-	MANY = 64,	 /* connections that sent within a window */
-	WINDOW = 17,	 /* of 2^17 us */
+	SCRATCH = 65536,  /* one read for all small messages of a turn */
+	MANY = 64,	  /* connections that sent within a window */
+	MULTITUDE = 1024, /* of them: gather for longer */
+	LONGER = 4,	  /* times */
+	WINDOW = 17,	  /* of 2^17 us */
 	PORTION_MAX = 64,
 	READS = 4,     /* per connection and turn */
 	READY = 256,   /* connections per turn */
@@ -117,7 +119,8 @@ struct front {
 	int64_t paused;	      /* accept again then; 0: accepting */
 	int64_t window;	      /* current */
 	int active;	      /* connections that sent in it */
-	int many;	      /* MANY did in the one before */
+	int many;	      /* times to gather; 0: there were too few */
+	int64_t gathered;     /* when what gathers now is to be looked at */
 	struct pollfd *polls; /* watched descriptors */
 	nfds_t npolls;
 	struct conn_list all;
@@ -1093,41 +1096,55 @@ window_turn(struct front *f)
 
 	if (window == f->window)
 		return;
-	f->many = f->active >= MANY && window == f->window + 1;
+	f->many = 0;
+	if (f->active >= MANY && window == f->window + 1)
+		f->many = f->active >= MULTITUDE ? LONGER : 1;
 	f->window = window;
 	f->active = 0;
 }
 
+static void
+watches_report(struct front *f)
+{
+	nfds_t i;
+
+	for (i = 0; i < f->npolls; i++)
+		if (f->polls[i].revents != 0)
+			event_add(f, FRONT_READABLE)->fd = f->polls[i].fd;
+}
+
 /*
  * Waking up for each small request costs more than the request.  The log's
- * descriptor is not kept waiting: then replies are due.  0, or -1: errno.
+ * descriptor is not kept waiting, since replies are due then; the requests
+ * that have come meanwhile go on gathering.  1 to look at the connections now,
+ * 0 if not, -1: errno.
  */
 static int
 gather(struct front *f, int64_t deadline)
 {
-	int64_t until = smaller(f->now + f->limits.gather, deadline), left;
+	int64_t until = smaller(f->gathered, deadline), left;
 	struct timespec t;
+	int n;
 
-	if (!f->many || f->limits.gather == 0 || f->at < f->n ||
+	if (f->many == 0 || f->limits.gather == 0 || f->at < f->n ||
 	    !TAILQ_EMPTY(&f->due))
-		return 0;
+		return 1;
 	left = until - date_mono();
 	if (left <= 0)
-		return 0;
+		return 1;
 	t.tv_sec = left / DATE_SECOND;
 	t.tv_nsec = left % DATE_SECOND * 1000;
-	return ppoll(f->polls, f->npolls, &t, NULL) == -1 ? -1 : 0;
+	n = ppoll(f->polls, f->npolls, &t, NULL);
+	if (n > 0)
+		watches_report(f);
+	return n == 0 ? 1 : n > 0 ? 0 : -1;
 }
 
-/* Send, wait, receive: one round over all connections.  0, or -1: errno. */
 static int
-turn(struct front *f, int64_t deadline)
+connections_look(struct front *f, int64_t deadline)
 {
 	int n, i;
 
-	due_run(f);
-	if (gather(f, deadline) == -1)
-		return -1;
 	n = epoll_wait(f->epoll, f->ready, READY, milliseconds(f, deadline));
 	if (n == -1)
 		return -1;
@@ -1137,6 +1154,22 @@ turn(struct front *f, int64_t deadline)
 		source_event(f, f->ready[i].data.ptr, f->ready[i].events);
 	if (n == READY && f->paused == 0)
 		doors_open(f);
+	/* Those who are left over do not wait for more. */
+	f->gathered = n == READY ? 0 : f->now + f->many * f->limits.gather;
+	return 0;
+}
+
+/* Send, wait, receive: one round over all connections.  0, or -1: errno. */
+static int
+turn(struct front *f, int64_t deadline)
+{
+	int look;
+
+	due_run(f);
+	look = gather(f, deadline);
+	if (look == -1 || (look == 1 && connections_look(f, deadline) == -1))
+		return -1;
+	f->now = date_mono();
 	if (!LIST_EMPTY(&f->waiting) && f->now >= f->sweep_at)
 		sweep(f);
 	if (f->paused != 0 && f->now >= f->paused) {
