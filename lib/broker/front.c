@@ -1256,24 +1256,67 @@ memory_check(struct front_conn *c)
 		conn_close(c, "too many unread replies");
 }
 
+static void
+pieces_drop(const struct front_piece *pieces, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		blob_unref(pieces[i].blob);
+}
+
+/*
+ * The only reply there is to a small request alone, which is most of them: at
+ * once, without a queue.  1 if it is gone, or the connection.
+ */
+static int
+reply_now(struct front_conn *c, const uint8_t *head, size_t head_len,
+    const struct front_piece *pieces, size_t n)
+{
+	char text[SP_HEAD_MAX + COPY];
+	size_t len = head_len, i;
+	ssize_t did;
+
+	memcpy(text, head, head_len);
+	for (i = 0; i < n; len += pieces[i++].n)
+		memcpy(text + len, pieces[i].p, pieces[i].n);
+	did = send(c->source.fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (did == -1 && errno != EAGAIN && errno != EINTR) {
+		conn_close(c, NULL);
+		return 1;
+	}
+	c->sent = did > 0 ? (size_t)did : 0;
+	c->front->counts.out += c->sent;
+	if (c->sent < len)
+		return 0;
+	c->sent = 0;
+	if (c->later != NULL || c->armed & EPOLLRDHUP)
+		due_add(c);
+	return 1;
+}
+
 void
 front_reply(struct front *f, const struct front_route *route,
     const struct front_piece *pieces, size_t n)
 {
 	struct front_conn *c = route->conn;
-	size_t body = pieces_size(pieces, n), head_len, i;
+	size_t body = pieces_size(pieces, n), head_len;
 	uint8_t head[SP_HEAD_MAX];
 	struct reply *r;
 
 	c->unanswered--;
 	f->counts.replies++;
 	if (c->source.fd == -1) {
-		for (i = 0; i < n; i++)
-			blob_unref(pieces[i].blob);
+		pieces_drop(pieces, n);
 		return;
 	}
 	head_len = sp_head(
 	    head, c->reader.transport, route->hops, route->hops_len, body);
+	if (body <= COPY && c->unanswered == 0 && c->first == NULL &&
+	    reply_now(c, head, head_len, pieces, n)) {
+		pieces_drop(pieces, n);
+		return;
+	}
 	r = body <= COPY ? reply_copy(head, head_len, pieces, n, body)
 			 : reply_share(head, head_len, pieces, n);
 	r->at = f->now;

@@ -23,6 +23,15 @@ enum {
 	SKEW_MAX = 60 * DATE_SECOND /* of the twin's clock, followed */
 };
 
+/* What is needed of a request's header after it was read. */
+struct claim {
+	int has_chan;
+	uint64_t first, safe;
+	struct json_value from;
+	const char *lines;
+	size_t lines_len;
+};
+
 /* A publish request that is not answered yet. */
 struct publish {
 	struct publish *next;		 /* in its channel's list */
@@ -33,7 +42,7 @@ struct publish {
 	struct front_route route;
 	struct chan *channel; /* NULL: not numbered */
 	struct blob *body;    /* while it waits ahead of its turn */
-	struct wire_request request;
+	struct claim request;
 	int64_t since;
 	uint64_t upto;	/* number of its last line */
 	uint64_t lines; /* in the request */
@@ -65,7 +74,8 @@ publish_new(struct session *s, const struct front_route *route,
 	p->route = *route;
 	p->actor = s->grant != NULL ? s->grant->actor : NULL;
 	p->channel = channel;
-	p->request = *r;
+	p->request = (struct claim){ r->has_chan, r->first, r->safe, r->from,
+		r->lines, r->lines_len };
 	enlist(p, s);
 	return p;
 }
@@ -199,7 +209,7 @@ count_lines(const char *p, size_t n)
 
 /* Move past the first lines that are known already. */
 static void
-skip_lines(struct wire_request *r, uint64_t count)
+skip_lines(struct claim *r, uint64_t count)
 {
 	const char *end = r->lines + r->lines_len, *lf;
 
@@ -215,7 +225,7 @@ skip_lines(struct wire_request *r, uint64_t count)
  * newline, so the copy does not matter.
  */
 static struct blob *
-end_last_line(struct blob *body, struct wire_request *r)
+end_last_line(struct blob *body, struct claim *r)
 {
 	struct blob *whole;
 
@@ -592,7 +602,7 @@ static void
 accept_lines(
     struct broker *b, struct publish *p, struct blob *given, uint64_t skip)
 {
-	struct wire_request *r = &p->request;
+	struct claim *r = &p->request;
 	struct scan s = { .b = b, .p = p, .line = skip + 1 };
 	struct blob *body;
 	const char *lines;
@@ -718,7 +728,7 @@ static void
 publish_in_channel(struct broker *b, struct publish *p, struct blob *body)
 {
 	struct chan *c = p->channel;
-	struct wire_request *r = &p->request;
+	struct claim *r = &p->request;
 
 	c->rt = date_now();
 	if (r->safe > c->accepted) {

@@ -501,7 +501,8 @@ wire_request_parse(
 	struct json_walk w;
 	int did;
 
-	memset(r, 0, sizeof *r);
+	memset(r, 0, offsetof(struct wire_request, cursor));
+	r->cursor.n = r->until.n = 0;
 	r->n = -1;
 	if (split(p, n, json_check, &header, &r->lines, &r->lines_len, why) < 0)
 		return -1;
@@ -542,7 +543,8 @@ wire_reply_parse(
 	struct json_value name, value;
 	struct json_walk w;
 
-	memset(r, 0, sizeof *r);
+	memset(r, 0, offsetof(struct wire_reply, cursor));
+	r->cursor.n = r->now.n = 0;
 	/* A state may have many logs and cursors to tell of. */
 	if (split(p, n, json_check_wide, &r->header, &r->lines, &r->lines_len,
 		why) < 0)

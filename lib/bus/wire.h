@@ -180,7 +180,6 @@ struct wire_request {
 	struct json_value filters;	/* fetch, last: array or JSON_NONE */
 	enum wire_from start;
 	int64_t time;			/* seek: microseconds */
-	struct wire_cursor cursor, until;
 	int has_cursor, has_until, meta, ids;
 	struct json_value name;		/* fetch, commit, mirror; pub's commit */
 	uint64_t done;			/* mirror */
@@ -189,6 +188,7 @@ struct wire_request {
 	uint64_t next;			/* last */
 	const char *lines;		/* what follows the header line */
 	size_t lines_len;
+	struct wire_cursor cursor, until;	/* big: only n is ever cleared */
 };
 
 /*
@@ -249,11 +249,11 @@ struct wire_reply {
 	int64_t after;			/* "busy": microseconds, 0 if absent */
 	int end, has_next;
 	int has_cursor, has_now;
-	struct wire_cursor cursor, now;
 	struct json_value meta, refused;	/* arrays or JSON_NONE */
 	struct json_value header;	/* the whole object: hello, stat */
 	const char *lines;
 	size_t lines_len;
+	struct wire_cursor cursor, now;	/* big: only n is ever cleared */
 };
 
 /* wire_reply_parse(r, p, n, why) - 0, or -1: this is no reply. */
