@@ -12,3 +12,8 @@ load helpers
 	sed -n '1,/^## Try/p' "$ROOT/README.md" >README.md
 	"$ROOT/tests/tutorial.py" README.md
 }
+
+@test "so does that with two brokers, of which one is killed" {
+	sed -n '/^## Two brokers/,/^## Programs/p' "$ROOT/README.md" >README.md
+	"$ROOT/tests/tutorial.py" README.md
+}
