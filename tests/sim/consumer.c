@@ -72,6 +72,24 @@ consumer_done(int i)
 	return 1;
 }
 
+/* What the durable one had when it committed: it may go back there. */
+int
+consumers_had(const char *from, uint64_t chan, uint64_t number)
+{
+	int p = ledger_producer(from, chan), i;
+	uint64_t q = number;
+
+	if (p < 0)
+		return 1;
+	while (q > 0 && ledger_refused(p, q))
+		q--;
+	for (i = 0; i < CONSUMERS; i++)
+		if (consumers[i].last[p] < q ||
+		    (i == DURABLE && consumers[i].saved.last[p] < q))
+			return 0;
+	return 1;
+}
+
 static void
 leave(int i, const char *why, int other)
 {
@@ -266,6 +284,11 @@ answered(int i, const struct wire_reply *r)
 		return;
 	}
 	trace_cursor(i, "is at");
+	if (strcmp(r->error, "gone") == 0 && world.disks & DISK_RETAIN) {
+		c->cursor = r->cursor;
+		c->part++;
+		return;
+	}
 	if (strcmp(r->error, "bad") == 0 || strcmp(r->error, "gone") == 0)
 		sim_violation("reader refused", "c%d at %s: %s %.*s", i,
 		    world.broker[c->x].name, r->error, (int)r->why.n, r->why.p);

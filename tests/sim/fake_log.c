@@ -13,9 +13,17 @@
 #include "broker/log.h"
 #include "sim.h"
 
-enum { LOG_FD = 200, RUNS_MAX = 256, KEEP = 64 };
+enum { LOG_FD = 200, RUNS_MAX = 256, KEEP = 64, DROP_STEP = 30 };
 
-enum op_kind { OP_RUN, OP_FRAME, OP_CURSOR, OP_BYE, OP_LAST, OP_SETTLED };
+enum op_kind {
+	OP_RUN,
+	OP_FRAME,
+	OP_CURSOR,
+	OP_BYE,
+	OP_LAST,
+	OP_SETTLED,
+	OP_DROP
+};
 
 /* A log by its id, since indices change from start to start. */
 struct run_id {
@@ -31,6 +39,7 @@ struct place_id {
 struct last_row {
 	char *topic;
 	struct place_id at; /* n 0: forget; no run's name: leave */
+	char *line;	    /* DROP: the line to keep */
 };
 
 /* What was made durable in one step. */
@@ -46,6 +55,7 @@ struct op {
 	size_t rows;
 	struct place_id mark[TRAIL_MAX];
 	size_t marks;
+	size_t upto; /* DROP: frames among the first so many operations */
 };
 
 struct entry {
@@ -59,6 +69,7 @@ struct disk {
 	size_t ops, cap;
 	int full;
 	struct log *log; /* that is open */
+	size_t dropping; /* the first operations, whose frames go */
 };
 
 /* One log as its readers see it. */
@@ -87,8 +98,10 @@ op_free(struct op *op)
 {
 	size_t i;
 
-	for (i = 0; i < op->rows; i++)
+	for (i = 0; i < op->rows; i++) {
 		free(op->row[i].topic);
+		free(op->row[i].line);
+	}
 	free(op->row);
 	free(op->json);
 	free((void *)(uintptr_t)op->head.lines);
@@ -153,7 +166,8 @@ op_last(const struct log *log, const struct log_rows *rows)
 	struct op *op = xcalloc(1, sizeof *op);
 	size_t i;
 
-	op->kind = OP_LAST;
+	op->kind = rows->item.kind == LOG_DROP ? OP_DROP : OP_LAST;
+	op->upto = log->disk->dropping;
 	op->row = xcalloc(rows->n + 1, sizeof *op->row);
 	op->rows = rows->n;
 	for (i = 0; i < rows->n; i++) {
@@ -162,6 +176,8 @@ op_last(const struct log *log, const struct log_rows *rows)
 		op->row[i].topic = xstrndup(r->topic, r->topic_len);
 		op->row[i].at.run = id_of(log, r->at.run);
 		op->row[i].at.n = r->at.n;
+		op->row[i].line =
+		    r->line != NULL ? xstrndup(r->line, r->len) : NULL;
 	}
 	for (i = 0; i < rows->mark.n; i++) {
 		op->mark[i].run = id_of(log, rows->mark.at[i].run);
@@ -179,7 +195,8 @@ op_new(const struct log *log, struct log_item *item)
 
 	switch (item->kind) {
 	case LOG_FRAME: return op_frame(log, (void *)item);
-	case LOG_LAST: return op_last(log, (void *)item);
+	case LOG_LAST:
+	case LOG_DROP: return op_last(log, (void *)item);
 	case LOG_CURSOR:
 		op = xcalloc(1, sizeof *op);
 		op->kind = OP_CURSOR;
@@ -454,6 +471,24 @@ grow(struct log *log, struct op *op)
 	run->told.end = op->head.n + op->head.events - 1;
 }
 
+/* The frames among the first operations are not there any more. */
+static void
+forget_frames(struct log *log, size_t upto)
+{
+	size_t i;
+
+	for (i = 0; i < upto; i++) {
+		const struct op *op = log->disk->op[i];
+		struct log_run *run;
+
+		if (op->kind != OP_FRAME || op->head.events == 0)
+			continue;
+		run = &log->run[index_of(log, &op->run)].told;
+		if (run->first < op->head.n + op->head.events)
+			run->first = op->head.n + op->head.events;
+	}
+}
+
 /* 1 if the newest checkpoint speaks of the log. */
 static int
 is_marked(const struct disk *d, const struct run_id *id)
@@ -505,6 +540,8 @@ replay(struct log *log)
 			learn(log, &op->run);
 		else if (op->kind == OP_FRAME && op->head.events != 0)
 			grow(log, op);
+		else if (op->kind == OP_DROP)
+			forget_frames(log, op->upto);
 	}
 }
 
@@ -545,6 +582,7 @@ log_open(const struct log_options *options, int *status, const char **why)
 	log->disk = world.broker[world.current].disk;
 	log->disk->log = log;
 	log->twin = options->twin;
+	log->own = UINT32_MAX;
 	replay(log);
 	log->own = add_run(log, options->name, new_start(log));
 	set_open(log);
@@ -615,14 +653,20 @@ log_run_add(struct log *log, const char *name, uint64_t start, uint32_t *run)
 
 /* Items on their way. */
 
+/* A failure of one of these concerns it alone. */
+static int
+is_apart(const struct log_item *item)
+{
+	return item->kind == LOG_LAST || item->kind == LOG_DROP;
+}
+
 void
 log_put(struct log *log, struct log_item *item)
 {
 	struct log_frame *f = (void *)item;
 	int dying = world.broker[log->disk->x].dying;
 
-	item->error =
-	    dying || (log->failed && item->kind != LOG_LAST) ? ECANCELED : 0;
+	item->error = dying || (log->failed && !is_apart(item)) ? ECANCELED : 0;
 	if (item->kind == LOG_FRAME && world.mutant == MUTANT_NO_DEPS)
 		f->head.deps = 0;
 	if (log->n == log->cap) {
@@ -642,7 +686,7 @@ fail(struct log *log, struct log_item *item)
 	size_t i;
 
 	item->error = ENOSPC;
-	if (item->kind == LOG_LAST)
+	if (is_apart(item))
 		return;
 	for (i = log->durable; i < log->n; i++)
 		log->queue[i].item->error = ECANCELED;
@@ -706,8 +750,16 @@ log_done_fd(const struct log *log)
 static void
 recover(struct log *log, const struct log_item *item)
 {
-	if (item->error == ENOSPC && item->kind != LOG_LAST)
+	if (item->error == ENOSPC && !is_apart(item))
 		log->failed = 0;
+}
+
+static void
+take_dropped(struct log *log, const struct log_item *item, const struct op *op)
+{
+	log->disk->dropping = 0;
+	if (item->error == 0)
+		forget_frames(log, op->upto);
 }
 
 static struct log_item *
@@ -718,6 +770,8 @@ take_back(struct log *log)
 	struct log_run *run;
 
 	e->item = NULL;
+	if (item->kind == LOG_DROP)
+		take_dropped(log, item, e->op);
 	if (item->error != 0) {
 		sim_trace("%s: an item comes back: %s",
 		    world.broker[log->disk->x].name, strerror(item->error));
@@ -920,6 +974,21 @@ place_of(const struct log *log, const struct place_id *id)
 	return (struct log_place){ run, id->n };
 }
 
+/* The line that was kept of a topic, or NULL. */
+static const char *
+kept_line(const struct disk *d, const char *topic, size_t n)
+{
+	size_t i, k;
+
+	for (i = d->ops; i-- > 0;)
+		for (k = 0; d->op[i]->kind == OP_DROP && k < d->op[i]->rows;
+		     k++)
+			if (strlen(d->op[i]->row[k].topic) == n &&
+			    memcmp(d->op[i]->row[k].topic, topic, n) == 0)
+				return d->op[i]->row[k].line;
+	return NULL;
+}
+
 int
 log_last(struct log *log, void (*fn)(void *ctx, const struct log_row *row),
     void *ctx, struct trail *mark)
@@ -940,6 +1009,10 @@ log_last(struct log *log, void (*fn)(void *ctx, const struct log_row *row),
 			row.topic = r->topic;
 			row.topic_len = strlen(r->topic);
 			row.at = place_of(log, &r->at);
+			if (row.at.run != UINT32_MAX && row.at.n != 0 &&
+			    row.at.n < log->run[row.at.run].told.first)
+				row.line =
+				    kept_line(d, r->topic, strlen(r->topic));
 			if (row.at.run != UINT32_MAX || row.at.n == 0)
 				fn(ctx, &row);
 		}
@@ -963,27 +1036,75 @@ int
 log_kept(struct log *log, const char *topic, size_t n, struct log_row *row,
     struct buf *space)
 {
-	(void)log;
-	(void)topic;
-	(void)n;
-	(void)row;
-	(void)space;
-	return 0;
+	const char *line = kept_line(log->disk, topic, n);
+
+	if (line == NULL)
+		return 0;
+	buf_adds(space, line);
+	memset(row, 0, sizeof *row);
+	row->line = space->p;
+	row->len = space->len;
+	return 1;
+}
+
+/* 1 if all readers have had the frame, and the other broker has it. */
+static int
+is_spent(const struct frame_head *h)
+{
+	return ledger_safe(h->from, h->chan, h->first, h->numbers) &&
+	    consumers_had(h->from, h->chan, h->first + h->numbers - 1);
+}
+
+/* The frames of so many operations were dropped. */
+static size_t
+dropped(const struct disk *d)
+{
+	size_t i = d->ops;
+
+	while (i > 0 && d->op[i - 1]->kind != OP_DROP)
+		i--;
+	return i > 0 ? d->op[i - 1]->upto : 0;
 }
 
 int
 log_due(struct log *log, int64_t now)
 {
-	(void)log;
+	struct disk *d = log->disk;
+	size_t i, upto = 0, frames = 0;
+
 	(void)now;
-	return 0;
+	if (!(world.disks & DISK_RETAIN) || d->dropping != 0)
+		return 0;
+	for (i = 0; i < d->ops && upto < dropped(d) + DROP_STEP; i++) {
+		if (d->op[i]->kind != OP_FRAME)
+			continue;
+		if (!is_spent(&d->op[i]->head))
+			break;
+		frames++;
+		upto = i + 1;
+	}
+	if (upto < dropped(d) + DROP_STEP / 2)
+		return 0;
+	d->dropping = upto;
+	sim_trace(
+	    "%s drops its first %zu frames", world.broker[d->x].name, frames);
+	return 1;
 }
 
 int
 log_leaving(const struct log *log, struct log_place place)
 {
-	(void)log;
-	(void)place;
+	const struct disk *d = log->disk;
+	struct run_id id = id_of(log, place.run);
+	size_t i;
+
+	for (i = 0; i < d->dropping; i++) {
+		const struct frame_head *h = &d->op[i]->head;
+
+		if (d->op[i]->kind == OP_FRAME && h->n <= place.n &&
+		    place.n < h->n + h->events && same_id(&d->op[i]->run, &id))
+			return 1;
+	}
 	return 0;
 }
 
@@ -1032,7 +1153,7 @@ compare_frames(const struct disk *a, const struct disk *b)
 	const struct op *other;
 	size_t i;
 
-	for (i = 0; i < a->ops; i++) {
+	for (i = dropped(a); i < a->ops; i++) {
 		const struct op *op = a->op[i];
 
 		if (op->kind != OP_FRAME)

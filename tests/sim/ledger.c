@@ -73,14 +73,22 @@ ledger_parse(const char *line, size_t n, int *p, uint64_t *q)
 	return -1;
 }
 
+int
+ledger_producer(const char *from, uint64_t chan)
+{
+	int p = from[0] == 'p' ? from[1] - '0' : PRODUCERS;
+
+	return p >= 0 && p < PRODUCERS && chan == ledger_chan(p) ? p : -1;
+}
+
 void
 ledger_durable(
     int x, const char *from, uint64_t chan, uint64_t first, uint64_t events)
 {
-	int p = from[0] == 'p' ? from[1] - '0' : PRODUCERS;
+	int p = ledger_producer(from, chan);
 	uint64_t i;
 
-	if (p < 0 || p >= PRODUCERS || chan != ledger_chan(p))
+	if (p < 0)
 		return;
 	for (i = first; i < first + events && i <= NUMBERS; i++)
 		ledger.durable[p][i] |= 1 << x;
@@ -92,6 +100,18 @@ is_durable(int p, uint64_t q, int everywhere)
 	int there = ledger.durable[p][q];
 
 	return ledger_refused(p, q) || (everywhere ? there == 3 : there != 0);
+}
+
+int
+ledger_safe(const char *from, uint64_t chan, uint64_t first, uint64_t n)
+{
+	int p = ledger_producer(from, chan);
+	uint64_t q;
+
+	for (q = first; p >= 0 && q < first + n && q <= NUMBERS; q++)
+		if (!is_durable(p, q, 1))
+			return 0;
+	return 1;
 }
 
 void

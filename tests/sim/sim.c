@@ -299,7 +299,8 @@ harm_disk(int x)
 	int loss = world.disks & DISK_LOSS &&
 	    (!(world.disks & DISK_ROLLBACK) || sim_chance(400));
 
-	if (world.disks == 0 || world.broker[1 - x].suspect || is_fragile(s))
+	if (!(world.disks & (DISK_ROLLBACK | DISK_LOSS)) ||
+	    world.broker[1 - x].suspect || is_fragile(s))
 		return;
 	broker_crash(x);
 	s->suspect = 1;
@@ -613,6 +614,9 @@ static const struct line {
 	{ "none", "loss", MUTANT_NONE, DISK_LOSS },
 	{ "none", "both", MUTANT_NONE, DISK_ROLLBACK | DISK_LOSS },
 	{ "none", "none", MUTANT_NONE, DISK_NONE },
+	{ "none", "retention", MUTANT_NONE, DISK_RETAIN },
+	{ "none", "all", MUTANT_NONE,
+	    DISK_RETAIN | DISK_ROLLBACK | DISK_LOSS },
 	{ "early-done", "kept", MUTANT_EARLY_DONE, 0 },
 	{ "all-safe", "kept", MUTANT_ALL_SAFE, 0 },
 	{ "no-deps", "kept", MUTANT_NO_DEPS, 0 },

@@ -27,8 +27,8 @@ enum {
 	PEERS = TWIN + BROKERS
 };
 
-/* What may happen to disks; or there are none. */
-enum { DISK_ROLLBACK = 1, DISK_LOSS = 2, DISK_NONE = 4 };
+/* What may happen to disks; or there are none; or they hold not everything. */
+enum { DISK_ROLLBACK = 1, DISK_LOSS = 2, DISK_NONE = 4, DISK_RETAIN = 8 };
 
 /* Rules taken away; each has to be noticed. */
 enum mutant {
@@ -124,8 +124,11 @@ void ledger_check_last(const char *line, size_t n);
 /* ledger_shared(line, n) - 1 if several producers have its topic. */
 int ledger_shared(const char *line, size_t n);
 
-/* The channel of producer p. */
+/*
+ * The channel of producer p; ledger_producer(from, chan) - whose it is, or -1.
+ */
 uint64_t ledger_chan(int p);
+int ledger_producer(const char *from, uint64_t chan);
 
 /*
  * ledger_durable(x, from, first, events) - Broker x's disk now has those
@@ -135,6 +138,11 @@ uint64_t ledger_chan(int p);
 void ledger_durable(
     int x, const char *from, uint64_t chan, uint64_t first, uint64_t events);
 void ledger_told(int x, int p, uint64_t local, uint64_t safe);
+
+/*
+ * ledger_safe(from, chan, first, n) - 1 if both disks have had those numbers.
+ */
+int ledger_safe(const char *from, uint64_t chan, uint64_t first, uint64_t n);
 
 /* The network. */
 
@@ -216,6 +224,9 @@ void consumers_reset(void);
 void consumer_step(int i);
 int consumer_done(int i); /* has had all there is */
 void consumers_free(void);
+
+/* consumers_had(from, chan, number) - 1 if all have had all up to it. */
+int consumers_had(const char *from, uint64_t chan, uint64_t number);
 
 /* producer_last(i) - The highest number producer i has given out. */
 uint64_t producer_last(int i);
