@@ -25,6 +25,7 @@ enum {
 /* An answer: it is durable when so many frames are. */
 struct part {
 	uint64_t number, frames;
+	int goal; /* it has sent all up to there, but what it has no more */
 };
 
 /* An answer that came before one that was asked for earlier. */
@@ -53,8 +54,8 @@ struct twin {
 	int64_t queued;	       /* bytes of them */
 	uint64_t *next;	       /* by run: the number expected next, or 0 */
 	size_t runs;
-	struct trail goal; /* what it had when the stream was opened */
-	int has_goal;
+	struct trail goal;  /* what it had when the stream was opened */
+	int has_goal, sent; /* all up to it was sent, and is durable here */
 	int64_t heard, mirrored, again_at; /* mirrored: it asked us */
 	int away;			   /* as was told */
 	int64_t since;			   /* date_now() time of that */
@@ -172,7 +173,7 @@ static void
 reopen(struct twin *t, int64_t when)
 {
 	t->opened = 0;
-	t->has_goal = 0;
+	t->has_goal = t->sent = 0;
 	t->epoch++;
 	t->parts = 0;
 	drop_early(t);
@@ -344,13 +345,14 @@ settle_parts(struct twin *t)
 
 	while (t->parts != 0 && t->part[t->first].frames <= t->durable) {
 		t->done = t->part[t->first].number;
+		t->sent |= t->part[t->first].goal;
 		t->first = (t->first + 1) % PARTS;
 		t->parts--;
 	}
 	if (!t->has_goal || b->synced || t->parts != 0)
 		return;
 	trail_now(&now, b->store);
-	if (!trail_reached(&now, b->store, &t->goal))
+	if (!t->sent && !trail_reached(&now, b->store, &t->goal))
 		return;
 	b->synced = 1;
 	store_settle(b->store);
@@ -376,6 +378,18 @@ count_behind(struct twin *t, const struct wire_cursor *now)
 	}
 }
 
+/* 1 if nothing up to the goal comes after this answer. */
+static int
+is_at_goal(const struct twin *t, const struct wire_reply *r)
+{
+	struct trail after;
+
+	if (t->b->synced || !r->has_cursor)
+		return 0;
+	trail_parse(&after, t->b->store, &r->cursor, 1);
+	return trail_reached(&after, t->b->store, &t->goal);
+}
+
 static void
 take_part(struct twin *t, const struct wire_reply *r)
 {
@@ -392,13 +406,13 @@ take_part(struct twin *t, const struct wire_reply *r)
 	}
 	if (learn_logs(t, &r->now) != 0 || take_lines(t, r) != 0)
 		return;
-	*part = (struct part){ r->part, t->put };
-	t->parts++;
-	t->taken = r->part;
-	count_behind(t, &r->now);
 	if (!t->has_goal)
 		trail_parse(&t->goal, t->b->store, &r->now, 1);
 	t->has_goal = 1;
+	*part = (struct part){ r->part, t->put, is_at_goal(t, r) };
+	t->parts++;
+	t->taken = r->part;
+	count_behind(t, &r->now);
 	if (mirror_open(t->b->mirror))
 		tell(t, 0);
 	settle_parts(t);
