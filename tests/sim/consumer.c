@@ -315,7 +315,7 @@ receive(int i)
 		if (wire_reply_parse(&r, c->text.p, c->text.len, &why) != 0)
 			sim_violation("bad answer", "c%d: %s", i, why);
 		else if (tag == COMMIT_TAG)
-			c->committing = 0;
+			c->committing = 0; /* or another one's */
 		else
 			answered(i, &r);
 	}
@@ -334,6 +334,19 @@ commit(int i)
 	net_send(c->conn, COMMIT_TAG, &c->text);
 	c->committing = 1;
 	c->moved = 0;
+}
+
+/* A cursor that nobody reads with comes and goes. */
+static void
+play(int i)
+{
+	struct consumer *c = &consumers[i];
+	const int gone = sim_chance(500);
+
+	sim_trace("c%d %s another cursor", i, gone ? "deletes" : "moves");
+	buf_clear(&c->text);
+	wire_commit(&c->text, "temporary", gone ? NULL : &c->cursor);
+	net_send(c->conn, COMMIT_TAG, &c->text);
 }
 
 static void
@@ -368,6 +381,8 @@ consumer_step(int i)
 		return;
 	if (i == DURABLE && c->moved && !c->committing && sim_chance(100))
 		commit(i);
+	if (!world.healing && c->begun && sim_chance(20))
+		play(i);
 	if (c->flight < FLIGHT && sim_chance(700))
 		fetch(i, 0);
 }

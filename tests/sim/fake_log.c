@@ -1196,7 +1196,8 @@ cursor_row(const struct disk *d, const char *name)
 		if (d->op[i]->kind == OP_CURSOR &&
 		    strcmp(d->op[i]->name, name) == 0)
 			json = d->op[i]->json;
-	return json;
+	/* One that is deleted is remembered for a while. */
+	return json != NULL && strstr(json, ",null]") != NULL ? NULL : json;
 }
 
 static void
