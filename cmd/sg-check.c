@@ -65,7 +65,7 @@ static const struct opt options[] = {
 	{ 0, "rounds", OPT_INT, "N", "failover: faults, one each (20)",
 	    &o.rounds },
 	{ 0, "for", OPT_DURATION, "DUR", "failover: for that long", &o.time },
-	{ 0, "kinds", OPT_STRING, "LIST", "kill,stop,cut,split,restart (all)",
+	{ 0, "kinds", OPT_STRING, "LIST", "of kill,stop,cut,split,restart,both",
 	    &o.kinds },
 	{ 0, "rate", OPT_INT, "N", "failover: events a second (400)", &o.rate },
 	{ 0, "memory", OPT_FLAG, NULL, "failover: brokers without a disk",

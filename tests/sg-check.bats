@@ -87,6 +87,7 @@ now() {
 	checks 64 failover --kinds kill,explode
 	grep -q "kill,explode: not a list" err
 	checks 64 failover --kinds ''
+	checks 64 failover --memory --kinds both
 	checks 64 failover --rate 0
 }
 

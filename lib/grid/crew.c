@@ -350,6 +350,9 @@ note_gap(struct crew_subscriber *s, size_t i, int64_t made)
 	int64_t now = date_now();
 	int64_t since = made > s->last[i] ? made : s->last[i];
 
+	/* A file that is read again tells nothing new. */
+	if (s->kind == CREW_FILE && made < s->last[i])
+		return;
 	if (now - since > s->gap[i])
 		s->gap[i] = now - since;
 	s->last[i] = now;
@@ -400,7 +403,8 @@ take_events(struct crew *c, struct crew_subscriber *s)
 	const char *end;
 	ssize_t got;
 
-	if (s->in < 0)
+	/* A file is cut before its writer is ready. */
+	if (s->in < 0 || (s->kind == CREW_FILE && !s->ready))
 		return;
 	while ((got = read(s->in, buf_room(&s->line, PIECE), PIECE)) > 0) {
 		s->line.len += (size_t)got;
@@ -495,6 +499,31 @@ int64_t
 crew_gap(const struct crew *c, size_t k, size_t i)
 {
 	return c->subscriber[k].gap[i];
+}
+
+static void
+restart_reader(struct crew *c, size_t k)
+{
+	struct crew_subscriber *s = &c->subscriber[k];
+
+	child_close(&s->child);
+	close(s->in);
+	buf_clear(&s->line);
+	ledger_forget(c->ledger, k);
+	s->ready = 0;
+	s->in = -1;
+	if (start_subscriber(c, s) < 0)
+		crew_fail(c, "subscriber %s cannot be started: %s", s->name,
+		    strerror(errno));
+}
+
+void
+crew_kill_reader(struct crew *c)
+{
+	for (size_t k = 0; k < c->nsubscriber; k++)
+		if (c->subscriber[k].kind == CREW_FILE &&
+		    c->subscriber[k].ready)
+			restart_reader(c, k);
 }
 
 void

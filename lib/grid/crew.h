@@ -82,6 +82,10 @@ struct crew {
  * crew_turn(c, until) - Feed and read whatever is due, waiting for it at the
  * latest until until (date_mono()).
  *
+ * crew_kill_reader(c) - A subscriber that writes a file gets SIGKILL and is
+ * started again: the file, cut to what is committed, has to go on as if nothing
+ * had happened.
+ *
  * crew_end(c) - Publish no more; crew_ended(c) - 1 once all publishers have
  * ended, 2 once nothing acknowledged is missing, too.
  * crew_account(c) - The end: what is missing now is lost.
@@ -91,6 +95,7 @@ void crew_close(struct crew *c);
 int crew_ready(const struct crew *c);
 void crew_publish(struct crew *c);
 void crew_turn(struct crew *c, int64_t until);
+void crew_kill_reader(struct crew *c);
 void crew_end(struct crew *c);
 int crew_ended(const struct crew *c);
 void crew_account(struct crew *c);

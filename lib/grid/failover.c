@@ -32,14 +32,14 @@ enum {
 	ASK_TIME = 50000
 };
 
-static const char *const kinds[] = { "kill", "stop", "cut", "split",
-	"restart" };
+static const char *const kinds[] = { "kill", "stop", "cut", "split", "restart",
+	"both" };
 
 /* How long a fault lasts, ms. */
 static const struct {
 	unsigned least, most;
 } lengths[] = { { 100, 2500 }, { 200, 4500 }, { 200, 4500 }, { 200, 4500 },
-	{ 0, 200 } };
+	{ 0, 200 }, { 100, 2500 } };
 
 static const struct health_limits no_limits = { NAN, NAN };
 
@@ -174,8 +174,10 @@ choose_kinds(struct failover *f)
 	const char *p = f->o.kinds;
 	size_t n;
 
-	if (p == NULL)
-		f->allowed = (1u << FAILOVER_KINDS) - 1;
+	if (p == NULL) {
+		f->allowed = (1u << FAILOVER_BOTH) - 1;
+		return 0;
+	}
 	for (; p != NULL && *p != '\0'; p += n + (p[n] == ',')) {
 		int kind = 0;
 
@@ -188,7 +190,10 @@ choose_kinds(struct failover *f)
 			return -1;
 		f->allowed |= 1u << kind;
 	}
-	return f->allowed == 0 ? -1 : 0;
+	return f->allowed == 0 ||
+		(f->o.memory && f->allowed >> FAILOVER_BOTH & 1)
+	    ? -1
+	    : 0;
 }
 
 static int
@@ -281,7 +286,7 @@ failover_open(const struct failover_options *o, const char **why)
 	f->random |= f->random == 0;
 	f->started = date_mono();
 	if (choose_kinds(f) < 0) {
-		*why = "not a list of kill, stop, cut, split and restart";
+		*why = "not a list of what can fail";
 		free(f);
 		errno = EINVAL;
 		return NULL;
@@ -304,6 +309,8 @@ struct fault {
 	int broker;
 	enum relay_mode mode;
 	int64_t length, delay;
+	int reader; /* a subscriber is killed, too */
+	int swap;   /* who was killed first comes back last */
 };
 
 static void
@@ -319,6 +326,8 @@ choose(struct failover *f, struct fault *x)
 		draw(f, lengths[x->kind].most - lengths[x->kind].least + 1)) *
 	    1000;
 	x->delay = draw(f, 3) == 0 ? (int64_t)draw(f, 20000) : 0;
+	x->reader = draw(f, 4) == 0;
+	x->swap = (int)draw(f, 2);
 }
 
 static void
@@ -334,17 +343,37 @@ set_network(struct failover *f, const struct fault *x, int broken)
 }
 
 static void
+start_again(struct failover *f, int broker)
+{
+	if (pair_start(&f->pair, broker) < 0)
+		crew_fail(&f->crew, "broker %s cannot be started: %s",
+		    f->pair.broker[broker].name, strerror(errno));
+}
+
+/* Nobody is there for a while, and then only one. */
+static void
+begin_both(struct failover *f, const struct fault *x)
+{
+	work(f, x->length);
+	pair_kill(&f->pair, !x->broker, SIGKILL);
+	work(f, x->length / 4);
+	start_again(f, x->swap ? !x->broker : x->broker);
+}
+
+static void
 begin_fault(struct failover *f, const struct fault *x)
 {
 	static const int signals[] = { [FAILOVER_KILL] = SIGKILL,
 		[FAILOVER_STOP] = SIGSTOP,
 		[FAILOVER_RESTART] = SIGTERM,
-		[FAILOVER_KINDS] = 0 };
+		[FAILOVER_BOTH] = SIGKILL };
 	int64_t until = date_mono() + LEAVE_TIME;
 
 	set_network(f, x, 1);
 	if (signals[x->kind] != 0)
 		pair_kill(&f->pair, x->broker, signals[x->kind]);
+	if (x->kind == FAILOVER_BOTH)
+		begin_both(f, x);
 	while (x->kind == FAILOVER_RESTART &&
 	    f->pair.broker[x->broker].child.pid != 0 && date_mono() < until)
 		turn(f, until);
@@ -356,10 +385,10 @@ mend(struct failover *f, const struct fault *x)
 	set_network(f, x, 0);
 	if (x->kind == FAILOVER_STOP)
 		pair_kill(&f->pair, x->broker, SIGCONT);
-	if ((x->kind == FAILOVER_KILL || x->kind == FAILOVER_RESTART) &&
-	    pair_start(&f->pair, x->broker) < 0)
-		crew_fail(&f->crew, "broker %s cannot be started: %s",
-		    f->pair.broker[x->broker].name, strerror(errno));
+	if (x->kind == FAILOVER_KILL || x->kind == FAILOVER_RESTART)
+		start_again(f, x->broker);
+	if (x->kind == FAILOVER_BOTH)
+		start_again(f, x->swap ? x->broker : !x->broker);
 }
 
 /* The longest gap of a round; those worth looking into go to the log. */
@@ -392,13 +421,17 @@ failover_round(struct failover *f)
 	int in_step;
 
 	choose(f, &x);
-	record(f, "round %" PRIu64 ": %s %s, %s, %.3f s, delay %.1f ms",
+	record(f, "round %" PRIu64 ": %s %s, %s, %.3f s, delay %.1f ms%s%s",
 	    f->rounds + 1, kinds[x.kind], f->pair.broker[x.broker].name,
 	    x.mode == RELAY_STALL ? "silent" : "reset", (double)x.length / 1e6,
-	    (double)x.delay / 1e3);
+	    (double)x.delay / 1e3, x.reader ? ", reader" : "",
+	    x.swap ? ", swap" : "");
 	crew_gaps(&f->crew);
 	begin_fault(f, &x);
-	work(f, x.length);
+	work(f, x.length / 2);
+	if (x.reader)
+		crew_kill_reader(&f->crew);
+	work(f, x.length - x.length / 2);
 	mend(f, &x);
 	record(f, "mended");
 	in_step = await_step(f, STEP_TIME);

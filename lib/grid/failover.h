@@ -18,13 +18,16 @@ enum failover_kind {
 	FAILOVER_CUT,	  /* the network between one broker and clients */
 	FAILOVER_SPLIT,	  /* the network between the brokers */
 	FAILOVER_RESTART, /* a broker, by SIGTERM, and is started again */
+	FAILOVER_BOTH,	  /* one by SIGKILL, then the other, too; only if it is
+			     asked for, and with disks */
 	FAILOVER_KINDS
 };
 
 struct failover_options {
 	const char *dir;   /* for logs and stores; NULL: one is made, which
 			      goes away if nothing failed */
-	const char *kinds; /* "kill,stop,cut,split,restart"; NULL: all */
+	const char *kinds; /* "kill,stop,cut,split,restart,both"; NULL: all
+			      but both */
 	int64_t rate;	   /* events a second in all */
 	int memory;	   /* brokers that keep nothing on disk */
 	uint64_t seed;	   /* the same seed, the same faults */

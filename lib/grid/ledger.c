@@ -97,6 +97,17 @@ ledger_given(
 	return late ? LEDGER_DISORDER : LEDGER_FINE;
 }
 
+void
+ledger_forget(struct ledger *l, size_t subscriber)
+{
+	for (size_t i = 0; i < l->sources; i++) {
+		struct set *s = &l->given[subscriber * l->sources + i];
+
+		free(s->word);
+		*s = (struct set){ 0 };
+	}
+}
+
 uint64_t
 ledger_missing(
     const struct ledger *l, size_t subscriber, size_t source, uint64_t after)

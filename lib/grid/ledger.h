@@ -34,6 +34,11 @@ enum ledger_verdict ledger_given(
     struct ledger *l, size_t subscriber, size_t source, uint64_t number);
 
 /*
+ * ledger_forget(l, subscriber) - It has been given nothing: it begins anew.
+ */
+void ledger_forget(struct ledger *l, size_t subscriber);
+
+/*
  * ledger_missing(l, subscriber, source, after) - The first number above after
  * that was acknowledged and that the subscriber was not given; 0: none.
  */
