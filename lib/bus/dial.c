@@ -483,7 +483,10 @@ connect_by(struct dial *d, int64_t deadline)
 	int64_t now = date_mono();
 	int error;
 
-	if (now - d->since > (d->nplace > 1 ? MOVED : HEALTHY))
+	/* Who was refused at once has not spent any time on trying. */
+	if (d->result != 0 && d->result != ETIMEDOUT)
+		d->pause = next_pause(d->pause);
+	else if (now - d->since > (d->nplace > 1 ? MOVED : HEALTHY))
 		d->pause = 0;
 	else if (d->count > 0)
 		d->pause = next_pause(d->pause);

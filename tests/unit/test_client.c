@@ -436,6 +436,30 @@ test_absent(const char *url)
 	buf_fini(&head);
 }
 
+/* Who goes on although he is refused does not do so without a pause. */
+static void
+test_refused(const char *url, enum manner manner)
+{
+	const int64_t end = date_mono() + DATE_SECOND;
+	struct client_event event;
+	struct broker b;
+	struct client *c;
+	const char *why;
+	int refused = 0;
+
+	start(&b, url, manner);
+	c = client_begin(
+	    &(const struct client_config){
+		.urls = url, .insecure = 1, .retry = DATE_SECOND / 4 },
+	    &why);
+	while (c != NULL && date_mono() < end)
+		refused += client_next(c, &event, end) < 0;
+	check(refused > 0 && refused < 40, "refused %d times in a second",
+	    refused);
+	client_close(c);
+	stop(&b);
+}
+
 static void
 test_leave(const char *first, const char *second)
 {
@@ -707,6 +731,8 @@ main(void)
 	test_hung(first, second);
 	test_slow(first);
 	test_absent(first);
+	test_refused(first, REFUSING);
+	test_refused(first, FOREIGN);
 	test_leave(first, second);
 	test_no_greeting(first, second);
 	people_init(&people);
