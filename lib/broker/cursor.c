@@ -14,8 +14,12 @@
 enum {
 	LEASE = 10 * DATE_SECOND, /* a silent holder loses a cursor */
 	DURABLES_MAX = 10000,
-	STAT_MAX = 32768 /* bytes of an answer about them */
+	COPIES_MAX = 2 * DURABLES_MAX, /* with those of the twin */
+	STAT_MAX = 32768	       /* bytes of an answer about them */
 };
+
+/* No clock of a twin's is so late; there is time left after it. */
+static const int64_t t_max = INT64_MAX / 2;
 
 /* A deleted cursor is remembered for the twin's sake. */
 static const int64_t gone_life = (int64_t)30 * 86400 * DATE_SECOND;
@@ -346,6 +350,8 @@ cursor_committed(struct broker *b, struct log_cursor *item)
 		apply(b, c);
 	else
 		take_back(b, c);
+	if (item->item.error != 0 && c->copied && b->twin != NULL)
+		twin_refused(b->twin, item->item.error);
 	if (c->session != NULL) {
 		*c->self = c->next;
 		if (c->next != NULL)
@@ -371,7 +377,8 @@ cursor_copied(struct broker *b, const char *name, int64_t t,
 	char *row;
 	int newer;
 
-	if (strlen(name) > LOG_CURSOR_MAX)
+	if (strlen(name) > LOG_CURSOR_MAX || t > t_max ||
+	    (d == NULL && b->ndurables - b->ngone >= COPIES_MAX))
 		return;
 	row = row_text(t, cursor);
 	newer =

@@ -15,7 +15,8 @@ enum {
 	WAITING = 16,		   /* requests not answered yet */
 	BEAT = DATE_SECOND / 2,	   /* us until one is answered with nothing */
 	SILENCE = 2 * DATE_SECOND, /* us without a request: it is away */
-	PART = WIRE_FETCH	   /* bytes of frames in an answer */
+	PART = WIRE_FETCH,	   /* bytes of frames in an answer */
+	NOTES = 4 * PART	   /* bytes of notes that wait for one */
 };
 
 /* A part that was sent: where the twin is once it has it. */
@@ -39,6 +40,7 @@ struct mirror {
 	int64_t since[WAITING];
 	size_t head, nwaiting;
 	struct buf notes;
+	size_t rows; /* bytes of them at the opening */
 	int64_t heard;
 };
 
@@ -84,7 +86,7 @@ close_session(struct mirror *m)
 		m->session->mirrors = 0;
 	m->session = NULL;
 	m->nwaiting = m->parts = 0;
-	buf_clear(&m->notes);
+	buf_fini(&m->notes);
 }
 
 void
@@ -94,6 +96,18 @@ mirror_closed(struct session *s)
 
 	if (s->mirrors && m != NULL)
 		close_session(m);
+}
+
+/* The stream ends here: whoever still waits for it opens it anew. */
+static void
+end_stream(struct mirror *m, const char *why)
+{
+	while (m->nwaiting != 0) {
+		session_error(m->b, &m->waiting[m->head], "bad", why);
+		m->head = (m->head + 1) % WAITING;
+		m->nwaiting--;
+	}
+	close_session(m);
 }
 
 /* The answer to the request that waits longest. */
@@ -230,6 +244,14 @@ mirror_turn(struct mirror *m, int64_t now)
 						     : INT64_MAX;
 }
 
+/* A twin that does not ask for them gets all rows when it comes back. */
+static void
+bound_notes(struct mirror *m)
+{
+	if (m->notes.len > m->rows + NOTES)
+		end_stream(m, "too much waits for the twin");
+}
+
 void
 mirror_cursor(struct mirror *m, const char *name, int64_t t,
     const struct wire_cursor *cursor)
@@ -237,14 +259,17 @@ mirror_cursor(struct mirror *m, const char *name, int64_t t,
 	if (m->session == NULL)
 		return;
 	copy_cursor(&m->notes, name, t, cursor);
+	bound_notes(m);
 	pump(m);
 }
 
 void
 mirror_bye(struct mirror *m, const char *from, uint64_t chan)
 {
-	if (m->session != NULL)
-		copy_bye(&m->notes, from, chan);
+	if (m->session == NULL)
+		return;
+	copy_bye(&m->notes, from, chan);
+	bound_notes(m);
 }
 
 static void
@@ -264,16 +289,16 @@ learn_logs(struct mirror *m, const char *name, const struct wire_cursor *c)
 {
 	struct broker *b = m->b;
 	const struct wire_position *at;
+	const char *why;
 	uint32_t run;
 	size_t i;
 
 	m->theirs = STORE_RUN_NONE;
 	for (i = 0; i < c->n; i++) {
 		at = &c->at[i];
-		run = store_find(b->store, at->name, at->start);
-		if (run == STORE_RUN_NONE &&
-		    store_run_add(b->store, at->name, at->start, &run) != 0)
-			return strerror(errno);
+		why = twin_log(b, at, &run);
+		if (why != NULL)
+			return why;
 		if (run == b->run && at->n >= b->next)
 			return "the twin has more of this broker's log than "
 			       "this broker itself: two of one name?";
@@ -291,6 +316,7 @@ open_session(struct session *s, const struct wire_request *r, const char **why)
 {
 	struct mirror *m = s->b->mirror;
 	char name[WIRE_NAME_MAX + 1] = "";
+	const char *twin;
 
 	memcpy(name, r->name.p, r->name.n);
 	*why = "both brokers have the same name";
@@ -299,10 +325,14 @@ open_session(struct session *s, const struct wire_request *r, const char **why)
 	*why = "name: not a broker's";
 	if (strchr(name, '/') != NULL)
 		return "bad";
+	*why = "this broker's twin is another one";
+	twin = twin_name(s->b->twin);
+	if (twin != NULL && strcmp(name, twin) != 0)
+		return "bad";
 	*why = learn_logs(m, name, &r->cursor);
 	if (*why != NULL)
 		return "limit";
-	close_session(m);
+	end_stream(m, "mirror: opened anew");
 	trail_parse(&m->at, s->b->store, &r->cursor, 1);
 	m->done = m->at;
 	m->known = 1;
@@ -310,6 +340,7 @@ open_session(struct session *s, const struct wire_request *r, const char **why)
 	m->session = s;
 	s->mirrors = 1;
 	cursor_walk(s->b, add_row, m);
+	m->rows = m->notes.len;
 	return NULL;
 }
 

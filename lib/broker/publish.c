@@ -773,7 +773,10 @@ request_fault(const struct wire_request *r, uint64_t lines)
 		return "n does not equal the number of lines";
 	if (lines > WIRE_EVENTS_MAX)
 		return "too many events in a frame";
-	if (r->lines_len > WIRE_LINES_MAX)
+	/* With the end of its last line, which may be missing. */
+	if (r->lines_len > WIRE_LINES_MAX ||
+	    (r->lines_len == WIRE_LINES_MAX &&
+		r->lines[r->lines_len - 1] != '\n'))
 		return "frame too long";
 	return NULL;
 }

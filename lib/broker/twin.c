@@ -18,7 +18,9 @@ enum {
 	PARTS = 64,		  /* answers not yet durable */
 	QUEUE = 16 * 1024 * 1024, /* bytes of frames not yet durable */
 	AWAY = 2 * DATE_SECOND,	  /* us of silence */
+	STUCK = 4 * DATE_SECOND,  /* the same, and it says that it lives */
 	AGAIN = DATE_SECOND,	  /* us until it is opened again */
+	OTHERS = 5,		  /* brokers that a trail has room for */
 	TAG_EPOCH = 1 << 8	  /* tags: the opening, and a request */
 };
 
@@ -57,10 +59,11 @@ struct twin {
 	struct trail goal;  /* what it had when the stream was opened */
 	int has_goal, sent; /* all up to it was sent, and is durable here */
 	int64_t heard, mirrored, again_at; /* mirrored: it asked us */
-	int away;			   /* as was told */
-	int64_t since;			   /* date_now() time of that */
-	uint64_t lost;			   /* events it no longer had */
-	uint64_t behind;		   /* events we have still to get */
+	int64_t asked;	 /* or answered: since then an answer is awaited */
+	int away;	 /* as was told */
+	int64_t since;	 /* date_now() time of that */
+	uint64_t lost;	 /* events it no longer had */
+	uint64_t behind; /* events we have still to get */
 	char why[256];
 };
 
@@ -111,6 +114,14 @@ const char *
 twin_peer(const struct twin *t)
 {
 	return t->peer[0] != '\0' ? t->peer : NULL;
+}
+
+const char *
+twin_name(const struct twin *t)
+{
+	const char *name = client_broker(t->c);
+
+	return name[0] != '\0' ? name : NULL;
 }
 
 /* Where the next event of a log has to begin. */
@@ -206,23 +217,54 @@ fault(struct twin *t, const char *why)
 	reopen(t, date_mono() + AGAIN);
 }
 
+/* How many brokers beside this one have logs here. */
+static size_t
+count_others(const struct broker *b)
+{
+	const struct log_run *r;
+	size_t i, n = 0;
+
+	for (i = 0; i < store_runs(b->store); i++) {
+		r = store_run(b->store, i);
+		n += !r->own && store_oldest(b->store, r->name) == i;
+	}
+	return n;
+}
+
+const char *
+twin_log(struct broker *b, const struct wire_position *at, uint32_t *run)
+{
+	const struct log_run *own = store_run(b->store, b->run);
+	const int is_own = strcmp(at->name, own->name) == 0;
+
+	*run = store_find(b->store, at->name, at->start);
+	if (*run != STORE_RUN_NONE)
+		return NULL;
+	/* Readers would pass over ours, which comes before it. */
+	if (is_own && at->start > own->start)
+		return "the twin knows a later log of this broker: two of one "
+		       "name, or a clock that was set back?";
+	if (!is_own && store_oldest(b->store, at->name) == STORE_RUN_NONE &&
+	    count_others(b) >= OTHERS)
+		return "the twin has logs of too many brokers";
+	return store_run_add(b->store, at->name, at->start, run) == 0
+	    ? NULL
+	    : strerror(errno);
+}
+
 /* Logs it has that we have never heard of. */
 static int
 learn_logs(struct twin *t, const struct wire_cursor *c)
 {
-	struct broker *b = t->b;
+	const char *why = NULL;
 	uint32_t run;
 	size_t i;
 
-	for (i = 0; i < c->n; i++)
-		if (store_find(b->store, c->at[i].name, c->at[i].start) ==
-			STORE_RUN_NONE &&
-		    store_run_add(
-			b->store, c->at[i].name, c->at[i].start, &run) != 0) {
-			fault(t, strerror(errno));
-			return -1;
-		}
-	return 0;
+	for (i = 0; why == NULL && i < c->n; i++)
+		why = twin_log(t->b, &c->at[i], &run);
+	if (why != NULL)
+		fault(t, why);
+	return why == NULL ? 0 : -1;
 }
 
 static void
@@ -271,16 +313,20 @@ take_frame(struct twin *t, const struct copy *c)
 	struct broker *b = t->b;
 	struct store_frame *frame;
 	uint64_t *next, end = c->log.n + c->events;
-	uint32_t run = store_find(b->store, c->log.name, c->log.start);
+	uint32_t run;
+	const char *why = twin_log(b, &c->log, &run);
 
-	if (run == STORE_RUN_NONE &&
-	    store_run_add(b->store, c->log.name, c->log.start, &run) != 0) {
-		fault(t, strerror(errno));
+	if (why != NULL) {
+		fault(t, why);
 		return -1;
 	}
 	next = expected(t, run);
 	if (run == b->run || end <= *next)
 		return 0;
+	if (store_run(b->store, run)->own && !store_run(b->store, run)->open) {
+		fault(t, "it has more of a log of ours than there can be");
+		return -1;
+	}
 	if (c->log.n < *next) {
 		fault(t, "it cuts frames otherwise than it did");
 		return -1;
@@ -509,7 +555,7 @@ take_event(struct twin *t, const struct client_event *event)
 {
 	switch (event->result) {
 	case CLIENT_REPLY:
-		t->heard = date_mono();
+		t->heard = t->asked = date_mono();
 		take_reply(t, event);
 		break;
 	case CLIENT_CONNECTED: connected(t); break;
@@ -540,6 +586,8 @@ send_request(struct twin *t)
 	t->told = t->done;
 	sent = client_send(t->c, t->epoch * TAG_EPOCH, &msg) == 0;
 	buf_fini(&msg);
+	if (t->flight == 0)
+		t->asked = date_mono();
 	t->flight += (unsigned)sent;
 	t->connected = sent;
 	return sent;
@@ -566,16 +614,51 @@ may_ask(const struct twin *t)
 	    (t->told < t->done && t->flight < FLIGHT_MAX);
 }
 
+/*
+ * It lives, but has not answered for so long what it answers within a second,
+ * and it is not we who keep it waiting: on another connection it may.
+ */
+static int64_t
+stuck_at(const struct twin *t)
+{
+	return t->connected && t->flight != 0 && (t->parts == 0 || !t->opened)
+	    ? t->asked + STUCK
+	    : INT64_MAX;
+}
+
+static void
+leave_stuck(struct twin *t, int64_t now)
+{
+	if (now < stuck_at(t))
+		return;
+	fault(t, "it does not answer");
+	client_leave(t->c, t->why);
+	t->connected = 0;
+}
+
+static int
+may_open(const struct twin *t)
+{
+	return t->connected && !t->opened && t->flight == 0 && !t->b->failing &&
+	    (!t->failed || t->durable == t->put);
+}
+
 /* Ask for more, as long as what came can be stored. */
 static void
 ask(struct twin *t, int64_t now)
 {
 	if (!t->connected || t->b->failing || now < t->again_at || !recover(t))
 		return;
-	if (!t->opened && t->flight == 0)
+	if (may_open(t))
 		t->opened = send_request(t);
 	while (t->opened && t->connected && may_ask(t) && send_request(t))
 		;
+}
+
+void
+twin_refused(struct twin *t, int error)
+{
+	fault(t, strerror(error));
 }
 
 void
@@ -613,6 +696,7 @@ twin_turn(struct twin *t, int64_t now)
 			break;
 		take_event(t, &event);
 	}
+	leave_stuck(t, now);
 	ask(t, now);
 	if (mirror_open(t->b->mirror))
 		t->mirrored = now;
@@ -627,9 +711,9 @@ twin_due(const struct twin *t)
 
 	if (!t->away)
 		due = (t->heard < t->mirrored ? t->heard : t->mirrored) + AWAY;
-	if (t->connected && !t->opened && t->again_at < due)
+	if (may_open(t) && t->again_at < due)
 		due = t->again_at;
-	return due;
+	return stuck_at(t) < due ? stuck_at(t) : due;
 }
 
 int

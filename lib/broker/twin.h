@@ -42,11 +42,24 @@ void twin_judge(struct twin *t);
 struct store_frame;
 void twin_copied(struct twin *t, struct store_frame *frame, int error);
 
+/* twin_refused(t, error) - The log could not take a note: it is sent again. */
+void twin_refused(struct twin *t, int error);
+
 /*
  * twin_peer(t) - The subject of the certificate, or the name, of the broker
  * at the other end, once it is known; NULL before.
  */
 const char *twin_peer(const struct twin *t);
+
+/* twin_name(t) - What it calls itself, NULL as long as that is not known. */
+const char *twin_name(const struct twin *t);
+
+/*
+ * twin_log(b, at, run) - The index of a log that the twin names; one that is
+ * not known yet is from now on.  NULL, or why that may not be.
+ */
+const char *
+twin_log(struct broker *b, const struct wire_position *at, uint32_t *run);
 
 /* twin_away(t) - 1 if what is stored here is not known to be there, too. */
 int twin_away(const struct twin *t);
