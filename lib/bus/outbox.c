@@ -33,7 +33,8 @@ struct outbox {
 	struct buf batch; /* lines on their way into the spool */
 	uint32_t batch_n;
 	uint64_t batch_last; /* mark of the last line put */
-	uint64_t durable;    /* mark of what is durable in the spool */
+	uint64_t stored;     /* of the last one in the spool */
+	uint64_t durable;    /* of the last one durable there */
 	uint64_t fed;	     /* last number taken from the spool */
 	uint64_t told;	     /* mark told as delivered */
 	size_t unsynced;     /* bytes in the spool */
@@ -143,15 +144,13 @@ outbox_cut(const struct outbox *b)
 	return b->spool != NULL ? spool_cut(b->spool) : 0;
 }
 
-/*
- * Move the batch into the spool and make it durable once there is enough of
- * it, or at once: 1, 0 the spool is full, -1.
- */
+/* Move the batch into the spool: 1, 0 it is full, -1. */
 static int
-store_batch(struct outbox *b, int now)
+store_batch(struct outbox *b)
 {
-	if (b->batch_n > 0 &&
-	    spool_add(b->spool, b->batch.p, b->batch.len, b->batch_n) < 0) {
+	if (b->batch_n == 0)
+		return 1;
+	if (spool_add(b->spool, b->batch.p, b->batch.len, b->batch_n) < 0) {
 		if (errno != ENOSPC)
 			return -1;
 		b->blocked = b->blocked ? b->blocked : 1;
@@ -159,16 +158,30 @@ store_batch(struct outbox *b, int now)
 		return 0;
 	}
 	b->unsynced += b->batch.len;
+	b->stored = b->batch_last;
 	b->batch_n = 0;
 	b->blocked = 0;
 	buf_clear(&b->batch);
-	if (b->unsynced == 0 || (!now && b->unsynced < SYNC))
-		return 1;
+	return 1;
+}
+
+/*
+ * The same, and make what is there durable once it is enough, or at once, or
+ * if there will not be more.
+ */
+static int
+store(struct outbox *b, int now)
+{
+	int got = store_batch(b);
+
+	if (got < 0 || b->unsynced == 0 ||
+	    (got > 0 && !now && b->unsynced < SYNC))
+		return got;
 	if (spool_sync(b->spool) < 0)
 		return -1;
 	b->unsynced = 0;
-	b->durable = b->batch_last;
-	return 1;
+	b->durable = b->stored;
+	return got;
 }
 
 int
@@ -180,7 +193,7 @@ outbox_room(struct outbox *b)
 		return publisher_room(b->publisher);
 	if (b->batch.len < BATCH)
 		return 1;
-	got = store_batch(b, 0);
+	got = store(b, 0);
 	b->failed |= got < 0;
 	return got;
 }
@@ -224,7 +237,7 @@ outbox_push(struct outbox *b, int now)
 	int fed = 0;
 
 	if (b->spool != NULL &&
-	    (store_batch(b, now || b->blocked) < 0 || (fed = feed(b)) < 0)) {
+	    (store(b, now || b->blocked) < 0 || (fed = feed(b)) < 0)) {
 		b->failed = 1;
 		return -1;
 	}
@@ -429,7 +442,7 @@ outbox_counts(const struct outbox *b)
 int
 outbox_store(struct outbox *b, uint64_t *mark)
 {
-	int got = b->spool != NULL ? store_batch(b, 1) : 0;
+	int got = b->spool != NULL ? store(b, 1) : 0;
 
 	*mark = b->durable;
 	return got < 0 ? -1 : 0;
