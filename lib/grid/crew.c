@@ -21,7 +21,7 @@ enum {
 	BATCH = 20,
 	HELD = 65536, /* bytes on their way to a publisher that waits */
 	BEHIND = DATE_SECOND,
-	FAULTS = 50, /* kept */
+	FAULTS = 10000, /* kept */
 	PIECE = 65536
 };
 
@@ -139,7 +139,7 @@ start_subscriber(struct crew *c, struct crew_subscriber *s)
 }
 
 int
-crew_open(struct crew *c, struct pair *pair, int64_t rate)
+crew_open(struct crew *c, struct pair *pair, int64_t rate, enum crew_mix mix)
 {
 	size_t n = sizeof publishers / sizeof *publishers;
 
@@ -151,7 +151,7 @@ crew_open(struct crew *c, struct pair *pair, int64_t rate)
 	for (size_t i = 0; i < n; i++) {
 		struct crew_publisher *p = &c->publisher[i];
 
-		p->kind = publishers[i].kind;
+		p->kind = mix == CREW_SPOOLED ? CREW_SPOOL : publishers[i].kind;
 		p->first = publishers[i].first;
 		p->relayed = publishers[i].relayed;
 		snprintf(p->name, sizeof p->name, "p%zu", i + 1);

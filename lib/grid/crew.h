@@ -74,8 +74,8 @@ struct crew {
 };
 
 /*
- * crew_open(c, pair, rate) - Start the subscribers; rate events a second are
- * published in all.  0, or -1 with errno.  crew_close(c) - End all.
+ * crew_open(c, pair, rate, mix) - Start the subscribers; rate events a second
+ * are published in all.  0, or -1 with errno.  crew_close(c) - End all.
  *
  * crew_ready(c) - 1 once all subscribers have subscribed.
  * crew_publish(c) - From now on.
@@ -90,7 +90,12 @@ struct crew {
  * ended, 2 once nothing acknowledged is missing, too.
  * crew_account(c) - The end: what is missing now is lost.
  */
-int crew_open(struct crew *c, struct pair *pair, int64_t rate);
+enum crew_mix {
+	CREW_MIXED,  /* all kinds of publishers */
+	CREW_SPOOLED /* all have a spool */
+};
+int crew_open(
+    struct crew *c, struct pair *pair, int64_t rate, enum crew_mix mix);
 void crew_close(struct crew *c);
 int crew_ready(const struct crew *c);
 void crew_publish(struct crew *c);

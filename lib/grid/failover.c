@@ -32,6 +32,8 @@ enum {
 	ASK_TIME = 50000
 };
 
+enum { TOLD = 20 }; /* faults in the answer */
+
 static const char *const kinds[] = { "kill", "stop", "cut", "split", "restart",
 	"both" };
 
@@ -261,7 +263,10 @@ start(struct failover *f)
 		return program_failed(f) != NULL
 		    ? program_failed(f)
 		    : "the brokers have not come into step";
-	if (crew_open(&f->crew, &f->pair, f->o.rate) < 0)
+	/* Only a spool keeps the order when both fail. */
+	if (crew_open(&f->crew, &f->pair, f->o.rate,
+		f->allowed >> FAILOVER_BOTH & 1 ? CREW_SPOOLED : CREW_MIXED) <
+	    0)
 		return strerror(errno);
 	until = date_mono() + START_TIME;
 	while (!crew_ready(&f->crew) && date_mono() < until && !app_stop())
@@ -541,13 +546,14 @@ failover_finish(struct failover *f, struct health *h)
 	figure(h, "failover_disordered", "Events delivered out of order.",
 	    (double)n.disordered);
 	tell_kinds(f, h);
-	for (size_t i = 0; i < f->crew.nfault; i++) {
+	for (size_t i = 0; i < f->crew.nfault && i < TOLD; i++) {
 		describe(&f->crew.fault[i], text, sizeof text);
 		health_find(h, HEALTH_CRITICAL, "", "%s", text);
 	}
 	if (f->crew.nfault > 0) {
 		f->made = 0;
-		health_find(h, HEALTH_CRITICAL, f->dir, "logs and stores");
+		health_find(h, HEALTH_CRITICAL, f->dir,
+		    "rounds.log tells all faults, beside logs and stores");
 	}
 }
 
