@@ -992,6 +992,20 @@ log_run_add(struct log *log, const char *name, uint64_t start, uint32_t *run)
 	return -1;
 }
 
+int
+log_pass(struct log *log, uint64_t start)
+{
+	const uint64_t before = log->counters.start;
+
+	if (start <= before)
+		return 0;
+	log->counters.start = start;
+	if (writer_run_add(log->writer, NULL, &log->counters) == 0)
+		return 0;
+	log->counters.start = before;
+	return -1;
+}
+
 void
 log_settle(struct log *log)
 {
@@ -1381,6 +1395,20 @@ log_kept(struct log *log, const char *topic, size_t n, struct log_row *row,
 
 /* Retention. */
 
+/*
+ * When the newest event of the oldest segment came.  Those of a twin whose
+ * clock is ahead may say that they are still to come, but what was written
+ * before others is not younger than they are.
+ */
+static int64_t
+oldest_rt(const struct log *log, int64_t now)
+{
+	for (size_t i = 0; i < log->segments; i++)
+		if (log->segment[i]->runs > 0 && log->segment[i]->rt <= now)
+			return log->segment[i]->rt;
+	return INT64_MAX;
+}
+
 static int
 is_due(struct log *log, int64_t now)
 {
@@ -1389,7 +1417,7 @@ is_due(struct log *log, int64_t now)
 
 	if (oldest->runs == 0)
 		return log->segments > 1;
-	if (o->retain_age > 0 && oldest->rt < now - o->retain_age)
+	if (o->retain_age > 0 && oldest_rt(log, now) < now - o->retain_age)
 		return 1;
 	return log->segments > 1 && o->retain_size > 0 &&
 	    log_bytes(log) > o->retain_size;

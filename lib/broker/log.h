@@ -190,6 +190,12 @@ uint32_t log_own(const struct log *log);
 int
 log_run_add(struct log *log, const char *name, uint64_t start, uint32_t *run);
 
+/*
+ * log_pass(log, start) - Number the next start of ours above start, durably.
+ * It may wait for the writer.  0, or -1 with errno.
+ */
+int log_pass(struct log *log, uint64_t start);
+
 /* log_settle(log) - The twin knows no more of our earlier logs than we do. */
 void log_settle(struct log *log);
 

@@ -236,6 +236,14 @@ store_settle(struct store *s)
 			s->run[i]->open = 0;
 }
 
+void
+store_pass(struct store *s, uint64_t start)
+{
+	/* If it fails the next start of ours is told the same. */
+	if (s->log != NULL)
+		log_pass(s->log, start);
+}
+
 struct store *
 store_new(struct log *log, const char *name, size_t memory, struct last *last)
 {

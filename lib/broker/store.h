@@ -75,6 +75,9 @@ uint32_t store_find(const struct store *s, const char *name, uint64_t start);
 uint32_t store_after(const struct store *s, uint32_t run);
 uint32_t store_oldest(const struct store *s, const char *name);
 
+/* store_pass(s, start) - log_pass(), if there is a log. */
+void store_pass(struct store *s, uint64_t start);
+
 /*
  * store_add(s, frame) - The next frame of its log, now durable; taken.
  */

@@ -24,6 +24,9 @@ enum {
 	TAG_EPOCH = 1 << 8	  /* tags: the opening, and a request */
 };
 
+/* No start has such a number, not even in microseconds. */
+static const uint64_t start_max = (uint64_t)1 << 53;
+
 /* An answer: it is durable when so many frames are. */
 struct part {
 	uint64_t number, frames;
@@ -241,9 +244,12 @@ twin_log(struct broker *b, const struct wire_position *at, uint32_t *run)
 	if (*run != STORE_RUN_NONE)
 		return NULL;
 	/* Readers would pass over ours, which comes before it. */
-	if (is_own && at->start > own->start)
-		return "the twin knows a later log of this broker: two of one "
-		       "name, or a clock that was set back?";
+	if (is_own && at->start > own->start) {
+		if (at->start < start_max)
+			store_pass(b->store, at->start);
+		return "the twin knows a later log of this broker: was the "
+		       "clock set back?  Start it again";
+	}
 	if (!is_own && store_oldest(b->store, at->name) == STORE_RUN_NONE &&
 	    count_others(b) >= OTHERS)
 		return "the twin has logs of too many brokers";

@@ -341,10 +341,12 @@ serve_add(struct writer *w)
 	pthread_mutex_unlock(&w->lock);
 	if (add == NULL)
 		return;
-	run.row = *add->row;
-	r = state_begin(w->o.state, &run.row, 1, NULL, 0, add->counters);
+	if (add->row != NULL)
+		run.row = *add->row;
+	r = state_begin(
+	    w->o.state, &run.row, add->row != NULL, NULL, 0, add->counters);
 	add->error = r == 0 ? 0 : errno;
-	if (r == 0)
+	if (r == 0 && add->row != NULL)
 		know_run(w, &run);
 	pthread_mutex_lock(&w->lock);
 	add->done = 1;

@@ -67,7 +67,7 @@ int writer_fd(const struct writer *w);
 
 /*
  * writer_run_add(w, row, counters) - One more log, the next index: stored with
- * the counters.  Waits; 0 or -1 with errno.
+ * the counters; row NULL: only they.  Waits; 0 or -1 with errno.
  */
 int writer_run_add(struct writer *w, const struct state_run *row,
     const struct state_counters *counters);

@@ -515,6 +515,26 @@ test_last_and_retention(void)
 	free(dir);
 }
 
+/* One event of a clock that is ahead keeps nothing for longer. */
+static void
+test_future(void)
+{
+	char *dir = new_dir();
+	struct log *log = reopen(dir, 1 << 20, 5000000, 0);
+	struct log_frame *f = make_frame(1, 1, 1, 1);
+
+	f->run = log_own(log);
+	f->head.rt = 1LL << 50;
+	check(put_wait(log, &f->item) == 0, __LINE__, "an event to come");
+	free_frame(&f->item);
+	append(log, 8000, 150);
+	append(log, 8000, 150); /* begins a segment */
+	check(log_due(log, 1000001 + 5000000) == 0, __LINE__, "young enough");
+	check(log_due(log, (1LL << 40)) == 1, __LINE__, "too old");
+	log_close(log);
+	free(dir);
+}
+
 /* All old: also the segment that is written must be able to go. */
 static void
 test_all_expires(void)
@@ -1309,6 +1329,7 @@ main(void)
 	test_roll_carries_rows();
 	test_no_events();
 	test_last_and_retention();
+	test_future();
 	test_all_expires();
 	test_retain_size();
 	test_many_segments();

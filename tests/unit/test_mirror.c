@@ -283,6 +283,31 @@ test_later_log(void)
 	buf_fini(&got);
 }
 
+/* The start after that begins a log that is later still. */
+static void
+test_later_start(void)
+{
+	struct server s;
+	struct twin t = { .now = "{\"A.3000000000\":7}" };
+	struct buf got = { 0 };
+	struct peer p;
+
+	server_start(&s, "start", 0);
+	twin_start(&t, &s);
+	peer_open(&p, &s);
+	says(&p, "a later log", &got);
+	close(p.fd);
+	server_end(&s);
+	server_run(&s);
+	peer_open(&p, &s);
+	check(
+	    learn_log(&p) == 3000000001, "the next log: A.%llu", learn_log(&p));
+	fake_stop(&t.fake);
+	server_end(&s);
+	close(p.fd);
+	buf_fini(&got);
+}
+
 /* There is no end to the names it could make up. */
 static void
 test_names(void)
@@ -501,6 +526,7 @@ main(void)
 		return 1;
 	test_own_log();
 	test_later_log();
+	test_later_start();
 	test_names();
 	test_late_commit();
 	test_stuck();
