@@ -576,16 +576,27 @@ learn(struct trail *t, const struct store *s, const struct wire_position *p)
 	return 1;
 }
 
+/* The first that may be learned now: of one broker in their order. */
+static size_t
+find_learnable(
+    struct trail *t, const struct store *s, const struct wire_cursor *unknown)
+{
+	size_t i;
+
+	for (i = 0; i < unknown->n; i++)
+		if (is_first(unknown, &unknown->at[i]) &&
+		    learn(t, s, &unknown->at[i]))
+			break;
+	return i;
+}
+
 void
 trail_learn(struct trail *t, const struct store *s, struct wire_cursor *unknown)
 {
-	size_t i = 0;
+	size_t i;
 
-	while (i < unknown->n)
-		if (learn(t, s, &unknown->at[i]))
-			unknown->at[i] = unknown->at[--unknown->n];
-		else
-			i++;
+	while ((i = find_learnable(t, s, unknown)) < unknown->n)
+		unknown->at[i] = unknown->at[--unknown->n];
 }
 
 static int
