@@ -400,6 +400,34 @@ is_first(const struct wire_cursor *cursor, const struct wire_position *p)
 	return 1;
 }
 
+/* Others of its broker may be there before it, which are not here yet. */
+static int
+is_empty_copy(const struct store *s, uint32_t run)
+{
+	return !store_run(s, run)->own && store_run(s, run)->end == 0;
+}
+
+/* 1 if an earlier log that the cursor names may still be on its way here. */
+static int
+is_held_back(const struct store *s, const struct wire_cursor *cursor,
+    const struct wire_position *p)
+{
+	const struct wire_position *q;
+	uint32_t next;
+	size_t i;
+
+	for (i = 0; i < cursor->n; i++) {
+		q = &cursor->at[i];
+		if (q->start >= p->start || strcmp(q->name, p->name) != 0 ||
+		    store_find(s, q->name, q->start) != STORE_RUN_NONE)
+			continue;
+		next = began_after(s, q->name, q->start);
+		if (next != STORE_RUN_NONE && is_empty_copy(s, next))
+			return 1;
+	}
+	return 0;
+}
+
 /*
  * A log that is nowhere is passed, and with the first that the cursor names
  * those before it.  If the next is an empty copy there may be others between
@@ -415,7 +443,7 @@ pass_unknown(struct trail *t, const struct store *s,
 		next = newest(s, store_oldest(s, p->name));
 		if (find(t, next) == t->n && is_first(cursor, p))
 			put(t, s, next, ALL);
-	} else if (find(t, next) == t->n && has_events(s, next)) {
+	} else if (find(t, next) == t->n && !is_empty_copy(s, next)) {
 		put(t, s, next, 0);
 	}
 }
@@ -450,7 +478,7 @@ trail_parse(struct trail *t, const struct store *s,
 	for (i = 0; i < cursor->n; i++) {
 		p = &cursor->at[i];
 		run = store_find(s, p->name, p->start);
-		if (run != STORE_RUN_NONE)
+		if (run != STORE_RUN_NONE && !is_held_back(s, cursor, p))
 			put(t, s, run, p->n < ALL ? p->n : ALL);
 	}
 	for (i = 0; i < cursor->n; i++) {
@@ -522,7 +550,7 @@ trail_keep(const struct store *s, const struct wire_cursor *cursor,
 		next = began_after(s, p->name, p->start);
 		if (strcmp(p->name, own->name) != 0 &&
 		    store_find(s, p->name, p->start) == STORE_RUN_NONE &&
-		    (next == STORE_RUN_NONE || !has_events(s, next)))
+		    (next == STORE_RUN_NONE || is_empty_copy(s, next)))
 			unknown->at[unknown->n++] = *p;
 	}
 	return unknown->n;
@@ -556,7 +584,7 @@ learn(struct trail *t, const struct store *s, const struct wire_position *p)
 
 	if (run == STORE_RUN_NONE && next == STORE_RUN_NONE)
 		run = store_oldest(s, p->name);
-	else if (run == STORE_RUN_NONE && has_events(s, next))
+	else if (run == STORE_RUN_NONE && !is_empty_copy(s, next))
 		run = next;
 	if (run == STORE_RUN_NONE)
 		return 0;
