@@ -497,7 +497,7 @@ take_early(struct twin *t)
 		}
 		e = t->early[i];
 		t->early[i] = t->early[--t->nearly];
-		e.reply.lines = e.lines.p;
+		e.reply.lines = buf_cstr(&e.lines);
 		take_part(t, &e.reply);
 		buf_fini(&e.lines);
 		i = 0;
