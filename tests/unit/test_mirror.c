@@ -269,7 +269,7 @@ test_later_log(void)
 	struct peer p;
 
 	server_start(&s, "later", 1);
-	strcpy(t.now, later);
+	memcpy(t.now, later, sizeof later);
 	twin_start(&t, &s);
 	peer_open(&p, &s);
 	says(&p, "a later log", &got);
@@ -314,14 +314,15 @@ test_names(void)
 {
 	struct server s;
 	struct twin t = { 0 };
-	struct buf got = { 0 };
+	struct buf now = { 0 }, got = { 0 };
 	struct peer p;
-	char *at = t.now;
 
 	server_start(&s, "names", 1);
 	for (int i = 0; i < WIRE_LOGS_MAX; i++)
-		at += sprintf(at, "%c\"N%d.1\":1", i == 0 ? '{' : ',', i);
-	strcpy(at, "}");
+		buf_addf(&now, "%c\"N%d.1\":1", i == 0 ? '{' : ',', i);
+	buf_addc(&now, '}');
+	snprintf(t.now, sizeof t.now, "%s", buf_cstr(&now));
+	buf_fini(&now);
 	twin_start(&t, &s);
 	peer_open(&p, &s);
 	says(&p, "too many brokers", &got);
