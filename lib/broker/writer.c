@@ -183,7 +183,10 @@ slots_set(struct writer *w, struct log_item *item)
 	slot = &w->slot[i];
 	if (item->kind == LOG_BYE)
 		slot->bye = 1;
-	else if (slot->item != NULL && slot->item->kind == LOG_FRAME &&
+	else if (((struct log_frame *)item)->run != w->o.own)
+		w->copies = 1;
+	if (item->kind == LOG_FRAME && slot->item != NULL &&
+	    slot->item->kind == LOG_FRAME &&
 	    item_last(slot->item) > item_last(item))
 		return;
 	slot->item = item;
@@ -442,7 +445,6 @@ goes_on(struct writer *w, const struct log_frame *f)
 	    !deps_known(w, &f->head))
 		return 0;
 	w->run[f->run].plan += f->head.events;
-	w->copies |= f->run != w->o.own;
 	return 1;
 }
 

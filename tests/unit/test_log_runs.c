@@ -630,6 +630,34 @@ test_refusals(void)
 	log_close(log);
 }
 
+/* A copy without events does not move a channel back either. */
+static void
+test_channel(void)
+{
+	uint64_t last[CHANS] = { 0 };
+	struct log_frame f;
+	char dir[80];
+	struct log *log;
+	uint32_t run;
+
+	snprintf(dir, sizeof dir, "%s/channel", root);
+	log = reopen(dir, 0);
+	check(log_run_add(log, "beta", 1, &run) == 0, "a copy");
+	for (int i = 0; i < 2; i++) {
+		f = small_frame(i == 0 ? log_own(log) : run, 1);
+		f.head.events = i == 0;
+		f.head.chan = 3;
+		f.head.first = i == 0 ? 50 : 10;
+		f.head.numbers = 5;
+		memcpy(f.head.from, "meter", 6);
+		log_put(log, &f.item);
+		check(wait_done(log) == &f.item && f.item.error == 0, "stored");
+	}
+	check(log_channels(log, see_channel, last) == 0 && last[3] == 54,
+	    "the channel is where it was");
+	log_close(log);
+}
+
 /*
  * Frames of two logs, and one that fails among them: what came before it is
  * stored, the rest comes back, and both logs go on from their ends.
@@ -692,6 +720,7 @@ main(void)
 		die(EXIT_CANTCREATE, "%s", root);
 	test_refusals();
 	test_failure();
+	test_channel();
 	for (unsigned i = 1; i <= 8; i++)
 		test_model(i, 120);
 	snprintf(command, sizeof command, "rm -rf %s", root);
