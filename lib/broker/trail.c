@@ -771,33 +771,40 @@ stand(struct store_view *v, struct store *s, struct log_place place,
 	return found;
 }
 
+/* 1 if that log began before the other one of its chain; none did not. */
+static int
+is_before(const struct store *s, uint32_t run, uint32_t other)
+{
+	return run != STORE_RUN_NONE &&
+	    store_run(s, run)->start < store_run(s, other)->start;
+}
+
 /*
  * 1 if the frame waits for other logs; *to is then where to read that comes
- * nearer, run STORE_RUN_NONE if nothing does.
+ * nearer, run STORE_RUN_NONE if nothing does.  It waits for the logs before
+ * those it names, too: a reader may have been ahead of them at the other
+ * broker, which had lost them.
  */
 static int
 waits(const struct trail *t, const struct store *s, const struct frame_head *h,
     struct log_place *to)
 {
 	struct log_place head;
-	uint32_t i, blocked = 0;
+	uint32_t i;
+	int blocked = 0;
 
 	to->run = STORE_RUN_NONE;
-	for (i = 0; i < h->deps; i++) {
+	for (i = 0; i < h->deps && to->run == STORE_RUN_NONE; i++) {
 		const struct log_place dep = { h->dep[i].run, h->dep[i].n };
+		const int passed = trail_passed(t, s, dep);
 
-		if (trail_passed(t, s, dep))
-			continue;
-		blocked = 1;
 		head = head_of(t, s, dep.run);
-		if (head.run == STORE_RUN_NONE ||
-		    store_run(s, head.run)->start >
-			store_run(s, dep.run)->start)
-			continue;
-		*to = head;
-		break;
+		if (is_before(s, head.run, dep.run) ||
+		    (!passed && head.run == dep.run))
+			*to = head;
+		blocked |= !passed || to->run != STORE_RUN_NONE;
 	}
-	return (int)blocked;
+	return blocked;
 }
 
 /*
