@@ -328,3 +328,166 @@ setup() {
 	wait_until seen
 	[ "$(head -n 1 tapped.out)" = "A/a $A" ]
 }
+
+# Two brokers.
+
+# start_one NAME OTHER - One of two, at ipc://$TEST_TMP/NAME.
+start_one() {
+	ready "$1" sg-broker --name "$1" -d "store_$1" \
+	    -l "ipc://$TEST_TMP/$1" --twin "ipc://$TEST_TMP/$2"
+}
+
+start_pair() {
+	start_one a b
+	start_one b a
+	wait_until in_step a
+	wait_until in_step b
+}
+
+# at NAME REQUEST... - Ask one of the two.
+at() {
+	local URL=ipc://$TEST_TMP/$1
+	shift
+	ask "$@"
+}
+
+in_step() {
+	at "$1" '{"op":"stat"}' && jq -e '.twin.synced and .twin.connected and
+	    .degraded == []' header
+}
+
+# told NAME CONDITION - Of the answer to stat.
+told() {
+	at "$1" '{"op":"stat"}' && jq -e "$2" header
+}
+
+@test "hello takes a range of versions, and tells of a twin" {
+	start_one a b
+	at a '{"op":"hello","sg":2,"upto":9}'
+	replied '.ok == false and .error == "bad"'
+	at a '{"op":"hello","sg":1,"upto":9}'
+	replied '.ok and .sg == 1 and .twin'
+}
+
+@test "a broker that is alone has no twin and copies to nobody" {
+	start_broker
+	ask '{"op":"hello","sg":1,"upto":1}'
+	replied '.ok and has("twin") == false'
+	ask '{"op":"mirror","name":"b","cursor":{}}'
+	replied '.ok == false and .error == "bad" and (.why | test("twin"))'
+}
+
+@test "fetch with ids names channels and their numbers without a gap" {
+	start_broker
+	ask '{"op":"pub","from":"me","chan":"00000000000000aa","first":5,"safe":4}' \
+	    "$A" "$B" '{"topic":"COMMAND/x/on","t":1,"v":1,"id":"1","ttl":5}' "$C"
+	replied '.ok and .local == 8'
+	pub "$A"
+	ask '{"op":"fetch","filters":["#"],"cursor":"begin","ids":true}'
+	replied '[.meta[] | [.[0], .[4:]]] ==
+	    [[2, [1, "00000000000000aa", 5]], [1, [3, "00000000000000aa", 8]],
+	     [1, [4, "0000000000000000", 0]]]'
+}
+
+@test "either of two brokers gives what both have stored, from any cursor" {
+	local cursor
+	start_pair
+	at a '{"op":"pub"}' "$A" && replied '.ok'
+	at b '{"op":"pub"}' "$B" && replied '.ok'
+	wait_until told a '[.logs[] | select(.end == 1)] | length == 2'
+	wait_until told b '[.logs[] | select(.end == 1)] | length == 2'
+	at b '{"op":"fetch","filters":["#"],"cursor":"begin"}'
+	replied '.n == 2 and ([.cursor[]] == [1, 1])'
+	diff <(tail -n +2 reply | sort) <(printf '%s\n' "$A" "$B")
+	at a '{"op":"seek","to":"end"}'
+	cursor=$(jq -c .cursor header)
+	at b '{"op":"fetch","filters":["#"],"cursor":'"$cursor"'}'
+	replied '.n == 0 and .cursor == '"$cursor"
+	at b '{"op":"pub"}' "$C" && replied '.ok'
+	at b '{"op":"fetch","filters":["#"],"cursor":'"$cursor"'}'
+	lines "$C"
+}
+
+@test "a fetch that waits gets what the twin stores" {
+	start_pair
+	# On a slow machine the heartbeat may come first; then once more.
+	for _ in 1 2 3 4 5; do
+		background late nngcat --req --dial "ipc://$TEST_TMP/a" --raw \
+		    --data '{"op":"fetch","filters":["A/#"],"wait":1}'
+		wait_until told a '.parked == 1'
+		at b '{"op":"pub"}' "$B" "$A" && replied '.ok'
+		ends "$late_pid"
+		head -n 1 late.out | jq -e '.n == 0' || break
+	done
+	diff <(tail -n +2 late.out) <(echo "$A")
+}
+
+@test "until holds in each log, and the cursor stays before what is beyond" {
+	local until
+	start_pair
+	at a '{"op":"pub"}' "$A" && replied '.ok'
+	at b '{"op":"pub"}' "$B" && replied '.ok'
+	wait_until told a '[.logs[] | select(.end == 1)] | length == 2'
+	at a '{"op":"seek","to":"end"}'
+	until=$(jq -c .cursor header)
+	at b '{"op":"pub"}' "$C" && replied '.ok'
+	at a '{"op":"pub"}' "$C" && replied '.ok'
+	wait_until told a '[.logs[] | select(.end == 2)] | length == 2'
+	at a '{"op":"fetch","filters":["#"],"cursor":"begin","until":'"$until"'}'
+	replied '.n == 2 and .end and .cursor == '"$until"
+}
+
+@test "durable cursors are the same at both brokers, and so is their end" {
+	start_pair
+	at a '{"op":"pub"}' "$A" "$B" && replied '.ok'
+	wait_until told b '[.logs[] | select(.end == 2)] | length == 1'
+	at b '{"op":"fetch","filters":["#"],"name":"job","cursor":"begin","count":1}'
+	replied '.n == 1'
+	at b '{"op":"commit","name":"job","cursor":'"$(jq -c .cursor header)"'}'
+	replied '.ok'
+	wait_until told a '.cursors.job.lag == 1'
+	at a '{"op":"fetch","filters":["#"],"name":"job"}'
+	lines "$B"
+	at a '{"op":"commit","name":"job","cursor":null}'
+	replied '.ok'
+	wait_until told b '.cursors == {}'
+	# Nor do they come back when a broker starts anew.
+	kill -KILL "$b_pid"
+	start_one b a
+	wait_until in_step b
+	told b '.cursors == {}'
+	told a '.cursors == {}'
+}
+
+@test "a broker that may have lost a log is behind until it has met its twin" {
+	local cursor fetch
+	start_pair
+	at a '{"op":"pub"}' "$A" "$B" && replied '.ok'
+	wait_until told b '[.logs[] | select(.end == 2)] | length == 1'
+	at a '{"op":"fetch","filters":["#"],"cursor":"begin","count":1}'
+	cursor=$(jq -c .cursor header)
+	fetch='{"op":"fetch","filters":["#"],"cursor":'$cursor'}'
+	kill -KILL "$a_pid" "$b_pid"
+	wait_until test ! -e "/proc/$a_pid/exe"
+	rm -r store_a
+	start_one a b
+	at a "$fetch"
+	replied '.error == "behind" and (.why | test("log a[.]"))'
+	at a '{"op":"commit","name":"job","cursor":'"$cursor"'}'
+	replied '.error == "behind"'
+	start_one b a
+	wait_until in_step a
+	at a "$fetch"
+	replied '.ok'
+	lines "$B"
+}
+
+@test "stat says whether the twin is there, and whose logs there are" {
+	start_pair
+	told a '.twin.name == "b" and .twin.synced and
+	    ([.logs[] | .own] | sort | unique == [false, true])'
+	kill -KILL "$b_pid"
+	wait_until told a '.degraded == ["twin"] and .twin.connected == false'
+	start_one b a
+	wait_until in_step a
+}
