@@ -631,6 +631,23 @@ serve_live(struct sub *sub, const struct store_frame *frame)
 	pump(sub);
 }
 
+/* Event i of the frame is for sub, which is to be served after all of them. */
+static void
+wake(struct sub *sub, const struct store_frame *frame, uint32_t i,
+    struct sub **woken)
+{
+	if (sub->reading == READ_STORED)
+		return;
+	if (sub->first != NULL && sub->nranges == 0) {
+		sub->woken = *woken;
+		*woken = sub;
+	}
+	if (sub->first != NULL && sub->reading == READ_LIVE)
+		add_range(sub, frame, i);
+	else
+		leave_live(sub, frame);
+}
+
 void
 subscribe_frame(struct broker *b, const struct store_frame *frame)
 {
@@ -658,19 +675,8 @@ subscribe_frame(struct broker *b, const struct store_frame *frame)
 			once = NULL;
 			m = dispatch_match(b->dispatch, topic, n, &once);
 		}
-		for (k = 0; k < m->n; k++) {
-			sub = (struct sub *)(void *)m->sub[k];
-			if (sub->reading == READ_STORED)
-				continue;
-			if (sub->first != NULL && sub->nranges == 0) {
-				sub->woken = woken;
-				woken = sub;
-			}
-			if (sub->first != NULL && sub->reading == READ_LIVE)
-				add_range(sub, frame, i);
-			else
-				leave_live(sub, frame);
-		}
+		for (k = 0; k < m->n; k++)
+			wake((struct sub *)(void *)m->sub[k], frame, i, &woken);
 	}
 	free(once);
 	while ((sub = woken) != NULL) {
