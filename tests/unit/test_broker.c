@@ -22,6 +22,7 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "broker/broker.h"
+#include "broker/log.h"
 #include "bus/sp.h"
 #include "bus/wire.h"
 #include "check.h"
@@ -598,6 +599,58 @@ test_limits(const struct server *s)
 	buf_fini(&text);
 }
 
+static void
+put_row(struct log *log, const char *name, const char *json)
+{
+	struct log_cursor *row = xcalloc(1, sizeof *row);
+	struct pollfd p = { log_done_fd(log), POLLIN, 0 };
+
+	row->item.kind = LOG_CURSOR;
+	memcpy(row->name, name, strlen(name) + 1);
+	row->json = xstrdup(json);
+	log_put(log, &row->item);
+	while (log_done(log) == NULL)
+		poll(&p, 1, 1000);
+	check(row->item.error == 0, "a row: %s", strerror(row->item.error));
+	free(row->json);
+	free(row);
+}
+
+/* Rows as they are in the store, today's and yesterday's. */
+static void
+test_rows(void)
+{
+	struct server s = { 0 };
+	struct buf text = { 0 };
+	struct peer p = { 0 };
+	struct log_options o = { .name = "t", .segment = 4 << 20 };
+	struct log *log;
+	const char *why;
+	int status;
+
+	snprintf(s.store, sizeof s.store, "%s/rows.store", dir);
+	o.dir = s.store;
+	log = log_open(&o, &status, &why);
+	if (log == NULL)
+		die(EXIT_IO, "%s", why);
+	put_row(log, "old", "{\"t.7\":1}");
+	put_row(log, "new", "[1795388400000000,{\"t.8\":2}]");
+	put_row(log, "gone", "[1795388400000000,null]");
+	put_row(log, "odd", "[true]");
+	log_close(log);
+	server_start(&s, "rows", 0);
+	peer_open(&p, &s);
+	peer_ask(&p, "{\"op\":\"stat\"}", &text);
+	check(strstr(text.p, "\"old\":{\"cursor\":{\"t.7\":1}") != NULL &&
+		strstr(text.p, "\"new\":{\"cursor\":{\"t.8\":2}") != NULL &&
+		strstr(text.p, "\"gone\"") == NULL &&
+		strstr(text.p, "\"odd\"") == NULL,
+	    "rows: %s", text.p);
+	close(p.fd);
+	buf_fini(&text);
+	check(server_end(&s, SIGTERM) == 0, "rows: the end");
+}
+
 /* --- random traffic against a model --- */
 
 enum {
@@ -1108,6 +1161,7 @@ main(void)
 		die(EXIT_IO, "%s: %s", dir, strerror(errno));
 	test_kind("memory", 1);
 	test_kind("disk", 0);
+	test_rows();
 	test_model("memory model", 1);
 	test_model("disk model", 0);
 	return check_done();
