@@ -131,6 +131,7 @@ send_part(struct mirror *m, struct answer *a)
 	wire_cursor_add(&h, &cursor);
 	buf_adds(&h, ",\"now\":");
 	trail_now(&now, m->b->store);
+	twin_coming(m->b->twin, &now);
 	trail_cursor(&now, m->b->store, &cursor);
 	wire_cursor_add(&h, &cursor);
 	buf_adds(&h, "}\n");

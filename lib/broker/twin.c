@@ -143,6 +143,18 @@ expected(struct twin *t, uint32_t run)
 	return &t->next[run];
 }
 
+void
+twin_coming(const struct twin *t, struct trail *now)
+{
+	const struct store *store = t->b->store;
+	uint32_t run;
+
+	for (run = 0; run < t->runs; run++)
+		if (t->next[run] > store_run(store, run)->end + 1)
+			trail_move(now, store,
+			    (struct log_place){ run, t->next[run] - 1 });
+}
+
 /* The tails of others' logs are what frames of ours may depend on. */
 static void
 set_tail(struct broker *b, uint32_t run, uint64_t n)
@@ -442,6 +454,30 @@ is_at_goal(const struct twin *t, const struct wire_reply *r)
 	return trail_reached(&after, t->b->store, &t->goal);
 }
 
+/*
+ * What the twin has, when the stream is opened, is to be here before we are in
+ * step; less if its log could not take what was coming then.
+ */
+static void
+set_goal(struct twin *t, const struct wire_cursor *cursor)
+{
+	struct trail now;
+	uint64_t n;
+	size_t i;
+
+	if (t->has_goal && t->b->synced)
+		return;
+	trail_parse(&now, t->b->store, cursor, 1);
+	if (!t->has_goal)
+		t->goal = now;
+	t->has_goal = 1;
+	for (i = 0; i < t->goal.n; i++) {
+		n = trail_in(&now, t->b->store, t->goal.at[i].run);
+		if (n < t->goal.at[i].n)
+			t->goal.at[i].n = n;
+	}
+}
+
 static void
 take_part(struct twin *t, const struct wire_reply *r)
 {
@@ -458,9 +494,7 @@ take_part(struct twin *t, const struct wire_reply *r)
 	}
 	if (learn_logs(t, &r->now) != 0 || take_lines(t, r) != 0)
 		return;
-	if (!t->has_goal)
-		trail_parse(&t->goal, t->b->store, &r->now, 1);
-	t->has_goal = 1;
+	set_goal(t, &r->now);
 	*part = (struct part){ r->part, t->put, is_at_goal(t, r) };
 	t->parts++;
 	t->taken = r->part;

@@ -65,6 +65,13 @@ twin_log(struct broker *b, const struct wire_position *at, uint32_t *run);
 int twin_away(const struct twin *t);
 
 /*
+ * twin_coming(t, now) - Copies that the log has still to write count in now,
+ * too: the twin may have lost what it sent, and asks what there is of it.
+ */
+struct trail;
+void twin_coming(const struct twin *t, struct trail *now);
+
+/*
  * twin_tails(b) - Nothing is with the log: b->tails are the logs of others as
  * they are stored.
  */
