@@ -152,6 +152,8 @@ normalise(struct trail *t, const struct store *s, const struct log_run *chain)
 			return;
 		if (find(t, next) < t->n)
 			drop(t, i);
+		else if (may_grow(s, t->at[i].run) && !r->own)
+			return; /* one that has events may come between */
 		else
 			t->at[i] = (struct log_place){ next, 0 };
 	}
@@ -246,10 +248,20 @@ is_between(const struct store *s, uint32_t run)
 	return 0;
 }
 
+/* Logs after this one that have no entry are passed. */
+static void
+pass_later(struct trail *t, const struct store *s, uint32_t run)
+{
+	while ((run = store_after(s, run)) != STORE_RUN_NONE)
+		if (find(t, run) == t->n && store_run(s, run)->end > 0)
+			put(t, s, run, store_run(s, run)->end);
+}
+
 void
 trail_now(struct trail *t, const struct store *s)
 {
 	const struct log_run *r;
+	size_t own = 0;
 	uint32_t i;
 
 	t->n = 0;
@@ -261,16 +273,12 @@ trail_now(struct trail *t, const struct store *s)
 			put_tail(t, s, i);
 		else if (!is_between(s, i))
 			put(t, s, i, r->end);
+		own += (size_t)r->own;
 	}
-}
-
-/* Logs after this one that have no entry are passed. */
-static void
-pass_later(struct trail *t, const struct store *s, uint32_t run)
-{
-	while ((run = store_after(s, run)) != STORE_RUN_NONE)
-		if (find(t, run) == t->n && store_run(s, run)->end > 0)
-			put(t, s, run, store_run(s, run)->end);
+	/* One that the twin told of may lie before some that are closed. */
+	if (own > 1)
+		pass_later(t, s,
+		    t->at[find_oldest(t, s, store_run(s, store_own(s)))].run);
 }
 
 void
