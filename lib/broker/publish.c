@@ -359,8 +359,8 @@ scan_line(struct scan *s, const char *line, size_t n, const char **why)
 static void
 confirm(struct broker *b, struct publish *p, struct log_place place)
 {
-	if (b->twin == NULL || p->channel == NULL || !mirror_open(b->mirror) ||
-	    twin_has(b, place)) {
+	if (b->twin == NULL || p->channel == NULL || b->lagging ||
+	    !mirror_open(b->mirror) || twin_has(b, place)) {
 		acknowledge(b, p);
 		return;
 	}
@@ -371,19 +371,46 @@ confirm(struct broker *b, struct publish *p, struct log_place place)
 	b->unsafe_end = &p->unsafe;
 }
 
+/*
+ * A twin that catches up is not waited for: every answer would wait in vain.
+ * It is again once it has an event within that time of our having stored it.
+ */
+static void
+probe(struct broker *b)
+{
+	const int64_t now = date_mono();
+
+	if (b->lagging && twin_has(b, b->probe) &&
+	    now < b->probe_at + SAFE_WAIT) {
+		b->lagging = 0;
+	} else if (!b->lagging || twin_has(b, b->probe)) {
+		b->lagging = 1;
+		b->probe = (struct log_place){ b->run,
+			store_run(b->store, b->run)->end };
+		b->probe_at = now;
+	}
+}
+
 int64_t
 publish_confirmed(struct broker *b, int64_t now)
 {
 	struct publish *p;
 	int gone = b->mirror == NULL || !mirror_open(b->mirror);
 
+	if (b->lagging && !gone)
+		probe(b);
+
 	while ((p = b->unsafe) != NULL &&
 	    (gone || p->safe_due <= now || twin_has(b, p->place))) {
 		b->unsafe = p->unsafe;
 		if (b->unsafe == NULL)
 			b->unsafe_end = &b->unsafe;
-		if (p->upto > p->channel->safe && twin_has(b, p->place))
-			p->channel->safe = p->upto;
+		if (twin_has(b, p->place))
+			p->channel->safe = p->upto > p->channel->safe
+			    ? p->upto
+			    : p->channel->safe;
+		else if (!gone && !b->lagging)
+			probe(b);
 		p->channel->pending--;
 		acknowledge(b, p);
 	}

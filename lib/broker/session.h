@@ -66,11 +66,14 @@ struct broker {
 			       what the log has still to write */
 	struct trail deps;  /* the same, at the last frame of ours */
 	struct publish *unsafe, **unsafe_end; /* wait for the twin */
-	int64_t rt;			      /* last receive time given */
-	size_t queued;			      /* items the log has */
-	int failing; /* errno of a failed write not yet over */
-	int full;    /* that the disk has no room, until a frame finds some */
-	int fatal;   /* the store is lost: leave */
+	int lagging;			      /* it is not waited for */
+	struct log_place probe;		      /* until it has this soon */
+	int64_t probe_at;
+	int64_t rt;    /* last receive time given */
+	size_t queued; /* items the log has */
+	int failing;   /* errno of a failed write not yet over */
+	int full;      /* that the disk has no room, until a frame finds some */
+	int fatal;     /* the store is lost: leave */
 	uint32_t frame_mark;
 	struct summary summary; /* of the frame being taken */
 	int64_t started, checkpoint_at, second_at;

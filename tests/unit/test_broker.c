@@ -413,6 +413,21 @@ expect(struct peer *p, size_t n, const char *want, const char *why)
 	buf_fini(&got);
 }
 
+/* The broker has noticed that the connection before this one is gone. */
+static void
+await_gone(struct peer *p)
+{
+	int64_t end = date_mono() + 30 * DATE_SECOND;
+	struct buf got = { 0 };
+
+	do {
+		peer_send(p, "{\"op\":\"stat\"}", 13);
+		peer_next(p, &got);
+	} while (strstr(buf_cstr(&got), "\"ahead\":0,") == NULL &&
+	    date_mono() < end);
+	buf_fini(&got);
+}
+
 static void
 test_overtaking(const struct server *s)
 {
@@ -435,6 +450,7 @@ test_overtaking(const struct server *s)
 	/* None of them is answered, so the next is not read yet. */
 	close(p.fd);
 	peer_open(&p, s);
+	await_gone(&p);
 	for (i = 0; i < 63; i++)
 		publish_one(&p, c, 70 - i, 0);
 	publish_one(&p, c, 1, 0);
