@@ -646,6 +646,23 @@ names(const struct wire_cursor *c, const char *name)
 	return 0;
 }
 
+static void
+tell_passed(struct wire_cursor *cursor, const struct wire_position *p)
+{
+	struct wire_position *at;
+	size_t i;
+
+	for (i = 0; i < cursor->n; i++) {
+		at = &cursor->at[i];
+		if (at->start != p->start || strcmp(at->name, p->name) != 0)
+			continue;
+		at->n = at->n > p->n ? at->n : p->n;
+		return;
+	}
+	if (cursor->n < WIRE_LOGS_MAX)
+		cursor->at[cursor->n++] = *p;
+}
+
 void
 trail_tell(const struct store *s, const struct wire_cursor *unknown,
     struct wire_cursor *cursor)
@@ -660,9 +677,9 @@ trail_tell(const struct store *s, const struct wire_cursor *unknown,
 		    store_find(s, p->name, p->start) != STORE_RUN_NONE)
 			cursor->at[n++] = *p;
 	}
-	for (i = 0; i < unknown->n && n < WIRE_LOGS_MAX; i++)
-		cursor->at[n++] = unknown->at[i];
 	cursor->n = n;
+	for (i = 0; i < unknown->n; i++)
+		tell_passed(cursor, &unknown->at[i]);
 }
 
 int
