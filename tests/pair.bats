@@ -149,3 +149,79 @@ event() {
 	sg-sub -b "$A" -e --from-start '$SG/TWIN' | jq -r .vs >seen
 	[ "$(tail -n 2 seen | paste -s)" = "away	here" ]
 }
+
+# old_values - Last values at A that it has no events of any more, in old.
+old_values() {
+	local i
+	for i in 1 2 3; do
+		event "T/$i" "$i" "$i"
+	done >old
+	sg-pub -q -b "$A" old
+	awk 'BEGIN { x = sprintf("%1000s", ""); gsub(/ /, "x", x)
+		for (i = 0; i < 6000; i++)
+			printf "{\"topic\":\"FILL\",\"t\":%d,\"vs\":\"%s\"}\n", i, x
+	}' | sg-pub -q -b "$A"
+	wait_until gone
+}
+
+# gone - A has none of the events any more, but all last values.
+gone() {
+	[ "$(sg-sub -b "$A" -e --from-start 'T/#' 2>/dev/null | wc -l)" -eq 0 ] &&
+	    [ "$(sg-sub -b "$A" --last 'T/#' | wc -l)" -eq 3 ]
+}
+
+# last_at URL - The last values there.
+last_at() {
+	sg-sub -b "$1" --last 'T/#' | sort
+}
+
+# same_last - Those of both are the three.
+same_last() {
+	last_at "$A" >at_a
+	last_at "$B" >at_b
+	[ "$(wc -l <at_a)" -eq 3 ] && cmp at_a at_b
+}
+
+@test "last values whose events are gone reach a twin that has lost its disk" {
+	local small="--segment-size 1M --retain-size 3M --memory-size 64K"
+	# shellcheck disable=SC2086	# several options
+	start_one a --name a --twin "$B" $small
+	start_one b --name b --twin "$A"
+	says a 'twin b: in step'
+	old_values
+	kill -KILL "$b_pid"
+	says a 'twin b is away'
+	rm -r b
+	start_one b --name b --twin "$A"
+	says b 'twin a: in step'
+	same_last
+	# It has them on its disk, and what is newer wins.
+	kill -KILL "$b_pid"
+	kill -KILL "$a_pid"
+	start_one b --name b --twin "$A"
+	cmp at_a <(last_at "$B")
+	event T/2 5 5 | sg-pub -q -b "$B"
+	kill -KILL "$b_pid"
+	start_one b --name b --twin "$A"
+	last_at "$B" | jq -c .v | paste -sd, | grep -qx 1,5,3
+	# shellcheck disable=SC2086
+	start_one a --name a --twin "$B" $small
+	says a 'twin b: in step'
+	same_last
+	grep -q '"v":5' at_a
+}
+
+@test "the same of brokers that have no disk" {
+	local small="--memory --memory-size 1M"
+	# shellcheck disable=SC2086
+	start_pair_of() { ready "$1" sg-broker --name "$1" -l "$2" --twin "$3" $small; }
+	start_pair_of a "$A" "$B"
+	start_pair_of b "$B" "$A"
+	says a 'twin b: in step'
+	old_values
+	kill -KILL "$b_pid"
+	says a 'twin b is away'
+	start_pair_of b "$B" "$A"
+	says b 'twin a: in step'
+	same_last
+}

@@ -206,6 +206,10 @@ item_done(struct broker *b, struct log_item *item)
 		write_failed(b, item->error);
 		free(item);
 		break;
+	case LOG_KEEP:
+		write_failed(b, item->error);
+		keep_done(b, (struct log_rows *)(void *)item);
+		break;
 	case LOG_LAST: checkpoint_done(b, item); break;
 	case LOG_DROP:
 		b->drop_out = 0;
@@ -241,7 +245,7 @@ checkpoint(struct broker *b)
 
 	dirty = last_dirty(b->last, &n);
 	b->checkpoint_bytes = 0;
-	if (n == 0 || b->checkpoint_out)
+	if (n == 0 || b->checkpoint_out || b->keeping != 0)
 		return;
 	rows = xcalloc(1, sizeof *rows);
 	rows->item.kind = LOG_LAST;
@@ -320,7 +324,7 @@ retire(struct broker *b)
 	struct last_topic **topic, *t;
 	size_t i, n = 0;
 
-	if (b->drop_out || !log_due(b->log, date_now()))
+	if (b->drop_out || b->keeping != 0 || !log_due(b->log, date_now()))
 		return;
 	topic = xcalloc(last_count(b->last), sizeof(struct last_topic *));
 	for (i = 0; i < last_count(b->last); i++) {

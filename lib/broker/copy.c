@@ -113,6 +113,24 @@ parse_bye(struct copy *c, const struct json_value *note)
 }
 
 static int
+parse_kept(struct copy *c, const struct json_value *note)
+{
+	struct json_value v;
+
+	if (!json_get(note, "topic", &c->topic) ||
+	    c->topic.kind != JSON_STRING || !json_get(note, "rt", &v) ||
+	    v.kind != JSON_NUMBER || num_uint(v.p, v.n, &c->rt) < 0 ||
+	    !json_get(note, "from", &v) ||
+	    get_text(&v, c->from, sizeof c->from) < 0)
+		return -1;
+	if (c->from[0] != '\0' && !wire_name_check(c->from, strlen(c->from)))
+		return -1;
+	return json_get(note, "line", &c->line) && c->line.kind == JSON_STRING
+	    ? 0
+	    : -1;
+}
+
+static int
 parse_note(struct copy *c, const struct json_value *note)
 {
 	struct json_value v;
@@ -127,6 +145,10 @@ parse_note(struct copy *c, const struct json_value *note)
 	if (json_equal(&v, "bye")) {
 		c->kind = COPY_BYE;
 		return parse_bye(c, note);
+	}
+	if (json_equal(&v, "kept")) {
+		c->kind = COPY_KEPT;
+		return parse_kept(c, note);
 	}
 	return 0;
 }
@@ -232,4 +254,24 @@ copy_bye(struct buf *b, const char *from, uint64_t chan)
 	buf_adds(b, ",\"chan\":");
 	wire_chan_add(b, chan);
 	buf_adds(b, "}\n");
+}
+
+int
+copy_kept(struct buf *b, const struct log_row *row)
+{
+	size_t before = b->len;
+
+	buf_adds(b, "{\"note\":\"kept\",\"topic\":");
+	json_add_string(b, row->topic, row->topic_len);
+	buf_adds(b, ",\"rt\":");
+	buf_addi(b, row->rt);
+	buf_adds(b, ",\"from\":");
+	json_add_string(b, row->from, strlen(row->from));
+	buf_adds(b, ",\"line\":");
+	json_add_string(b, row->line, row->len);
+	buf_adds(b, "}\n");
+	if (b->len - before <= WIRE_LINES_MAX)
+		return 1;
+	buf_cut(b, b->len - before);
+	return 0;
 }

@@ -10,6 +10,10 @@
  *
  *	{"note":"cursor","name":S,"t":MICROSECONDS,"cursor":C|null}
  *	{"note":"bye","from":S,"chan":"16 hex digits"}
+ *	{"note":"kept","topic":S,"rt":MICROSECONDS,"from":S,"line":S}
+ *
+ * the last being the newest line of a topic whose event the sender no longer
+ * has (from may be empty: not known).
  *
  * Further elements, members and notes are passed over.
  */
@@ -29,15 +33,16 @@ enum copy_kind {
 	COPY_FRAME,
 	COPY_CURSOR,
 	COPY_BYE,
+	COPY_KEPT,
 	COPY_UNKNOWN /* a note of a later version */
 };
 
-/* One of them, decoded; lines and name borrow from the text. */
+/* One of them, decoded; lines, topic and line borrow from the text. */
 struct copy {
 	enum copy_kind kind;
 	struct wire_position log; /* FRAME: n is that of its first event */
 	uint32_t events, numbers;
-	int64_t rt; /* FRAME, CURSOR */
+	int64_t rt; /* FRAME, CURSOR, KEPT */
 	char from[FRAME_FROM_MAX + 1];
 	uint64_t chan, first;
 	struct wire_cursor deps;
@@ -46,6 +51,7 @@ struct copy {
 	char name[LOG_CURSOR_MAX + 1]; /* CURSOR */
 	struct wire_cursor cursor;
 	int deleted;
+	struct json_value topic, line; /* KEPT: strings, see json_text() */
 };
 
 /*
@@ -59,9 +65,13 @@ copy_next(struct copy *c, const char **p, const char *end, const char **why);
 void copy_head(struct buf *b, const struct frame_head *h, const struct store *s,
     uint32_t run);
 
-/* Append a note; cursor NULL: deleted. */
+/*
+ * Append a note; cursor NULL: deleted.  copy_kept() appends nothing and gives
+ * 0 if it would be too long for an answer, else 1.
+ */
 void copy_cursor(struct buf *b, const char *name, int64_t t,
     const struct wire_cursor *cursor);
 void copy_bye(struct buf *b, const char *from, uint64_t chan);
+int copy_kept(struct buf *b, const struct log_row *row);
 
 #endif

@@ -92,6 +92,7 @@ enum log_kind {
 	LOG_BYE,    /* forget a channel */
 	LOG_LAST,   /* a checkpoint of last values */
 	LOG_DROP,   /* drop the oldest segment, keeping some lines */
+	LOG_KEEP,   /* lines to keep of topics whose events are not here */
 	LOG_ROLL    /* the module's own; never handed out */
 };
 
@@ -136,7 +137,8 @@ struct log_row {
 	size_t topic_len;
 	struct log_place at; /* LOG_LAST; n 0: forget the topic; run no
 				 log: leave it as it is */
-	const char *line;    /* LOG_DROP: the event line to keep, no LF */
+	const char *line;    /* LOG_DROP, LOG_KEEP: the event line to keep,
+				 no LF */
 	size_t len;
 	int64_t rt;
 	const char *from;
@@ -153,6 +155,10 @@ struct log_rows {
 };
 
 /*
+ * A LOG_KEEP is written in its place among the frames, as they are.  No
+ * LOG_LAST or LOG_DROP is put while one is with the log: of its topics only the
+ * kept line is known after it.
+ *
  * log_put(log, item) - Hand over; the item comes back from log_done().
  * Never blocks.  Items are written in the order given.
  */

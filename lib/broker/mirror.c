@@ -15,6 +15,8 @@ enum {
 	WAITING = 16,		   /* requests not answered yet */
 	BEAT = DATE_SECOND / 2,	   /* us until one is answered with nothing */
 	SILENCE = 2 * DATE_SECOND, /* us without a request: it is away */
+	SLICE = 2000,		   /* us of looking for last values, */
+	REST = 8000,		   /* and until it goes on: others wait */
 	PART = WIRE_FETCH,	   /* bytes of frames in an answer */
 	NOTES = 4 * PART	   /* bytes of notes that wait for one */
 };
@@ -41,6 +43,12 @@ struct mirror {
 	size_t head, nwaiting;
 	struct buf notes;
 	size_t rows; /* bytes of them at the opening */
+	int lacking; /* it is at what is gone here, and being given last values
+			of that, */
+	struct trail behind; /* what comes behind it, */
+	int opening;	     /* of topics of unknown place, too; */
+	size_t hand;	     /* from this topic on, */
+	int64_t rested;	     /* at that time */
 	int64_t heard;
 };
 
@@ -87,6 +95,7 @@ close_session(struct mirror *m)
 	m->session = NULL;
 	m->nwaiting = m->parts = 0;
 	buf_fini(&m->notes);
+	m->lacking = 0;
 }
 
 void
@@ -192,7 +201,6 @@ take_frames(struct mirror *m, struct answer *a)
 	struct log_place at;
 	int found;
 
-	trail_skip(&m->at, m->b->store);
 	while ((found = trail_next(&m->at, m->b->store, &v, &at)) != 0) {
 		if (found < 0) {
 			if (errno != EBADMSG)
@@ -211,6 +219,90 @@ take_frames(struct mirror *m, struct answer *a)
 	trail_end(&v);
 }
 
+static void
+give_values(struct mirror *m, const struct trail *behind)
+{
+	m->lacking = 1;
+	m->behind = *behind;
+	m->hand = 0;
+	m->rested = 0;
+}
+
+/*
+ * What is gone here before the twin had it was perhaps the newest of its
+ * topic: those last values come next.
+ */
+static void
+skip_gone(struct mirror *m)
+{
+	struct trail behind = m->at;
+
+	if (!m->lacking && trail_skip(&behind, m->b->store) != 0)
+		give_values(m, &behind);
+}
+
+/* 1 if the topic's newest event is one that is gone. */
+static int
+is_lacking(const struct mirror *m, const struct last_topic *t)
+{
+	const struct log_place at = { t->run, t->n };
+	const struct store *s = m->b->store;
+
+	if (t->n == 0)
+		return 0;
+	if (t->run == STORE_RUN_NONE)
+		return m->opening;
+	return t->n < store_run(s, t->run)->first &&
+	    !trail_passed(&m->at, s, at);
+}
+
+/* Append the topic's last value.  1, 0 if there is no room. */
+static int
+take_value(struct mirror *m, struct answer *a, const struct last_topic *t)
+{
+	struct buf note = { 0 }, space = { 0 };
+	struct log_row row;
+	int room = 1;
+
+	if (store_kept(m->b->store, t, &row, &space) == 1 &&
+	    copy_kept(&note, &row)) {
+		room = a->bytes == 0 || a->bytes + note.len <= PART;
+		if (room)
+			answer_add(a, NULL, note.p, note.len, 0);
+	}
+	buf_fini(&note);
+	buf_fini(&space);
+	return room;
+}
+
+static void
+take_values(struct mirror *m, struct answer *a)
+{
+	int64_t now = date_mono(), late = now + SLICE;
+	size_t count = last_count(m->b->last);
+
+	for (; m->hand < count && now <= late; m->hand++) {
+		const struct last_topic *t = last_at(m->b->last, m->hand);
+
+		if (is_lacking(m, t) && !take_value(m, a, t))
+			break;
+		now = date_mono();
+	}
+	m->rested = now + REST;
+	if (m->hand < count)
+		return;
+	m->lacking = m->opening = 0;
+	m->at = m->behind;
+}
+
+/* When an answer with last values may be made, in date_mono() time. */
+static int64_t
+values_due(const struct mirror *m)
+{
+	return m->lacking && m->nwaiting != 0 && m->parts < FLIGHT ? m->rested
+								   : INT64_MAX;
+}
+
 /* Answer requests as long as there is something for them. */
 static void
 pump(struct mirror *m)
@@ -218,8 +310,14 @@ pump(struct mirror *m)
 	while (m->nwaiting != 0 && m->parts < FLIGHT) {
 		struct answer a = { 0 };
 
+		skip_gone(m);
+		if (m->lacking && date_mono() < m->rested)
+			return;
 		take_notes(m, &a);
-		take_frames(m, &a);
+		if (m->lacking)
+			take_values(m, &a);
+		if (!m->lacking)
+			take_frames(m, &a);
 		if (a.bytes == 0)
 			return;
 		send_part(m, &a);
@@ -237,12 +335,16 @@ int64_t
 mirror_turn(struct mirror *m, int64_t now)
 {
 	struct answer empty = { 0 };
+	int64_t due = INT64_MAX;
 
+	if (values_due(m) <= now)
+		pump(m);
 	while (m->nwaiting != 0 && m->since[m->head] + BEAT <= now &&
 	    m->parts < FLIGHT)
 		send_part(m, &empty);
-	return m->nwaiting != 0 && m->parts < FLIGHT ? m->since[m->head] + BEAT
-						     : INT64_MAX;
+	if (m->nwaiting != 0 && m->parts < FLIGHT)
+		due = m->since[m->head] + BEAT;
+	return due < values_due(m) ? due : values_due(m);
 }
 
 /* A twin that does not ask for them gets all rows when it comes back. */
@@ -282,11 +384,12 @@ add_row(void *ctx, const struct durable *d)
 }
 
 /*
- * Logs that only the twin knows: its own, and what we have lost of ours.
- * NULL, or why that cannot be.
+ * Logs that only the twin knows: its own, and what we have forgotten or lost of
+ * ours.  NULL, or why that cannot be.
  */
 static const char *
-learn_logs(struct mirror *m, const char *name, const struct wire_cursor *c)
+learn_logs(struct mirror *m, const char *name, const struct wire_cursor *c,
+    int *forgotten)
 {
 	struct broker *b = m->b;
 	const struct wire_position *at;
@@ -295,8 +398,11 @@ learn_logs(struct mirror *m, const char *name, const struct wire_cursor *c)
 	size_t i;
 
 	m->theirs = STORE_RUN_NONE;
+	*forgotten = 0;
 	for (i = 0; i < c->n; i++) {
 		at = &c->at[i];
+		*forgotten |= strcmp(at->name, b->o.name) == 0 &&
+		    store_find(b->store, at->name, at->start) == STORE_RUN_NONE;
 		why = twin_log(b, at, &run);
 		if (why != NULL)
 			return why;
@@ -311,6 +417,30 @@ learn_logs(struct mirror *m, const char *name, const struct wire_cursor *c)
 	return NULL;
 }
 
+/*
+ * What is gone here of logs that the twin has never heard of is gone for it,
+ * too; and of what we have forgotten ourselves we cannot tell.
+ */
+static void
+begin_values(struct mirror *m, const struct wire_cursor *c, int forgotten)
+{
+	struct trail behind = m->at, after;
+	size_t i = 0;
+
+	while (i < m->at.n)
+		if (wire_cursor_names(
+			c, store_run(m->b->store, m->at.at[i].run)->name))
+			i++;
+		else
+			m->at.at[i] = m->at.at[--m->at.n];
+	after = m->at;
+	m->opening = trail_skip(&after, m->b->store) != 0 || forgotten ||
+	    !wire_cursor_names(c, m->b->o.name);
+	trail_skip(&behind, m->b->store);
+	if (m->opening)
+		give_values(m, &behind);
+}
+
 /* NULL, or the name of an error and *why. */
 static const char *
 open_session(struct session *s, const struct wire_request *r, const char **why)
@@ -318,6 +448,7 @@ open_session(struct session *s, const struct wire_request *r, const char **why)
 	struct mirror *m = s->b->mirror;
 	char name[WIRE_NAME_MAX + 1] = "";
 	const char *twin;
+	int forgotten;
 
 	memcpy(name, r->name.p, r->name.n);
 	*why = "both brokers have the same name";
@@ -330,15 +461,16 @@ open_session(struct session *s, const struct wire_request *r, const char **why)
 	twin = twin_name(s->b->twin);
 	if (twin != NULL && strcmp(name, twin) != 0)
 		return "bad";
-	*why = learn_logs(m, name, &r->cursor);
+	*why = learn_logs(m, name, &r->cursor, &forgotten);
 	if (*why != NULL)
 		return "limit";
 	end_stream(m, "mirror: opened anew");
 	trail_parse(&m->at, s->b->store, &r->cursor, 1);
-	m->done = m->at;
-	m->known = 1;
 	m->number = 0;
 	m->session = s;
+	begin_values(m, &r->cursor, forgotten);
+	m->done = m->at;
+	m->known = 1;
 	s->mirrors = 1;
 	cursor_walk(s->b, add_row, m);
 	m->rows = m->notes.len;

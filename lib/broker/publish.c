@@ -1037,19 +1037,20 @@ is_newer(struct broker *b, const struct last_topic *t, uint32_t run,
 {
 	const struct log_run *mine, *its = store_run(b->store, run);
 	struct store_view v = { 0 };
-	int64_t rt = INT64_MIN;
+	int64_t rt;
 	uint64_t number = 0;
 
-	if (t->n == 0 || t->run == STORE_RUN_NONE || t->run == run)
+	if (t->n == 0 || t->run == run)
 		return 1;
+	rt = store_newest(b->store, t);
+	if (t->run == STORE_RUN_NONE)
+		return h->rt >= rt;
 	mine = store_run(b->store, t->run);
-	if (store_view(&v, b->store, (struct log_place){ t->run, t->n - 1 }) ==
-	    1) {
-		rt = v.head.rt;
-		if (h->chan != 0 && v.head.chan == h->chan &&
-		    strcmp(v.head.from, h->from) == 0)
-			number = v.head.first + (t->n - v.head.n);
-	}
+	if (h->chan != 0 &&
+	    store_view(&v, b->store, (struct log_place){ t->run, t->n - 1 }) ==
+		1 &&
+	    v.head.chan == h->chan && strcmp(v.head.from, h->from) == 0)
+		number = v.head.first + (t->n - v.head.n);
 	store_view_end(&v);
 	if (number != 0)
 		return h->first + i > number;
@@ -1068,10 +1069,8 @@ publish_newest(struct broker *b, struct last_topic *t, uint32_t run,
 		last_set(b->last, t, run, h->n + i);
 }
 
-/* A list that was published at the twin holds here, too, if it is the newest.
- */
-static void
-copy_list(struct broker *b, const char *line, size_t n)
+void
+publish_list(struct broker *b, const char *line, size_t n)
 {
 	char space[TOPIC_MAX + 1];
 	struct event e;
@@ -1081,7 +1080,15 @@ copy_list(struct broker *b, const char *line, size_t n)
 	if (event_scan(&e, line, n, &why) != 0 || !event_has(&e, EVENT_TOPIC))
 		return;
 	topic = event_topic(&e, space, &topic_n);
-	take_list(b, &e, topic, topic_n);
+	if (is_list(topic, topic_n))
+		take_list(b, &e, topic, topic_n);
+}
+
+void
+publish_after(struct broker *b, int64_t rt)
+{
+	if (rt >= b->rt && rt < date_now() + SKEW_MAX)
+		b->rt = rt + 1;
 }
 
 int
@@ -1103,7 +1110,7 @@ publish_copy(struct broker *b, struct store_frame *frame)
 		if (topic == NULL || n > TOPIC_MAX)
 			return -1;
 		if (is_list(topic, n))
-			copy_list(b, line, (size_t)(lf - line));
+			publish_list(b, line, (size_t)(lf - line));
 		t = last_topic(b->last, topic, n);
 		frame->topic[i] = t;
 		frame->at[i] = (uint32_t)(line - h->lines);
@@ -1112,8 +1119,7 @@ publish_copy(struct broker *b, struct store_frame *frame)
 	}
 	frame->at[i] = h->len;
 	store_frame_summary(frame, &b->summary);
-	if (h->rt >= b->rt && h->rt < date_now() + SKEW_MAX)
-		b->rt = h->rt + 1;
+	publish_after(b, h->rt);
 	if (h->chan != 0) {
 		frame->channel = chans_get(
 		    b->channels, h->from, strlen(h->from), h->chan, 1);

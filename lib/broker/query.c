@@ -103,8 +103,9 @@ add_value(
     struct broker *b, const struct last_topic *t, size_t max, struct answer *a)
 {
 	struct log_place before = { t->run, t->n - 1 };
-	struct buf line = { 0 };
+	struct buf line = { 0 }, space = { 0 };
 	struct store_view v;
+	struct log_row row;
 	int added = 1;
 	size_t n;
 	const char *p;
@@ -115,11 +116,13 @@ add_value(
 		store_view_end(&v);
 		return added;
 	}
-	if (store_kept(b->store, t, &line) == 1) {
+	if (store_kept(b->store, t, &row, &space) == 1) {
+		buf_add(&line, row.line, row.len);
 		buf_addc(&line, '\n');
 		added = add_line(a, max, line.p, line.len);
 	}
 	buf_fini(&line);
+	buf_fini(&space);
 	return added;
 }
 

@@ -79,6 +79,7 @@ struct broker {
 	int64_t started, checkpoint_at, second_at;
 	uint64_t checkpoint_bytes;    /* bytes stored since the last one */
 	int checkpoint_out, drop_out; /* such an item is with the log */
+	size_t keeping;		      /* LOG_KEEP items are */
 	struct counts counts, second; /* .second: as a second ago */
 	uint64_t rate_in, rate_out;   /* events, the last whole second */
 	char why[WIRE_NAME_MAX + 64]; /* of an error that names something */
@@ -233,6 +234,27 @@ void cursor_walk(struct broker *b,
  */
 int publish_copy(struct broker *b, struct store_frame *frame);
 void publish_copied(struct broker *b, struct store_frame *frame, int error);
+
+/*
+ * publish_after(b, rt) - Receive times given from now on are above this one of
+ * the twin's.  publish_list(b, line, n) - A line of the twin's is a revocation
+ * list: it holds here, too, if it is the newest.
+ */
+void publish_after(struct broker *b, int64_t rt);
+void publish_list(struct broker *b, const char *line, size_t n);
+
+/*
+ * keep_take(b, rows, c) - Last values of topics whose events the twin does not
+ * have any more: add the one in c to *rows, made if it is NULL, if it is newer
+ * than what is known here.  0, or -1: it is no event of its topic.
+ * keep_put(b, rows) - Take them, durably; keep_done(b, rows) - The log has done
+ * that, or could not; both take rows.  keep_bytes(rows) - of their lines.
+ */
+struct copy;
+int keep_take(struct broker *b, struct log_rows **rows, const struct copy *c);
+void keep_put(struct broker *b, struct log_rows *rows);
+void keep_done(struct broker *b, struct log_rows *rows);
+int64_t keep_bytes(const struct log_rows *rows);
 
 /* publish_forget(b, c) - Forget an idle channel, durably. */
 void publish_forget(struct broker *b, struct chan *c);

@@ -305,6 +305,14 @@ state_put_kept(struct db_txn *txn, const struct log_row *row, struct buf *space)
 }
 
 int
+state_keep(struct db_txn *txn, const struct log_row *row, struct buf *space)
+{
+	if (db_del(txn, LAST, row->topic, row->topic_len) == -1)
+		return -1;
+	return state_put_kept(txn, row, space);
+}
+
+int
 state_release(struct db_txn *txn, const char *topic, size_t n)
 {
 	if (db_count(txn, KEPT) == 0)

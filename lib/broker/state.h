@@ -66,6 +66,10 @@ int state_put_mark(struct db_txn *txn, const struct state_place *at, size_t n);
 int state_put_kept(
     struct db_txn *txn, const struct log_row *row, struct buf *space);
 
+/* state_keep(txn, row, space) - The same, and the place is forgotten. */
+int
+state_keep(struct db_txn *txn, const struct log_row *row, struct buf *space);
+
 /* state_forget(txn, topic, n) - Delete a topic's place and kept line. */
 int state_forget(struct db_txn *txn, const char *topic, size_t n);
 

@@ -532,24 +532,45 @@ store_seek(struct store *s, uint32_t run, int64_t rt, uint64_t *n)
 }
 
 int
-store_kept(struct store *s, const struct last_topic *topic, struct buf *b)
+store_kept(struct store *s, const struct last_topic *topic, struct log_row *row,
+    struct buf *space)
 {
 	const struct last_kept *kept;
-	struct buf space = { 0 };
-	struct log_row row;
-	int found;
 
-	if (s->log == NULL) {
-		kept = last_kept(s->last, topic);
-		if (kept != NULL)
-			buf_add(b, kept->line, kept->len);
-		return kept != NULL;
+	if (s->log != NULL)
+		return log_kept(s->log, topic->text, topic->len, row, space);
+	kept = last_kept(s->last, topic);
+	if (kept == NULL)
+		return 0;
+	*row = (struct log_row){ .topic = topic->text,
+		.topic_len = topic->len,
+		.line = kept->line,
+		.len = kept->len,
+		.rt = kept->rt,
+		.from = kept->from };
+	return 1;
+}
+
+int64_t
+store_newest(struct store *s, const struct last_topic *topic)
+{
+	struct log_place before = { topic->run, topic->n - 1 };
+	struct buf space = { 0 };
+	struct store_view v;
+	struct log_row row;
+	int64_t rt = INT64_MIN;
+
+	if (topic->n == 0)
+		return rt;
+	if (store_view(&v, s, before) == 1) {
+		rt = v.head.rt;
+		store_view_end(&v);
+		return rt;
 	}
-	found = log_kept(s->log, topic->text, topic->len, &row, &space);
-	if (found == 1)
-		buf_add(b, row.line, row.len);
+	if (store_kept(s, topic, &row, &space) == 1)
+		rt = row.rt;
 	buf_fini(&space);
-	return found;
+	return rt;
 }
 
 const char *

@@ -114,10 +114,14 @@ void store_view_end(struct store_view *v);
 int store_seek(struct store *s, uint32_t run, int64_t rt, uint64_t *n);
 
 /*
- * store_kept(s, topic, b) - Append the kept line of a topic whose newest
- * event is not stored any more.  1, 0 if there is none, -1 with errno.
+ * store_kept(s, topic, row, space) - The kept line of a topic whose newest
+ * event is not stored any more.  1 with *row, which may borrow from space, 0 if
+ * there is none, -1 with errno.  store_newest(s, topic) - When what is known
+ * as the newest event of a topic was received; INT64_MIN if none is.
  */
-int store_kept(struct store *s, const struct last_topic *topic, struct buf *b);
+int store_kept(struct store *s, const struct last_topic *topic,
+    struct log_row *row, struct buf *space);
+int64_t store_newest(struct store *s, const struct last_topic *topic);
 
 /* store_memory(s) - Bytes of frames held in memory. */
 size_t store_memory(const struct store *s);

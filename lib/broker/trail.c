@@ -635,17 +635,6 @@ trail_learn(struct trail *t, const struct store *s, struct wire_cursor *unknown)
 		unknown->at[i] = unknown->at[--unknown->n];
 }
 
-static int
-names(const struct wire_cursor *c, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < c->n; i++)
-		if (strcmp(c->at[i].name, name) == 0)
-			return 1;
-	return 0;
-}
-
 static void
 tell_passed(struct wire_cursor *cursor, const struct wire_position *p)
 {
@@ -673,7 +662,7 @@ trail_tell(const struct store *s, const struct wire_cursor *unknown,
 	/* What only says that all is passed up to one of them. */
 	for (i = 0; i < cursor->n; i++) {
 		p = &cursor->at[i];
-		if (!names(unknown, p->name) ||
+		if (!wire_cursor_names(unknown, p->name) ||
 		    store_find(s, p->name, p->start) != STORE_RUN_NONE)
 			cursor->at[n++] = *p;
 	}

@@ -55,7 +55,8 @@ struct twin {
 	size_t nearly;
 	uint64_t done, told;   /* the last part that is durable, as told */
 	int failed;	       /* the log has refused frames */
-	uint64_t put, durable; /* frames handed to the log, and back */
+	uint64_t put, durable; /* frames, and lines to keep, that were handed
+				  to the log, and back */
 	int64_t queued;	       /* bytes of them */
 	uint64_t *next;	       /* by run: the number expected next, or 0 */
 	size_t runs;
@@ -379,25 +380,55 @@ forget_channel(struct broker *b, const struct copy *c)
 		publish_forget(b, channel);
 }
 
+/* What was taken of last values, before what follows it. */
+static void
+put_kept(struct twin *t, struct log_rows **rows)
+{
+	struct log_rows *put = *rows;
+
+	if (put == NULL)
+		return;
+	*rows = NULL;
+	t->put++;
+	t->queued += keep_bytes(put);
+	keep_put(t->b, put);
+}
+
+static int
+take_line(struct twin *t, const struct copy *c, struct log_rows **rows)
+{
+	switch (c->kind) {
+	case COPY_FRAME: put_kept(t, rows); return take_frame(t, c);
+	case COPY_CURSOR:
+		cursor_copied(
+		    t->b, c->name, c->rt, c->deleted ? NULL : &c->cursor);
+		break;
+	case COPY_BYE: forget_channel(t->b, c); break;
+	case COPY_KEPT:
+		if (keep_take(t->b, rows, c) == 0)
+			break;
+		fault(t, "it sends lines that are no events");
+		return -1;
+	case COPY_UNKNOWN:
+	case COPY_BAD: break;
+	}
+	return 0;
+}
+
 static int
 take_lines(struct twin *t, const struct wire_reply *r)
 {
 	const char *p = r->lines, *end = p + r->lines_len, *why;
+	struct log_rows *rows = NULL;
 	struct copy c;
-	int got;
+	int got, taken = 0;
 
-	while ((got = copy_next(&c, &p, end, &why)) == 1) {
-		if (c.kind == COPY_FRAME && take_frame(t, &c) != 0)
-			return -1;
-		if (c.kind == COPY_CURSOR)
-			cursor_copied(
-			    t->b, c.name, c.rt, c.deleted ? NULL : &c.cursor);
-		if (c.kind == COPY_BYE)
-			forget_channel(t->b, &c);
-	}
-	if (got < 0)
+	while (taken == 0 && (got = copy_next(&c, &p, end, &why)) == 1)
+		taken = take_line(t, &c, &rows);
+	put_kept(t, &rows);
+	if (taken == 0 && got < 0)
 		fault(t, why);
-	return got;
+	return taken == 0 ? got : taken;
 }
 
 /* Parts whose frames are all durable. */
@@ -704,8 +735,14 @@ twin_refused(struct twin *t, int error)
 void
 twin_copied(struct twin *t, struct store_frame *frame, int error)
 {
+	twin_kept(t, frame->f.head.len, error);
+}
+
+void
+twin_kept(struct twin *t, int64_t bytes, int error)
+{
 	t->durable++;
-	t->queued -= frame->f.head.len;
+	t->queued -= bytes;
 	if (error == 0) {
 		settle_parts(t);
 		return;

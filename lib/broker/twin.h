@@ -44,6 +44,8 @@ void twin_copied(struct twin *t, struct store_frame *frame, int error);
 
 /* twin_refused(t, error) - The log could not take a note: it is sent again. */
 void twin_refused(struct twin *t, int error);
+/* twin_kept(t, bytes, error) - The same for lines of so many bytes to keep. */
+void twin_kept(struct twin *t, int64_t bytes, int error);
 
 /*
  * twin_peer(t) - The subject of the certificate, or the name, of the broker

@@ -460,7 +460,8 @@ txn_items(struct writer *w, size_t i)
 	for (; i + n < w->n; n++) {
 		struct log_item *item = w->batch[i + n];
 
-		if (item->kind == LOG_ROLL || item->error != 0)
+		if (item->kind == LOG_ROLL || item->kind == LOG_KEEP ||
+		    item->error != 0)
 			break;
 		size += item_size(item);
 		if (n > 0 && size > TXN_MAX)
@@ -486,43 +487,6 @@ settle(struct writer *w, struct log_item **item, size_t n, int stored)
 	}
 	for (uint32_t i = 0; !stored && i < w->runs; i++)
 		w->run[i].plan = w->run[i].next;
-}
-
-/* Write the batch's items from i on, as far as one transaction goes. */
-static size_t
-write_some(struct writer *w, size_t i)
-{
-	struct log_item **item = &w->batch[i];
-	size_t n = txn_items(w, i);
-
-	if (n > 0 && write_items(w, item, n) == 0) {
-		settle(w, item, n, 1);
-		publish(w, item, n, 0);
-		return n;
-	}
-	n = w->n - i;
-	publish(w, item, n, errno != 0 ? errno : EIO);
-	settle(w, item, n, 0);
-	return n;
-}
-
-static void
-write_batch(struct writer *w)
-{
-	struct log_item **item;
-	size_t n;
-
-	for (size_t i = 0; i < w->n; i += n) {
-		serve_add(w);
-		item = &w->batch[i];
-		n = 1;
-		if (item[0]->error != 0)
-			publish(w, item, 1, item[0]->error);
-		else if (item[0]->kind == LOG_ROLL)
-			roll(w, (struct writer_roll *)item[0]);
-		else
-			n = write_some(w, i);
-	}
 }
 
 /* Jobs on the state. */
@@ -724,6 +688,71 @@ job_step(struct writer *w)
 		job_done(w, r == 0 ? 0 : errno);
 }
 
+/*
+ * Lines to keep.  The jobs before them know nothing of them, and could put
+ * older lines or places over theirs.
+ */
+static int
+keep_lines(struct writer *w, const struct log_rows *rows)
+{
+	struct db_txn *txn;
+	int r = 0;
+
+	while (w->jobs.head != NULL)
+		job_step(w);
+	txn = db_begin(w->o.state, DB_WRITE);
+	if (txn == NULL)
+		return -1;
+	for (size_t i = 0; r == 0 && i < rows->n; i++)
+		r = state_keep(txn, &rows->row[i], &w->space);
+	if (r == 0)
+		return db_commit(txn);
+	db_abort(txn);
+	return -1;
+}
+
+/* Write the batch's items from i on, as far as one transaction goes. */
+static size_t
+write_some(struct writer *w, size_t i)
+{
+	struct log_item **item = &w->batch[i];
+	size_t n = 1;
+	int r = -1;
+
+	if (item[0]->kind == LOG_KEEP)
+		r = keep_lines(w, (struct log_rows *)item[0]);
+	else if ((n = txn_items(w, i)) > 0)
+		r = write_items(w, item, n);
+	if (r == 0) {
+		settle(w, item, n, 1);
+		publish(w, item, n, 0);
+		return n;
+	}
+	n = w->n - i;
+	publish(w, item, n, errno != 0 ? errno : EIO);
+	settle(w, item, n, 0);
+	return n;
+}
+
+static void
+write_batch(struct writer *w)
+{
+	struct log_item **item;
+	size_t n;
+
+	for (size_t i = 0; i < w->n; i += n) {
+		serve_add(w);
+		item = &w->batch[i];
+		n = 1;
+		if (item[0]->error != 0)
+			publish(w, item, 1, item[0]->error);
+		else if (item[0]->kind == LOG_ROLL)
+			roll(w, (struct writer_roll *)item[0]);
+		else
+			n = write_some(w, i);
+	}
+}
+
 /* The loop. */
 
 static void
@@ -823,6 +852,14 @@ writer_put(struct writer *w, struct log_item *item)
 	pthread_mutex_unlock(&w->lock);
 }
 
+/* 1 if an error of it is one of what was put after it, too. */
+static int
+in_order(const struct log_item *item)
+{
+	return item->kind == LOG_FRAME || item->kind == LOG_CURSOR ||
+	    item->kind == LOG_BYE || item->kind == LOG_KEEP;
+}
+
 /* The error is taken back: what was put before now must not be written. */
 static void
 recover(struct writer *w)
@@ -830,8 +867,7 @@ recover(struct writer *w)
 	pthread_mutex_lock(&w->lock);
 	w->error = 0;
 	for (struct log_item *i = w->queue.head; i != NULL; i = i->next)
-		if (i->kind == LOG_FRAME || i->kind == LOG_CURSOR ||
-		    i->kind == LOG_BYE)
+		if (in_order(i))
 			i->error = ECANCELED;
 	pthread_mutex_unlock(&w->lock);
 }
@@ -856,9 +892,7 @@ writer_done(struct writer *w)
 	if (item == NULL)
 		return NULL;
 	w->ready = item->next;
-	if (item->error != 0 && item->error != ECANCELED &&
-	    (item->kind == LOG_FRAME || item->kind == LOG_CURSOR ||
-		item->kind == LOG_BYE))
+	if (item->error != 0 && item->error != ECANCELED && in_order(item))
 		recover(w);
 	return item;
 }

@@ -185,6 +185,17 @@ find_log(const struct wire_cursor *c, const struct wire_position *log)
 }
 
 int
+wire_cursor_names(const struct wire_cursor *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->n; i++)
+		if (strcmp(c->at[i].name, name) == 0)
+			return 1;
+	return 0;
+}
+
+int
 wire_cursor_parse(struct wire_cursor *c, const struct json_value *value)
 {
 	struct json_value name, n;

@@ -130,6 +130,9 @@ struct wire_cursor {
 /* wire_cursor_parse(c, value) - 0, or -1 if the JSON is no cursor. */
 int wire_cursor_parse(struct wire_cursor *c, const struct json_value *value);
 
+/* wire_cursor_names(c, name) - 1 if it has an entry for a log of that broker. */
+int wire_cursor_names(const struct wire_cursor *c, const char *name);
+
 /*
  * wire_cursor_same(a, b) - 1 if they name the same logs with the same
  * positions, in whatever order, else 0.

@@ -49,6 +49,37 @@ check_cursor(const struct copy *c)
 	buf_fini(&b);
 }
 
+static void
+check_kept(const struct copy *c, const char *text, const char *end)
+{
+	struct buf b = { 0 }, topic = { 0 }, line = { 0 };
+	struct log_row row = { .rt = c->rt, .from = c->from };
+	struct copy back;
+	const char *p, *why;
+
+	check(c->line.p >= text && c->line.p + c->line.n <= end);
+	check(c->topic.p >= text && c->topic.p + c->topic.n <= end);
+	check(strlen(c->from) <= FRAME_FROM_MAX);
+	json_text(&c->topic, &topic);
+	json_text(&c->line, &line);
+	row.topic = buf_cstr(&topic);
+	row.topic_len = topic.len;
+	row.line = buf_cstr(&line);
+	row.len = line.len;
+	check(copy_kept(&b, &row) == 1);
+	p = b.p;
+	check(copy_next(&back, &p, b.p + b.len, &why) == 1);
+	check(back.kind == COPY_KEPT && back.rt == c->rt);
+	check(strcmp(back.from, c->from) == 0);
+	buf_clear(&topic);
+	json_text(&back.line, &topic);
+	check(topic.len == line.len &&
+	    (line.len == 0 || memcmp(topic.p, line.p, line.len) == 0));
+	buf_fini(&b);
+	buf_fini(&topic);
+	buf_fini(&line);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -65,6 +96,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check_frame(&c, text, end);
 		else if (c.kind == COPY_CURSOR)
 			check_cursor(&c);
+		else if (c.kind == COPY_KEPT)
+			check_kept(&c, text, end);
 	}
 	check(got == 0 ? p == end : why != NULL);
 	free(text);

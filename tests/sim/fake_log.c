@@ -22,7 +22,8 @@ enum op_kind {
 	OP_BYE,
 	OP_LAST,
 	OP_SETTLED,
-	OP_DROP
+	OP_DROP,
+	OP_KEEP
 };
 
 /* A log by its id, since indices change from start to start. */
@@ -39,7 +40,8 @@ struct place_id {
 struct last_row {
 	char *topic;
 	struct place_id at; /* n 0: forget; no run's name: leave */
-	char *line;	    /* DROP: the line to keep */
+	char *line;	    /* DROP, KEEP: the line to keep */
+	int64_t rt;
 };
 
 /* What was made durable in one step. */
@@ -166,7 +168,9 @@ op_last(const struct log *log, const struct log_rows *rows)
 	struct op *op = xcalloc(1, sizeof *op);
 	size_t i;
 
-	op->kind = rows->item.kind == LOG_DROP ? OP_DROP : OP_LAST;
+	op->kind = rows->item.kind == LOG_DROP ? OP_DROP
+	    : rows->item.kind == LOG_KEEP      ? OP_KEEP
+					       : OP_LAST;
 	op->upto = log->disk->dropping;
 	op->row = xcalloc(rows->n + 1, sizeof *op->row);
 	op->rows = rows->n;
@@ -176,6 +180,7 @@ op_last(const struct log *log, const struct log_rows *rows)
 		op->row[i].topic = xstrndup(r->topic, r->topic_len);
 		op->row[i].at.run = id_of(log, r->at.run);
 		op->row[i].at.n = r->at.n;
+		op->row[i].rt = r->rt;
 		op->row[i].line =
 		    r->line != NULL ? xstrndup(r->line, r->len) : NULL;
 	}
@@ -196,6 +201,7 @@ op_new(const struct log *log, struct log_item *item)
 	switch (item->kind) {
 	case LOG_FRAME: return op_frame(log, (void *)item);
 	case LOG_LAST:
+	case LOG_KEEP:
 	case LOG_DROP: return op_last(log, (void *)item);
 	case LOG_CURSOR:
 		op = xcalloc(1, sizeof *op);
@@ -984,19 +990,45 @@ place_of(const struct log *log, const struct place_id *id)
 	return (struct log_place){ run, id->n };
 }
 
-/* The line that was kept of a topic, or NULL. */
-static const char *
-kept_line(const struct disk *d, const char *topic, size_t n)
+/* The row of a topic whose line was kept, or NULL. */
+static const struct last_row *
+kept_row(const struct disk *d, const char *topic, size_t n)
 {
 	size_t i, k;
 
 	for (i = d->ops; i-- > 0;)
-		for (k = 0; d->op[i]->kind == OP_DROP && k < d->op[i]->rows;
+		for (k = 0;
+		     (d->op[i]->kind == OP_DROP || d->op[i]->kind == OP_KEEP) &&
+		     k < d->op[i]->rows;
 		     k++)
 			if (strlen(d->op[i]->row[k].topic) == n &&
 			    memcmp(d->op[i]->row[k].topic, topic, n) == 0)
-				return d->op[i]->row[k].line;
+				return &d->op[i]->row[k];
 	return NULL;
+}
+
+static const char *
+kept_line(const struct disk *d, const char *topic)
+{
+	const struct last_row *row = kept_row(d, topic, strlen(topic));
+
+	return row != NULL ? row->line : NULL;
+}
+
+/* Of these topics only a line is known from there on. */
+static void
+walk_kept(const struct op *op, void (*fn)(void *ctx, const struct log_row *row),
+    void *ctx)
+{
+	size_t i;
+
+	for (i = 0; op->kind == OP_KEEP && i < op->rows; i++) {
+		struct log_row row = { .topic = op->row[i].topic,
+			.topic_len = strlen(op->row[i].topic),
+			.line = op->row[i].line };
+
+		fn(ctx, &row);
+	}
 }
 
 int
@@ -1009,6 +1041,7 @@ log_last(struct log *log, void (*fn)(void *ctx, const struct log_row *row),
 	size_t i, k;
 
 	for (i = 0; i < d->ops; i++) {
+		walk_kept(d->op[i], fn, ctx);
 		if (d->op[i]->kind != OP_LAST)
 			continue;
 		last = d->op[i];
@@ -1021,8 +1054,7 @@ log_last(struct log *log, void (*fn)(void *ctx, const struct log_row *row),
 			row.at = place_of(log, &r->at);
 			if (row.at.run != UINT32_MAX && row.at.n != 0 &&
 			    row.at.n < log->run[row.at.run].told.first)
-				row.line =
-				    kept_line(d, r->topic, strlen(r->topic));
+				row.line = kept_line(d, r->topic);
 			if (row.at.run != UINT32_MAX || row.at.n == 0)
 				fn(ctx, &row);
 		}
@@ -1046,14 +1078,18 @@ int
 log_kept(struct log *log, const char *topic, size_t n, struct log_row *row,
     struct buf *space)
 {
-	const char *line = kept_line(log->disk, topic, n);
+	const struct last_row *kept = kept_row(log->disk, topic, n);
 
-	if (line == NULL)
+	if (kept == NULL)
 		return 0;
-	buf_adds(space, line);
+	buf_adds(space, kept->line);
 	memset(row, 0, sizeof *row);
+	row->topic = topic;
+	row->topic_len = n;
 	row->line = space->p;
 	row->len = space->len;
+	row->rt = kept->rt;
+	row->from = "";
 	return 1;
 }
 

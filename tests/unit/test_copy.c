@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/die.h"
 #include "broker/last.h"
 #include "check.h"
 
@@ -21,6 +22,9 @@ static const struct {
 	    NULL, COPY_BYE },
 	{ "{\"note\":\"cursor\",\"name\":\"p c\",\"t\":4,\"cursor\":null}\n",
 	    NULL, COPY_CURSOR },
+	{ "{\"note\":\"kept\",\"topic\":\"T/a\",\"rt\":4,\"from\":\"\","
+	  "\"line\":\"{}\"}\n",
+	    NULL, COPY_KEPT },
 	{ HEAD "]", "a line without its end", COPY_BAD },
 	{ HEAD "]\n{}\n", "a frame without all its lines", COPY_BAD },
 	{ HEAD "]\n{}\n{}", "a frame without all its lines", COPY_BAD },
@@ -39,6 +43,20 @@ static const struct {
 	{ "{\"note\":\"bye\",\"from\":\"p\"}\n", "neither a frame nor a note",
 	    COPY_BAD },
 	{ "{\"note\":\"cursor\",\"name\":\"\",\"t\":4,\"cursor\":null}\n",
+	    "neither a frame nor a note", COPY_BAD },
+	{ "{\"note\":\"kept\",\"topic\":\"T/a\",\"rt\":4,\"from\":\"p\"}\n",
+	    "neither a frame nor a note", COPY_BAD },
+	{ "{\"note\":\"kept\",\"topic\":\"T/a\",\"rt\":-4,\"from\":\"p\","
+	  "\"line\":\"{}\"}\n",
+	    "neither a frame nor a note", COPY_BAD },
+	{ "{\"note\":\"kept\",\"topic\":7,\"rt\":4,\"from\":\"p\","
+	  "\"line\":\"{}\"}\n",
+	    "neither a frame nor a note", COPY_BAD },
+	{ "{\"note\":\"kept\",\"topic\":\"T/a\",\"rt\":4,\"from\":\"a b\","
+	  "\"line\":\"{}\"}\n",
+	    "neither a frame nor a note", COPY_BAD },
+	{ "{\"note\":\"kept\",\"topic\":\"T/a\",\"rt\":4,\"from\":\"p\","
+	  "\"line\":{}}\n",
 	    "neither a frame nor a note", COPY_BAD },
 	{ "17\n", "neither a frame nor a note", COPY_BAD },
 };
@@ -131,11 +149,49 @@ test_notes(void)
 	buf_fini(&b);
 }
 
+static void
+test_kept(void)
+{
+	static const char line[] =
+	    "{\"topic\":\"T/\\u00e4\",\"t\":1,\"vs\":\"\\\\\"}";
+	struct log_row row = { .topic = "T/\xc3\xa4",
+		.topic_len = 4,
+		.line = line,
+		.len = sizeof line - 1,
+		.rt = 88,
+		.from = "flat12" };
+	struct buf b = { 0 }, text = { 0 };
+	const char *p, *why = "";
+	struct copy c;
+
+	check(copy_kept(&b, &row) == 1, "written");
+	p = b.p;
+	check(copy_next(&c, &p, b.p + b.len, &why) == 1 &&
+		c.kind == COPY_KEPT && c.rt == 88 &&
+		strcmp(c.from, "flat12") == 0,
+	    "kept: %s", why);
+	json_text(&c.topic, &text);
+	check(strcmp(buf_cstr(&text), row.topic) == 0, "its topic");
+	buf_clear(&text);
+	json_text(&c.line, &text);
+	check(strcmp(buf_cstr(&text), line) == 0, "its line: %s", text.p);
+	buf_fini(&text);
+	row.len = WIRE_LINES_MAX;
+	row.line = xcalloc(1, row.len);
+	memset((char *)(uintptr_t)row.line, '"', row.len);
+	buf_clear(&b);
+	buf_adds(&b, "before");
+	check(copy_kept(&b, &row) == 0 && b.len == 6, "one that is too long");
+	free((char *)(uintptr_t)row.line);
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
 	test_cases();
 	test_frame();
 	test_notes();
+	test_kept();
 	return check_done();
 }

@@ -301,8 +301,9 @@ check_seek(struct model *m, uint32_t run)
 static void
 check_last(struct model *m)
 {
-	struct buf line = { 0 }, want = { 0 };
+	struct buf line = { 0 }, want = { 0 }, space = { 0 };
 	struct store_view v;
+	struct log_row row;
 
 	for (size_t i = 0; i < last_count(m->last); i++) {
 		const struct last_topic *t = last_at(m->last, i);
@@ -320,7 +321,10 @@ check_last(struct model *m)
 			buf_add(&line, p, n);
 			store_view_end(&v);
 		} else {
-			check(store_kept(m->s, t, &line) == 1, "a kept line");
+			check(store_kept(m->s, t, &row, &space) == 1,
+			    "a kept line");
+			buf_add(&line, row.line, row.len);
+			check(store_newest(m->s, t) == row.rt, "its time");
 		}
 		check(line.len == want.len &&
 			memcmp(line.p, want.p, line.len) == 0,
@@ -328,6 +332,7 @@ check_last(struct model *m)
 	}
 	buf_fini(&line);
 	buf_fini(&want);
+	buf_fini(&space);
 }
 
 static void
