@@ -9,7 +9,8 @@
  *
  * ADDRESS is a socket's path or HOST:PORT, PID the broker's process.  Each of
  * N connections sends RATE events a second of BYTES bytes, evenly spread.
- * -T wakes up once in MS only, and does then what is due, as sg-sim does.
+ * -T wakes up once in MS only, and does then what is due, as sg-sim does, and
+ * the connections do not send in the order in which they were made.
  * -w adds one subscriber to everything.  Prints one line of columns separated
  * by tabs; -H prints their names before it.
  */
@@ -25,6 +26,7 @@
 #include "base/buf.h"
 #include "base/date.h"
 #include "base/die.h"
+#include "base/num.h"
 #include "bus/sp.h"
 
 #include "common/load.h"
@@ -419,10 +421,26 @@ load(struct run *r)
 	}
 }
 
+/*
+ * The number of connections that lie between one that sends and the next, so
+ * that each has its turn, but not its neighbour after it: meters do not send
+ * in the order in which they connected.
+ */
+static uint64_t
+stride(uint64_t connections)
+{
+	uint64_t step = connections * 618 / 1000 + 1;
+
+	while (num_common_divisor((int64_t)step, (int64_t)connections) != 1)
+		step++;
+	return step;
+}
+
 /* The same, but the events of a tick leave together. */
 static void
 load_by_ticks(struct run *r)
 {
+	const uint64_t n = (uint64_t)o.connections, step = stride(n);
 	const double total = o.connections * o.rate;
 	const int64_t start = date_mono(), tick = (int64_t)(o.tick * 1000);
 	const uint64_t events = (uint64_t)(total * o.seconds);
@@ -437,7 +455,7 @@ load_by_ticks(struct run *r)
 		due = (uint64_t)((double)(date_mono() - start) * total /
 		    DATE_SECOND);
 		for (; k < due && k < events; k++)
-			conn_publish(r, &r->conns[k % (uint64_t)o.connections]);
+			conn_publish(r, &r->conns[k * step % n]);
 	}
 }
 
