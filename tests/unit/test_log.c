@@ -347,6 +347,19 @@ last_is(struct log *log, const char *rows, const char *mark)
 	return ok;
 }
 
+/* 1 if that is among the last values. */
+static int
+last_has(struct log *log, const char *row)
+{
+	struct buf b = { 0 };
+	struct trail trail = { .n = 0 };
+	int ok = log_last(log, print_last, &b, &trail) == 0 &&
+	    strstr(buf_cstr(&b), row) != NULL;
+
+	buf_fini(&b);
+	return ok;
+}
+
 static void
 test_rows(void)
 {
@@ -510,6 +523,74 @@ test_last_and_retention(void)
 		  (struct log_place){ 0, 9003 }) == 0 &&
 		log_kept(log, "A/1/B", 5, &row, &space) == 0,
 	    __LINE__, "a newer place does");
+	buf_fini(&space);
+	log_close(log);
+	free(dir);
+}
+
+/*
+ * A line to keep is written among the frames, and what a checkpoint before it,
+ * still being written, says of its topic is over.
+ */
+static void
+test_keep(void)
+{
+	enum { MANY = 5000 };
+	char *dir = new_dir(), names[MANY][16];
+	struct log *log = reopen(dir, 1 << 20, 0, 0);
+	struct log_row row[MANY],
+	    kept = { .topic = "A/9/B",
+		    .topic_len = 5,
+		    .line = "from the twin",
+		    .len = 13,
+		    .rt = 88,
+		    .from = "" };
+	struct log_rows rows = { .item.kind = LOG_LAST,
+		.row = row,
+		.n = MANY,
+		.mark = { { { 0, 1 } }, 1 } };
+	struct log_rows keep = { .item.kind = LOG_KEEP, .row = &kept, .n = 1 };
+	struct log_frame *f = make_frame(current(log)->start, 2, 1, 1);
+	struct buf space = { 0 };
+	struct log_item *item;
+	int left = 3, kept_first = 0;
+
+	append(log, 1, 1);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(names[i], sizeof names[i], "A/%d/B", MANY - i);
+		row[i] = (struct log_row){ .topic = names[i],
+			.topic_len = strlen(names[i]),
+			.at = { 0, 1 } };
+	}
+	f->run = log_own(log);
+	log_put(log, &rows.item);
+	log_put(log, &keep.item);
+	log_put(log, &f->item);
+	for (; left > 0; left--) {
+		item = wait_done(log);
+		check(item->error == 0, __LINE__, "it is written");
+		kept_first |= item == &keep.item && left == 2;
+		if (item == &f->item)
+			check(left == 1, __LINE__, "the frame is the last");
+	}
+	check(kept_first, __LINE__, "the checkpoint is the first");
+	free_frame(&f->item);
+	check(log_kept(log, "A/9/B", 5, &kept, &space) == 1 && kept.len == 13 &&
+		kept.rt == 88 && *kept.from == '\0',
+	    __LINE__, "the line is kept");
+	check(log_kept(log, "A/8/B", 5, &kept, &space) == 0, __LINE__,
+	    "no other is");
+	check(put_last(log, (struct log_place){ 0, 1 }, "A/9/B",
+		  (struct log_place){ UINT32_MAX, 1 }) == 0 &&
+		log_kept(log, "A/9/B", 5, &kept, &space) == 1,
+	    __LINE__, "a checkpoint without a place leaves it");
+	log_close(log);
+	log = reopen(dir, 1 << 20, 0, 0);
+	check(log_kept(log, "A/9/B", 5, &kept, &space) == 1, __LINE__,
+	    "it is durable");
+	check(last_has(log, "A/9/B@0.0=from the twin from ;") &&
+		last_has(log, "A/8/B@0.1;"),
+	    __LINE__, "its event is no longer the newest");
 	buf_fini(&space);
 	log_close(log);
 	free(dir);
@@ -1329,6 +1410,7 @@ main(void)
 	test_roll_carries_rows();
 	test_no_events();
 	test_last_and_retention();
+	test_keep();
 	test_future();
 	test_all_expires();
 	test_retain_size();
