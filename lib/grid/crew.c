@@ -501,6 +501,18 @@ crew_gap(const struct crew *c, size_t k, size_t i)
 	return c->subscriber[k].gap[i];
 }
 
+int
+crew_flows(const struct crew *c)
+{
+	int64_t now = date_now(), most = DATE_SECOND + 2 * BATCH * c->interval;
+
+	for (size_t k = 0; k < c->nsubscriber; k++)
+		for (size_t i = 0; i < c->npublisher; i++)
+			if (now - c->subscriber[k].last[i] > most)
+				return 0;
+	return 1;
+}
+
 static void
 restart_reader(struct crew *c, size_t k)
 {

@@ -109,9 +109,11 @@ void crew_account(struct crew *c);
  * crew_gaps(c) - Begin to measure anew how long subscribers wait for what was
  * published.  crew_gap(c, k, i) - The longest that subscriber k has waited for
  * publisher i since then, us.
+ * crew_flows(c) - 1 if all get something of everybody again.
  */
 void crew_gaps(struct crew *c);
 int64_t crew_gap(const struct crew *c, size_t k, size_t i);
+int crew_flows(const struct crew *c);
 
 /* crew_fail(c, fmt, ...) - Add a fault in words. */
 void crew_fail(struct crew *c, const char *fmt, ...)

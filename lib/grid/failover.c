@@ -27,6 +27,7 @@ enum {
 	STEP_TIME = 60 * DATE_SECOND,	/* to come back into step */
 	LEAVE_TIME = 30 * DATE_SECOND,	/* for SIGTERM */
 	END_TIME = 60 * DATE_SECOND,	/* for the publishers */
+	FLOW_TIME = 20 * DATE_SECOND,	/* to publish and receive again */
 	QUIET_TIME = 15 * DATE_SECOND,	/* for what is missing */
 	LONG_GAP = 5 * DATE_SECOND / 2, /* that the log tells */
 	ASK_TIME = 50000
@@ -168,6 +169,17 @@ await_step(struct failover *f, int64_t us)
 			ask = date_mono() + ASK_TIME;
 	}
 	return 0;
+}
+
+/* What this fault has held up is not the next one's. */
+static void
+await_flow(struct failover *f, int64_t us)
+{
+	int64_t until = date_mono() + us;
+
+	while (date_mono() < until && !crew_flows(&f->crew) && !app_stop() &&
+	    program_failed(f) == NULL)
+		turn(f, date_mono() + ASK_TIME);
 }
 
 static int
@@ -444,6 +456,7 @@ failover_round(struct failover *f)
 	if (!in_step && !app_stop())
 		crew_fail(&f->crew, "the brokers do not come into step");
 	work(f, (int64_t)(100 + draw(f, 400)) * 1000);
+	await_flow(f, FLOW_TIME);
 	gap = measure(f);
 	f->rounds++;
 	f->kind[x.kind].rounds++;
