@@ -506,7 +506,7 @@ sift_runs(struct log *log, struct state_run *row, uint32_t *forget)
 static void
 next_start(struct state_counters *counters)
 {
-	int64_t now = date_now() / DATE_SECOND;
+	int64_t now = date_now();
 
 	counters->start++;
 	if (now > 0 && counters->start < (uint64_t)now)

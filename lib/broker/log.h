@@ -70,11 +70,11 @@ struct trail {
 
 /*
  * log_open(options, status, why) - Open or create the store, begin a new log
- * (start number above all before and at least the Unix time in seconds, so
- * that a store lost or restored does not give one again; durable), start the
- * writer.  NULL with
- * *why and an exit code in *status (config: newer format, other name;
- * cantcreate, io; unavailable: another broker holds the directory).
+ * (start number above all before and at least the Unix time in microseconds,
+ * so that a store lost or restored does not give one again; durable), start
+ * the writer.  NULL with *why and an exit code in *status (config: newer
+ * format, other name; cantcreate, io; unavailable: another broker holds the
+ * directory).
  */
 struct log *
 log_open(const struct log_options *options, int *status, const char **why);

@@ -6,9 +6,9 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
+#include "base/date.h"
 #include "base/die.h"
 #include "broker/log.h"
 #include "check.h"
@@ -516,7 +516,7 @@ static struct log *
 op_reopen(struct log *log, struct model *m, const char *dir)
 {
 	uint64_t before = m->runs > 0 ? m->run[m->own].start : 0;
-	int64_t now = (int64_t)time(NULL);
+	int64_t now = date_now();
 	int twin = chance(2) == 0;
 	uint64_t start;
 

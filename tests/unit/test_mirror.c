@@ -288,7 +288,7 @@ static void
 test_later_start(void)
 {
 	struct server s;
-	struct twin t = { .now = "{\"A.3000000000\":7}" };
+	struct twin t = { .now = "{\"A.3000000000000000\":7}" };
 	struct buf got = { 0 };
 	struct peer p;
 
@@ -300,8 +300,8 @@ test_later_start(void)
 	server_end(&s);
 	server_run(&s);
 	peer_open(&p, &s);
-	check(
-	    learn_log(&p) == 3000000001, "the next log: A.%llu", learn_log(&p));
+	check(learn_log(&p) == 3000000000000001, "the next log: A.%llu",
+	    learn_log(&p));
 	fake_stop(&t.fake);
 	server_end(&s);
 	close(p.fd);
