@@ -247,7 +247,7 @@ ahead_is() {
 	start_broker
 	ask '{"op":"fetch","filters":["#"],"cursor":{"'"$(log_id)"'":99}}' |
 	    grep -q 'ahead of this broker'
-	ask '{"op":"commit","name":"x","cursor":{"broker.9000000000":0}}' |
+	ask '{"op":"commit","name":"x","cursor":{"broker.9000000000000000":0}}' |
 	    grep -q 'ahead of this broker'
 }
 
