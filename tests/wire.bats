@@ -47,7 +47,7 @@ setup() {
 	start_broker
 	ask '{"op":"hello","sg":1}'
 	replied '.ok and .sg == 1 and .name == "broker" and
-	    (.log | test("^broker[.][0-9]{10}$")) and .limits.frame == 1114112 and
+	    (.log | test("^broker[.][0-9]{16}$")) and .limits.frame == 1114112 and
 	    .limits.events == 65536 and .time > 1700000000'
 }
 
