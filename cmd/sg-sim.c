@@ -354,6 +354,8 @@ run_swarm(void)
 	all = publish_events();
 	report();
 	c = swarm_counts(s.swarm);
+	if (c->lost + c->failed > 0)
+		note("the last connection lost: %s", swarm_why(s.swarm));
 	if (c->refused > 0) {
 		error("%llu events were refused, the last since %s",
 		    (unsigned long long)c->refused, swarm_why(s.swarm));

@@ -19,6 +19,7 @@
 
 #include "base/date.h"
 #include "base/die.h"
+#include "base/mix.h"
 #include "broker/listen.h"
 #include "bus/sp.h"
 
@@ -37,7 +38,10 @@ enum {
 	IPC_BUFFER = 1 << 20,
 	ADDRESS_BUCKETS = 1024,
 	NAME = 64,
-	REPORTS = 10,	  /* cut-off reasons logged per second */
+	REPORTS = 10,	 /* cut-off reasons logged per second */
+	KEEP_IDLE = 90,	 /* s until a probe, to twice that */
+	KEEP_EVERY = 10, /* s to the next, to twice that */
+	KEEP_COUNT = 5,
 	PAUSE = 100000,	  /* us without accepting when out of files */
 	SWEEP_MIN = 5000, /* us between looks at deadlines */
 	SWEEP_MAX = 500000
@@ -799,16 +803,31 @@ network_of(struct in6_addr *ip)
 		memset(ip->s6_addr + 8, 0, 8);
 }
 
+/*
+ * Who has vanished is noticed after some minutes.  Each at its own time: the
+ * kernel rounds these, and of thousands of probes at one moment the most are
+ * dropped on their way, and those connections with them.
+ */
 static void
-tune_tcp(int fd)
+tune_keepalive(int fd, uint64_t scatter)
 {
-	int on = 1, idle = 30, every = 10, count = 3;
+	int on = 1, idle = KEEP_IDLE + (int)((scatter & 0xffff) % KEEP_IDLE),
+	    every = KEEP_EVERY + (int)((scatter >> 16) % KEEP_EVERY),
+	    count = KEEP_COUNT;
 
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+}
+
+static void
+tune_tcp(struct front *f, int fd)
+{
+	int on = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	tune_keepalive(fd, mix64((uint64_t)f->now, f->counts.accepted));
 }
 
 static void
@@ -904,7 +923,7 @@ conn_accept(
 		in_port_t port = internet(ss, &ip);
 
 		name_tcp(name, &ip, port);
-		tune_tcp(fd);
+		tune_tcp(f, fd);
 		network_of(&ip);
 		address = address_get(f, &ip);
 	}
