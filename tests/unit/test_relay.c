@@ -21,7 +21,7 @@ static int
 unix_socket(const char *url, struct sockaddr_un *a)
 {
 	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	snprintf(a->sun_path, sizeof a->sun_path, "%s", url + 6);
+	strncpy(a->sun_path, url + 6, sizeof a->sun_path - 1);
 	return socket(AF_UNIX, SOCK_STREAM, 0);
 }
 
