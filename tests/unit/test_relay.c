@@ -20,8 +20,11 @@ static char dir[] = "/tmp/sg-relay.XXXXXX";
 static int
 unix_socket(const char *url, struct sockaddr_un *a)
 {
+	size_t n = strlen(url + 6);
+
 	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	strncpy(a->sun_path, url + 6, sizeof a->sun_path - 1);
+	memcpy(a->sun_path, url + 6,
+	    n < sizeof a->sun_path ? n : sizeof a->sun_path - 1);
 	return socket(AF_UNIX, SOCK_STREAM, 0);
 }
 
