@@ -22,15 +22,15 @@ struct pool {
 	pthread_mutex_t mutex;
 	pthread_cond_t put, done;
 	struct node *oldest, *newest;
-	struct node *todo; /* the oldest that nobody works on */
-	size_t n;	   /* used by the owner alone */
+	struct node *ready; /* the oldest that nobody works on */
+	size_t n;	    /* used by the owner alone */
 	int end;
 };
 
 static void
 run(struct pool *p, struct node *node)
 {
-	p->todo = node->next;
+	p->ready = node->next;
 	pthread_mutex_unlock(&p->mutex);
 	p->work(node->job);
 	pthread_mutex_lock(&p->mutex);
@@ -45,9 +45,9 @@ thread_main(void *arg)
 	struct pool *p = arg;
 
 	pthread_mutex_lock(&p->mutex);
-	while (!p->end || p->todo != NULL)
-		if (p->todo != NULL)
-			run(p, p->todo);
+	while (!p->end || p->ready != NULL)
+		if (p->ready != NULL)
+			run(p, p->ready);
 		else
 			pthread_cond_wait(&p->put, &p->mutex);
 	pthread_mutex_unlock(&p->mutex);
@@ -115,8 +115,8 @@ pool_put(struct pool *p, void *job)
 		p->oldest = node;
 	p->newest = node;
 	p->n++;
-	if (!node->done && p->todo == NULL)
-		p->todo = node;
+	if (!node->done && p->ready == NULL)
+		p->ready = node;
 	pthread_mutex_unlock(&p->mutex);
 	if (p->threads > 0)
 		pthread_cond_signal(&p->put);
