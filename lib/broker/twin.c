@@ -675,10 +675,16 @@ recover(struct twin *t)
 	return !t->failed;
 }
 
-/* One request more: to have them in flight, or to confirm at once. */
+/*
+ * One request more: to have them in flight, or to confirm at once.  Not before
+ * the first is answered: what refuses it is the reason, and must not come after
+ * what that did to the others.
+ */
 static int
 may_ask(const struct twin *t)
 {
+	if (t->taken == 0)
+		return t->flight == 0;
 	if (t->flight + t->parts >= PARTS || t->queued >= QUEUE)
 		return t->flight == 0;
 	return t->flight < FLIGHT ||
