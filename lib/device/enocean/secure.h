@@ -1,0 +1,71 @@
+/*
+ * Secure telegrams (Security of EnOcean Radio Networks 2.5): AES-128 in VAES
+ * mode, AES-CMAC, rolling codes.  The keys and codes of all devices live in
+ * one file that nobody else may read; a rolling code is durable before
+ * anything it protects is used, so that no telegram is accepted twice, also
+ * after a crash.
+ */
+#ifndef SG_DEVICE_ENOCEAN_SECURE_H
+#define SG_DEVICE_ENOCEAN_SECURE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "device/enocean/telegram.h"
+
+enum {
+	SECURE_WINDOW = 128, /* codes ahead that are tried */
+	SECURE_AHEAD = 16    /* codes are written this many steps ahead: a
+				crash skips at most so many */
+};
+
+struct secure;
+
+/*
+ * secure_open(path, learn, why) - path NULL: no file, keys are forgotten at
+ * the end.  The file has to be a regular one of this user with mode 0600 or
+ * less; learn 1: it may be absent.  Rows: sender, key (32 hex digits), SLF,
+ * rolling codes received and sent; # begins a comment.  NULL with why,
+ * "FILE:LINE: what is wrong"; no key ever stands in a message.
+ */
+struct secure *secure_open(const char *path, int learn, struct buf *why);
+/* secure_close(s) - Write the codes as they are; wipe.  0 or -1, errno. */
+int secure_close(struct secure *s);
+
+enum secure_result {	    /* zero refuses */
+	SECURE_REFUSED = 0, /* *why: no key, wrong CMAC, replayed, plain from a
+			       device that is secured, ... */
+	SECURE_PLAIN,  /* not a secure telegram, nor from a secured device */
+	SECURE_OPENED, /* *out is what was inside, also good: RORG and payload;
+			  RORG_SEC_D if it carried none (a switch) */
+	SECURE_PART,   /* teach-in: the other telegram has to come, too */
+	SECURE_TAUGHT  /* teach-in: the device's key is known (and durable) */
+};
+
+/*
+ * secure_take(s, in, learn, out, why) - Decide on one telegram (whole: after
+ * chain.h).  learn 0: teach-ins are refused.  *out is valid until the next
+ * call.
+ */
+enum secure_result secure_take(struct secure *s, const struct telegram *in,
+    int learn, struct telegram *out, const char **why);
+
+/* secure_has(s, sender) - 1 if it is a device with a key. */
+int secure_has(const struct secure *s, uint64_t sender);
+
+/*
+ * secure_make(s, device, plain, out, why) - Encrypt a telegram for a device:
+ * *out is SEC_ENCAPS (or SEC for RORG_SEC_D), valid until the next call.  0,
+ * or -1 with *why.
+ */
+int secure_make(struct secure *s, uint64_t device, const struct telegram *plain,
+    struct telegram *out, const char **why);
+
+/*
+ * secure_rps(code, payload, status) - The switch telegram (RPS) that the code
+ * of a secured one stands for (D2-03-00): 0, or -1 if it is none.
+ */
+int secure_rps(uint8_t code, uint8_t *payload, uint8_t *status);
+
+#endif
