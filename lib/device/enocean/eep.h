@@ -44,7 +44,9 @@ const struct eep_profile *eep_find(const struct eep *eep, uint32_t id);
 /* All of them by id: i from 0, NULL at the end. */
 const struct eep_profile *eep_at(const struct eep *eep, size_t i);
 uint32_t eep_profile_id(const struct eep_profile *p);
-const char *eep_profile_title(const struct eep_profile *p);
+const char *eep_profile_title(const struct eep_profile *p); /* or "" */
+/* Outputs that can be commanded; 0: profiles.csv tells none. */
+int eep_profile_channels(const struct eep_profile *p);
 
 /*
  * eep_match(profile, tel, direction) - The first message whose conditions
@@ -85,11 +87,17 @@ struct eep_value {
 	const char *unit;  /* of the number, as in the table, or NULL */
 	int64_t units;	   /* EEP_NUMBER, in the table's unit */
 	int decimals;	   /* 0..9 */
-	/* The same for the event: NULL if the field is no quantity. */
+	/*
+	 * The same for the event: NULL if the field is no quantity, or has
+	 * nothing to tell of it now ("no change", "not supported").
+	 */
 	const struct quantity *quantity;
 	int64_t event_units; /* EEP_NUMBER, in the quantity's unit */
 	int event_decimals;
-	int truth; /* quantity of kind bool: 0, 1; -1: neither */
+	int truth;    /* quantity of kind bool: 0, 1; -1: neither */
+	int channel;  /* which one of a device's several, by the field itself;
+			 -1: see eep_channel() */
+	size_t which; /* of the field's quantities, from 0 */
 };
 
 /*
@@ -98,6 +106,13 @@ struct eep_value {
  */
 enum eep_state eep_value(const struct eep_field *f, const struct telegram *tel,
     struct eep_value *out);
+
+/*
+ * eep_value_next(f, value) - A field may stand for several quantities (the
+ * level of a dimmer, and whether it is on).  eep_value() gives the first; this
+ * makes *value the next one: 1, or 0 if there is none.
+ */
+int eep_value_next(const struct eep_field *f, struct eep_value *value);
 
 /*
  * eep_channel(m, tel) - The channel (or tariff) that a telegram speaks of;
@@ -116,11 +131,18 @@ struct eep_setting {
 /*
  * eep_encode(m, set, n, p, len, why) - Make the payload of a message: zeros,
  * the selectors of its conditions, the learn bit of data telegrams, then the
- * settings; fields not set stay 0.  p has room for TELEGRAM_SPACE bytes; *len
- * as long as the message is.  0, or -1 with *why, which names field and
+ * settings; fields not set stay 0, but for the one that says that a field set
+ * is there (its gate), or below zero.  p has room for TELEGRAM_SPACE bytes;
+ * *len as long as the message is.  0, or -1 with *why, which names field and
  * value (valid until the next call).
  */
 int eep_encode(const struct eep_message *m, const struct eep_setting *set,
     size_t n, uint8_t *p, size_t *len, const char **why);
+
+/*
+ * eep_status(m) - The status byte to send it with: the bits that its
+ * conditions ask for (a button pressed: 0x30), else 0.
+ */
+uint8_t eep_status(const struct eep_message *m);
 
 #endif
