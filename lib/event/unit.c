@@ -138,6 +138,19 @@ static const struct unit {
 	{ "kA", "A", 1000, 1, COMMON },
 	{ "kHz", "Hz", 1000, 1, COMMON },
 	{ "kPa", "Pa", 1000, 1, COMMON },
+	/* of radio sensors */
+	{ "Ws", "J", 1, 1, COMMON },
+	{ "mW", "W", 1, 1000, COMMON },
+	{ "klx", "lx", 1000, 1, COMMON },
+	{ "mph", "m/s", 1397, 3125, COMMON },
+	{ "gn", "m/s2", 196133, 20000, COMMON },
+	{ "m3/h", "m3/s", 1, 3600, COMMON },
+	{ "dm3/h", "m3/s", 1, 3600000, COMMON },
+	{ "dm3", "m3", 1, 1000, COMMON },
+	{ "d", "s", 86400, 1, COMMON },
+	{ "week", "s", 604800, 1, COMMON },
+	/* a twelfth of 365.25 days, as in UCUM */
+	{ "month", "s", 2629800, 1, COMMON },
 };
 
 static int

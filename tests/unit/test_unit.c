@@ -32,6 +32,11 @@ static const struct {
 	{ "l", "m3", 1, 1000 },
 	{ "%", "/", 1, 1 },
 	{ "ug/l", "ug/m3", 1000, 1 },
+	{ "Ws", "kWh", 1, 3600000 },
+	{ "mph", "km/h", 25146, 15625 },
+	{ "klx", "lx", 1000, 1 },
+	{ "dm3/h", "l/s", 1, 3600 },
+	{ "gn", "m/s2", 196133, 20000 },
 	{ "Cel", "K", 0, 0 },
 	{ "dBm", "dBW", 0, 0 },
 	{ "W", "Wh", 0, 0 },
@@ -88,11 +93,13 @@ test_known(void)
 	check(unit_energy("", 0) == NULL, "energy(): none");
 }
 
+enum { ROWS = 512 };
+
 /* Each row: a name fit for a topic, given once, and a registered unit. */
 static void
 test_quantities(void)
 {
-	static char names[256][TOPIC_LEVEL_MAX + 1];
+	static char names[ROWS][TOPIC_LEVEL_MAX + 1];
 	const struct csv_cell *c;
 	size_t n, rows = 0;
 	struct csv *csv = csv_open("share/quantities.csv", ',');
@@ -100,24 +107,28 @@ test_quantities(void)
 	check(csv != NULL, "quantities(share/quantities.csv): absent");
 	if (csv == NULL)
 		return;
-	check(csv_next(csv, &c, &n) == 1 && n == 3 &&
+	check(csv_next(csv, &c, &n) == 1 && n == 4 &&
 		strncmp(c[0].p, "quantity", c[0].n) == 0 &&
-		strncmp(c[1].p, "unit", c[1].n) == 0,
+		strncmp(c[1].p, "unit", c[1].n) == 0 &&
+		strncmp(c[2].p, "kind", c[2].n) == 0,
 	    "quantities(header): wrong");
-	while (csv_next(csv, &c, &n) == 1 && rows < 256) {
+	while (csv_next(csv, &c, &n) == 1 && rows < ROWS) {
 		char *name = names[rows++];
 
 		snprintf(name, sizeof names[0], "%.*s", (int)c[0].n, c[0].p);
-		check(n == 3 && topic_check(c[0].p, c[0].n) == NULL &&
+		check(n == 4 && topic_check(c[0].p, c[0].n) == NULL &&
 			memchr(c[0].p, '/', c[0].n) == NULL,
-		    "quantities(%s): not three cells or no topic level", name);
-		check(n == 3 && unit_known(c[1].p, c[1].n),
+		    "quantities(%s): not four cells or no topic level", name);
+		check(n == 4 &&
+			(c[1].n == 0) == (strncmp(c[2].p, "number", 6) != 0),
+		    "quantities(%s): only numbers have a unit", name);
+		check(n == 4 && (c[1].n == 0 || unit_known(c[1].p, c[1].n)),
 		    "quantities(%s): unit not registered", name);
 		for (size_t i = 0; i + 1 < rows; i++)
 			check(strcmp(names[i], name) != 0,
 			    "quantities(%s): given twice", name);
 	}
-	check(rows > 20, "quantities(rows): too few");
+	check(rows > 20 && rows < ROWS, "quantities(rows): too few or many");
 	csv_close(csv);
 }
 
