@@ -61,6 +61,7 @@ struct esp3_reader {
 	int64_t t;	/* of the bytes last fed */
 	size_t mark;	/* they begin here in buf */
 	int64_t before; /* time of the bytes before mark */
+	size_t gap;	/* no packet goes on beyond this */
 	struct esp3_counts counts;
 };
 
@@ -87,7 +88,10 @@ void esp3_gap(struct esp3_reader *r);
 
 void esp3_fini(struct esp3_reader *r);
 
-/* esp3_add(b, type, data, n, opt, nopt) - Append a packet with its CRCs. */
+/*
+ * esp3_add(b, type, data, n, opt, nopt) - Append a packet with its CRCs; n is
+ * below 65536, nopt below 256.
+ */
 void esp3_add(struct buf *b, enum esp3_type type, const void *data, size_t n,
     const void *opt, size_t nopt);
 
@@ -97,8 +101,12 @@ uint8_t esp3_crc8(uint8_t crc, const void *p, size_t n);
 /* "RADIO_ERP1", or NULL if the type has no name. */
 const char *esp3_type_name(uint8_t type);
 
-/* "OK", "LOCK_SET", ...; names of return codes and events of a module. */
+/*
+ * "OK", "LOCK_SET", ...: names of a module's return codes and events, and of
+ * the common commands to it (sections 2.2 to 2.5); or NULL.
+ */
 const char *esp3_return_name(uint8_t code);
 const char *esp3_event_name(uint8_t code);
+const char *esp3_command_name(uint8_t code);
 
 #endif

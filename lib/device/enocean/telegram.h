@@ -46,7 +46,8 @@ struct telegram {
 	uint64_t dest;	  /* TELEGRAM_BROADCAST if to all */
 	const uint8_t *p; /* payload after the RORG */
 	size_t n;
-	int dbm;	      /* best of its sub-telegrams; 0: not known */
+	int dbm;	      /* best of its sub-telegrams; 0: not known, -255:
+				 made for sending, not received */
 	uint8_t rorg, status; /* status: ERP2 telegrams get the one that an
 				 ERP1 telegram of this payload would have */
 	uint8_t repeat;	      /* hops: 0 from the device, 1, 2; 15: never to be
@@ -69,22 +70,25 @@ int telegram_parse(
  * telegram_pack(b, tel) - Append the RADIO_ERP1 packet that sends it: from
  * tel->sender to tel->dest with tel->status, optional data as for sending (3
  * sub-telegrams, dBm FF).  0, or -1 if the payload does not fit into one
- * telegram (14 bytes broadcast, 9 addressed): then telegram_chain() does.
+ * telegram (14 bytes broadcast, 9 addressed): then telegram_chain() does; or
+ * if an address has more than 32 bits, or there is no payload.
  */
 int telegram_pack(struct buf *b, const struct telegram *tel);
 
 /*
  * telegram_chain(b, tel, seq) - Append the packets of a chained message (CDM,
- * or SEC_CDM for a SEC_ENCAPS that is too long); seq is 1, 2 or 3.
+ * or SEC_CDM for a SEC_ENCAPS that is too long); seq is 1, 2 or 3.  0, or -1
+ * if the message is longer than 64 parts hold (TELEGRAM_SPACE bytes to all,
+ * 509 addressed), or cannot be sent as above.
  */
-void telegram_chain(struct buf *b, const struct telegram *tel, unsigned seq);
+int telegram_chain(struct buf *b, const struct telegram *tel, unsigned seq);
 
 /* "VLD", "4BS", ... or NULL. */
 const char *telegram_rorg_name(uint8_t rorg);
 
 /*
  * telegram_address(p, n, out) - Read an address as people write it:
- * 0181B744, 01:81:b7:44, 01-81-B7-44, 0x181B744; up to 48 bits.  0 or -1.
+ * 0181B744, 01:81:b7:44, 01-81-B7-44, 0x181B744; 32 or 48 bits.  0 or -1.
  * telegram_format_address() writes 8 or 12 capital hex digits and a NUL.
  */
 int telegram_address(const char *p, size_t n, uint64_t *out);
