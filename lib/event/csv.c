@@ -59,14 +59,31 @@ parser_init(struct csv *csv)
 	csv_set_term_func(&csv->parser, is_newline);
 }
 
+static int
+can_delimit(char c)
+{
+	return c != '"' && c != '\n' && c != '\r' && c != '\0';
+}
+
+static struct csv *
+csv_new(int fd, const char *name, char delimiter)
+{
+	struct csv *csv = xcalloc(1, sizeof *csv);
+
+	csv->fd = fd;
+	csv->delimiter = delimiter;
+	csv->name = xstrdup(name);
+	csv->next_line = 1;
+	parser_init(csv);
+	return csv;
+}
+
 struct csv *
 csv_open(const char *path, char delimiter)
 {
-	struct csv *csv;
 	int fd = STDIN_FILENO;
 
-	if (delimiter == '"' || delimiter == '\n' || delimiter == '\r' ||
-	    delimiter == '\0') {
+	if (!can_delimit(delimiter)) {
 		errno = EINVAL;
 		return NULL;
 	}
@@ -75,12 +92,22 @@ csv_open(const char *path, char delimiter)
 	if (fd < 0)
 		return NULL;
 	app_pipe_size(fd);
-	csv = xcalloc(1, sizeof *csv);
-	csv->fd = fd;
-	csv->delimiter = delimiter;
-	csv->name = xstrdup(strcmp(path, "-") != 0 ? path : "standard input");
-	csv->next_line = 1;
-	parser_init(csv);
+	return csv_new(
+	    fd, strcmp(path, "-") != 0 ? path : "standard input", delimiter);
+}
+
+struct csv *
+csv_open_text(const char *p, size_t n, char delimiter)
+{
+	struct csv *csv;
+
+	if (!can_delimit(delimiter)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	csv = csv_new(-1, "text", delimiter);
+	buf_add(&csv->buf, p, n);
+	csv->end = 1;
 	return csv;
 }
 
@@ -410,7 +437,7 @@ csv_close(struct csv *csv)
 {
 	if (csv == NULL)
 		return;
-	if (csv->fd != STDIN_FILENO)
+	if (csv->fd > STDIN_FILENO)
 		close(csv->fd);
 	csv_free(&csv->parser);
 	buf_fini(&csv->buf);

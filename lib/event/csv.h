@@ -22,6 +22,9 @@ struct csv;
  */
 struct csv *csv_open(const char *path, char delimiter);
 
+/* csv_open_text(p, n, delimiter) - The same for a text in memory, copied. */
+struct csv *csv_open_text(const char *p, size_t n, char delimiter);
+
 /* csv_flush(csv, out) - Flush out before every wait for input. */
 void csv_flush(struct csv *csv, struct line_out *out);
 

@@ -11,6 +11,7 @@
 
 #include "base/buf.h"
 #include "device/enocean/eep.h"
+#include "device/enocean/telegram.h"
 
 enum {
 	DEVICE_PROFILES = 8,
@@ -43,10 +44,11 @@ struct device {
 struct devices;
 
 /*
- * devices_open(path, eep, why) - Read the file (NULL: none, no devices; learn
- * 1: it may be absent).  Columns by name in the first row: sender, profile,
- * name; perhaps offset, options; all others are attributes for --describe.
- * NULL with why set to "FILE:LINE: what is wrong".
+ * devices_open(path, eep, learn, why) - Read the file (NULL: none, no
+ * devices; learn 1: it may be absent or empty).  Columns by name in the first
+ * row: sender, profile, name; perhaps offset, options; all others are
+ * attributes for --describe.  Lines that begin with '#' are comments.  eep is
+ * borrowed.  NULL with why set to "FILE:LINE: what is wrong".
  */
 struct devices *devices_open(
     const char *path, const struct eep *eep, int learn, struct buf *why);
@@ -67,25 +69,54 @@ const struct eep_profile *
 device_profile(const struct device *dev, const struct telegram *tel,
     enum eep_direction direction, const struct eep_message **message);
 
+/* A row to learn. */
+struct device_row {
+	uint64_t sender;
+	const char *profile;	  /* an id's text, or "GP:" and the hex of a
+				     generic profile's definitions */
+	const char *name;	  /* NULL: the one it has, or its address */
+	const char *manufacturer; /* for the column of that name, if the file
+				     has it; NULL: not known */
+};
+
 /*
- * devices_learn(d, sender, profile, name, why) - Append a row to the file,
- * atomically and durably (a new file takes the old one's place, with its
- * mode), and to memory.  profile is an id's text, or "GP:" and the hex of a
- * generic profile's definitions; name NULL: the address.  Nothing is changed
- * if the row is there.  devices_forget() takes all rows of a sender and
- * profile out.  The device, or NULL with why.
+ * devices_learn_row(d, row, why) - Append a row to the file, atomically and
+ * durably, and to memory.  A new file takes the old one's place, with its
+ * mode and owner; all other rows, comments and line ends stay as they are.
+ * The file is read again for that and locked meanwhile, so that what others
+ * have changed is not lost.  Nothing is changed if the row is there.  The
+ * device, or NULL with why.
+ *
+ * devices_forget(d, sender, profile, why) - Take all rows of a sender and
+ * profile (NULL: of all its profiles) out.  A device without any profile
+ * is found by device_at() only.  0, also if there is no such row, or -1 with
+ * why.
  */
+struct device *devices_learn_row(
+    struct devices *d, const struct device_row *row, struct buf *why);
+/* The same, where the manufacturer is not known. */
 struct device *devices_learn(struct devices *d, uint64_t sender,
     const char *profile, const char *name, struct buf *why);
 int devices_forget(
     struct devices *d, uint64_t sender, const char *profile, struct buf *why);
 
 /*
- * devices_describe(d, b, t) - Append a DISCOVERY event for each device:
- * DISCOVERY/DEVICE/<name>, d with technology "EnOcean", its address, profiles
- * with titles, quantities with units and topics, commands with their topics,
- * the attributes.  devices_topics(d, b): a line COMMAND/<device>/+ for each
- * device (and channel) that can be commanded.
+ * devices_describe(d, b, t) - Append a line for each device, an event
+ * DISCOVERY/DEVICE/<name> with d:
+ *
+ *	technology	"EnOcean"
+ *	address		its hex digits
+ *	manufacturer	if the file tells it
+ *	profiles	[{"profile":"A5-12-01","title":...}, ...]
+ *	channels	how many outputs, if it has any
+ *	quantities	[{"quantity":"Power","unit":"W","kind":"number",
+ *			"topics":["MEASUREMENT/SENSOR/<name>/Power"]}, ...]
+ *	commands	[{"topic":"COMMAND/<name>","verbs":["switch"]}, ...]
+ *	attributes	the other columns: text, or several texts in an array
+ *			if the device's rows differ
+ *
+ * devices_topics(d, b) - Append a line COMMAND/<name>/+ for each device that
+ * can be commanded, and COMMAND/<name>:<n>/+ for each of its further outputs.
  */
 void devices_describe(const struct devices *d, struct buf *b, int64_t t);
 void devices_topics(const struct devices *d, struct buf *b);

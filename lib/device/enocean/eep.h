@@ -31,6 +31,8 @@ enum eep_direction { EEP_FROM_DEVICE = 1, EEP_TO_DEVICE = 2 };
 struct eep *eep_open(const struct quantities *quantities);
 int eep_read(struct eep *eep, const char *path, struct buf *why);
 void eep_close(struct eep *eep);
+/* eep_quantities(eep) - Those given to eep_open(). */
+const struct quantities *eep_quantities(const struct eep *eep);
 
 /*
  * An id is RORG << 16 | FUNC << 8 | TYPE.  eep_id() reads "A5-12-01" (any

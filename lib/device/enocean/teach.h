@@ -59,7 +59,11 @@ int teach_answer(const struct telegram *query, const struct teach *teach,
  */
 void teach_guess(const struct telegram *tel, struct buf *b);
 
-/* Names by id from a CSV "id,name"; NULL if unknown. */
+/*
+ * Names by id from a CSV "id,name" (path NULL: the one of share/).  NULL with
+ * why, "FILE:LINE: what is wrong".  manufacturer_name(): NULL if unknown, also
+ * if m is NULL.
+ */
 struct manufacturers;
 struct manufacturers *manufacturers_open(const char *path, struct buf *why);
 const char *manufacturer_name(const struct manufacturers *m, uint16_t id);
