@@ -17,7 +17,13 @@
 enum {
 	MODULE_PATIENCE = 500000, /* us for a response */
 	MODULE_TRIES = 3,
-	MODULE_QUEUE = 256 /* requests that wait */
+	MODULE_QUEUE = 256,	/* requests that wait, and results that do */
+	MODULE_ASK = 10000000,	/* us until a module that did not tell its base
+				   id is asked again */
+	MODULE_LOCK = 10000000, /* us until sending is tried again after the
+				   limit of the duty cycle, if the module does
+				   not say before that it may be */
+	MODULE_BUSY = 100000	/* the same after NO_FREE_BUFFER */
 };
 
 struct module;
@@ -25,8 +31,10 @@ struct module;
 enum module_outcome {
 	MODULE_SENT,	/* RET_OK */
 	MODULE_REFUSED, /* another return code */
-	MODULE_SILENT,	/* no response, MODULE_TRIES times */
-	MODULE_LATE,	/* its deadline passed before it could be sent */
+	MODULE_SILENT,	/* no response, MODULE_TRIES times or until its
+			   deadline: it may have been sent or not */
+	MODULE_LATE,	/* its deadline passed before it could be sent (of a
+			   chain: sent to its end) */
 	MODULE_AWAY	/* the line went away meanwhile: it may have been sent
 			   or not */
 };
@@ -34,7 +42,8 @@ enum module_outcome {
 struct module_result {
 	uint64_t tag;
 	enum module_outcome outcome;
-	uint8_t code; /* return code, for REFUSED */
+	uint8_t code; /* return code, for REFUSED; for LATE that of the last
+			 refusal (duty cycle, no buffer), or 0 */
 };
 
 struct module_info {
@@ -46,6 +55,7 @@ struct module_info {
 	int locked;    /* the duty cycle's limit is reached */
 };
 
+/* module_new() - It is not there until module_up(). */
 struct module *module_new(void);
 void module_free(struct module *m);
 
@@ -62,13 +72,22 @@ void module_down(struct module *m);
  * long for one).  A sender below DEVICE_OFFSETS is an offset: the base id is
  * added when it is sent, and it waits for that.  At deadline (us, monotonic
  * clock) it is not sent any more.  urgent ones (answers to a teach-in, to a
- * valve) pass the others.  0, or -1 if the queue is full.
+ * valve) pass the others.  Once: if there is no response it is not sent again,
+ * since it may have been sent (what toggles).  0, or -1 if the queue is full or
+ * the payload is longer than TELEGRAM_SPACE.
  */
-enum module_urgency { MODULE_NORMAL, MODULE_URGENT };
+enum module_urgency { /* may be combined by | */
+	MODULE_NORMAL = 0,
+	MODULE_URGENT = 1,
+	MODULE_ONCE = 2
+};
 int module_send(struct module *m, const struct telegram *tel, int64_t deadline,
     enum module_urgency urgency, uint64_t tag);
 
-/* module_take(m, packet, now) - A RESPONSE or EVENT; others are ignored. */
+/*
+ * module_take(m, packet, now) - A RESPONSE or EVENT; others are ignored.  Call
+ * module_tick() after it, and fetch results.
+ */
 void
 module_take(struct module *m, const struct esp3_packet *packet, int64_t now);
 
@@ -82,6 +101,7 @@ int64_t module_due(const struct module *m);
 /* module_result(m, out) - How a request of ours ended: 1, or 0 if none did. */
 int module_result(struct module *m, struct module_result *out);
 
+/* module_info(m) - What it has told of itself, changed by module_take(). */
 const struct module_info *module_info(const struct module *m);
 
 /*

@@ -1,0 +1,65 @@
+/*
+ * Inside module.h: what a module tells of itself, and how a person is told.
+ */
+#ifndef SG_DEVICE_ENOCEAN_MODULE_PART_H
+#define SG_DEVICE_ENOCEAN_MODULE_PART_H
+
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "device/enocean/esp3.h"
+#include "device/enocean/module.h"
+
+/* Commands and codes of EnOcean Serial Protocol 3, sections 2.2 to 2.5. */
+enum { MODULE_RD_VERSION = 3, MODULE_RD_IDBASE = 8 };
+enum module_return {
+	MODULE_RET_OK = 0,
+	MODULE_RET_NOT_SUPPORTED = 2,
+	MODULE_RET_WRONG_PARAM = 3,
+	MODULE_RET_LOCK_SET = 5,
+	MODULE_RET_NO_FREE_BUFFER = 7
+};
+enum module_event {
+	MODULE_EVENT_RECLAIM_FAILED = 1,
+	MODULE_EVENT_CONFIRM_LEARN = 2,
+	MODULE_EVENT_LEARN_ACK = 3,
+	MODULE_EVENT_READY = 4,
+	MODULE_EVENT_DUTY_CYCLE = 6,
+	MODULE_EVENT_TRANSMIT_FAILED = 7
+};
+
+/*
+ * module_read_version(info, p), module_read_base(info, p) - Take the RESPONSE
+ * to RD_VERSION, RD_IDBASE.  1; 0 if it cannot be the response to that; -1 if
+ * it holds no base id that could be used.
+ */
+int module_read_version(struct module_info *info, const struct esp3_packet *p);
+int module_read_base(struct module_info *info, const struct esp3_packet *p);
+
+enum module_news { /* bits, told in this order */
+	MODULE_NEWS_RESET = 1,
+	MODULE_NEWS_SILENT = 2,
+	MODULE_NEWS_NO_BASE = 4,
+	MODULE_NEWS_KNOWN = 8,
+	MODULE_NEWS_MOVED = 16,
+	MODULE_NEWS_LOCKED = 32,
+	MODULE_NEWS_UNLOCKED = 64,
+	MODULE_NEWS_FAILED = 128
+};
+
+struct module_story {	/* what is still to be told */
+	unsigned news;	/* bits */
+	uint8_t reset;	/* cause of it */
+	uint8_t failed; /* cause of it */
+	uint8_t code;	/* NO_BASE: return code */
+	uint64_t base;	/* MOVED: the one before */
+};
+
+/*
+ * module_tell(story, info, b) - Write the next of the news to b, which is
+ * cleared, and take it off.  1, or 0 if there is none.
+ */
+int module_tell(
+    struct module_story *story, const struct module_info *info, struct buf *b);
+
+#endif
