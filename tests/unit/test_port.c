@@ -135,13 +135,20 @@ put(int fd, const void *p, size_t n)
 	check(write(fd, p, n) == (ssize_t)n, "the other side writes");
 }
 
-/* A pseudo-terminal whose other side is reached at path. */
+/*
+ * A pseudo-terminal whose other side is reached at path; raw from the start,
+ * else it could echo what is written before that is opened.
+ */
 static int
 pty(const char *path)
 {
 	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	struct termios t;
 
 	check(fd >= 0 && grantpt(fd) == 0 && unlockpt(fd) == 0, "a pty");
+	check(tcgetattr(fd, &t) == 0, "its settings");
+	cfmakeraw(&t);
+	check(tcsetattr(fd, TCSANOW, &t) == 0, "raw");
 	unlink(path);
 	check(symlink(ptsname(fd), path) == 0, "its name");
 	return fd;
