@@ -124,7 +124,14 @@ open_folder(const char *path, int flags, const char **why)
 }
 
 static int
-judge_file(int fd, const char **why)
+refuse_size(size_t most, const char **why)
+{
+	snprintf(why_text, sizeof why_text, "larger than %zu KiB", most / 1024);
+	return refuse(EFBIG, why, why_text);
+}
+
+static int
+judge_file(int fd, size_t most, const char **why)
 {
 	struct stat st;
 
@@ -139,20 +146,20 @@ judge_file(int fd, const char **why)
 		    EPERM, why, "can be read by others", st.st_mode);
 	if (st.st_nlink != 1)
 		return refuse(EMLINK, why, "has more than one link");
-	if (st.st_size > SECRET_FILE_MAX)
-		return refuse(EFBIG, why, "larger than 16 KiB");
+	if (st.st_size > (off_t)most)
+		return refuse_size(most, why);
 	return 0;
 }
 
 /* The file may grow while it is read: one byte more than allowed tells. */
 static int
-read_whole(int fd, char *out, size_t *n, const char **why)
+read_whole(int fd, char *out, size_t most, size_t *n, const char **why)
 {
 	size_t have = 0;
 	ssize_t got;
 
-	while (have <= SECRET_FILE_MAX) {
-		got = read(fd, out + have, SECRET_FILE_MAX + 1 - have);
+	while (have <= most) {
+		got = read(fd, out + have, most + 1 - have);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
@@ -161,8 +168,8 @@ read_whole(int fd, char *out, size_t *n, const char **why)
 			break;
 		have += (size_t)got;
 	}
-	if (have > SECRET_FILE_MAX)
-		return refuse(EFBIG, why, "larger than 16 KiB");
+	if (have > most)
+		return refuse_size(most, why);
 	out[have] = '\0';
 	*n = have;
 	return 0;
@@ -170,6 +177,13 @@ read_whole(int fd, char *out, size_t *n, const char **why)
 
 int
 secret_read(const char *path, char *out, size_t *n, const char **why)
+{
+	return secret_read_most(path, out, SECRET_FILE_MAX, n, why);
+}
+
+int
+secret_read_most(
+    const char *path, char *out, size_t most, size_t *n, const char **why)
 {
 	int folder = open_folder(path, O_PATH, why);
 	int fd, status, error;
@@ -179,9 +193,9 @@ secret_read(const char *path, char *out, size_t *n, const char **why)
 	fd = openat(folder, file_name(path),
 	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd >= 0) {
-		status = judge_file(fd, why);
+		status = judge_file(fd, most, why);
 		if (status == 0)
-			status = read_whole(fd, out, n, why);
+			status = read_whole(fd, out, most, n, why);
 	} else if (errno == ELOOP) {
 		status = refuse(ELOOP, why, "symbolic link");
 	} else if (errno == ENXIO) {

@@ -40,6 +40,10 @@ enum { SECRET_FILE_MAX = 16384 };
  */
 int secret_read(const char *path, char *out, size_t *n, const char **why);
 
+/* secret_read_most(...) - The same with another limit, into most + 1 bytes. */
+int secret_read_most(
+    const char *path, char *out, size_t most, size_t *n, const char **why);
+
 /*
  * secret_write(path, p, n, why) - Create the file, 0600: a temporary one in
  * the same folder, O_EXCL, fsync, link or rename, fsync of the folder.
