@@ -64,24 +64,25 @@ check_names(const struct sheet *s, const struct eep_draft *draft, size_t n)
 	return 0;
 }
 
-/* Bytes of a telegram that carries it. */
+/* Bytes of a telegram that carries it; 0: fewer than its fields need. */
 static size_t
 length(const struct eep_message *m)
 {
-	size_t n = m->rorg == RORG_4BS ? 4 : 1;
+	const size_t least = m->rorg == RORG_4BS ? 4 : 1;
+	size_t n = 1;
 
 	for (size_t i = 0; i < m->fields; i++)
 		if (m->field[i].end > n)
 			n = m->field[i].end;
-	for (size_t i = 0; i < m->conditions; i++) {
-		const struct eep_condition *c = &m->when[i];
-
-		if (c->kind == EEP_WHEN_LENGTH)
-			return (size_t)c->value;
-		if (c->kind == EEP_WHEN_BITS && eep_bits_end(&c->bits) > n)
-			n = eep_bits_end(&c->bits);
-	}
-	return n;
+	for (size_t i = 0; i < m->conditions; i++)
+		if (m->when[i].kind == EEP_WHEN_BITS &&
+		    eep_bits_end(&m->when[i].bits) > n)
+			n = eep_bits_end(&m->when[i].bits);
+	for (size_t i = 0; i < m->conditions; i++)
+		if (m->when[i].kind == EEP_WHEN_LENGTH)
+			return m->when[i].value < n ? 0
+						    : (size_t)m->when[i].value;
+	return n < least ? least : n;
 }
 
 int
@@ -107,5 +108,7 @@ eep_message_make(struct eep *eep, const struct sheet *s, struct eep_message *m,
 		m->channel = &field[i];
 	}
 	m->length = length(m);
-	return 0;
+	return m->length > 0 ? 0
+			     : sheet_refuse(s, draft[0].line,
+				   "when: len= is less than its bits need");
 }
