@@ -207,16 +207,17 @@ entry_has(const struct entry *e, const struct profile_name *profile)
 	return 0;
 }
 
-/* Also one that was taken out: its index stays its own. */
+/* Also one that was taken out: index and name stay its own. */
 static struct entry *
-find_any(const struct devices *d, uint64_t sender)
+find_any(const struct devices *d, uint64_t sender, const char *name)
 {
 	struct device *dev = device_by_sender(d, sender);
 
 	if (dev != NULL)
 		return d->entry[dev->index];
 	for (size_t i = 0; d->dead > 0 && i < d->n; i++)
-		if (d->entry[i]->dev.sender == sender)
+		if (d->entry[i]->dev.sender == sender &&
+		    strcmp(d->entry[i]->dev.name, name) == 0)
 			return d->entry[i];
 	return NULL;
 }
@@ -238,7 +239,7 @@ new_entry(struct devices *d)
 struct entry *
 devices_adopt(struct devices *d, struct entry *from)
 {
-	struct entry *e = find_any(d, from->dev.sender);
+	struct entry *e = find_any(d, from->dev.sender, from->dev.name);
 	int was_alive = e != NULL && entry_alive(e);
 	struct device old;
 

@@ -117,6 +117,17 @@ enum eep_state eep_value(const struct eep_field *f, const struct telegram *tel,
 int eep_value_next(const struct eep_field *f, struct eep_value *value);
 
 /*
+ * eep_field_quantity(f, i, channel) - The quantities that a field may stand
+ * for: i from 0, NULL at the end; one may come several times.  *channel: which
+ * one of a device's several, -1: that of the telegram.
+ */
+const struct quantity *
+eep_field_quantity(const struct eep_field *f, size_t i, int *channel);
+
+/* eep_message_channels(m) - How many eep_channel() may tell; 0: none. */
+int eep_message_channels(const struct eep_message *m);
+
+/*
  * eep_channel(m, tel) - The channel (or tariff) that a telegram speaks of;
  * -1 if the message has none, or it means all or the input.
  */
