@@ -147,6 +147,24 @@ module_send(struct module *m, const struct telegram *tel, int64_t deadline,
 	return 0;
 }
 
+int
+module_drop(struct module *m, uint64_t tag)
+{
+	struct module_request **at;
+
+	for (int i = 0; i < 2; i++) {
+		at = &m->queues[i].first;
+		while (*at != NULL && ((*at)->tag != tag || (*at)->unanswered))
+			at = &(*at)->next;
+		if (*at != NULL) {
+			free(module_queue_take(&m->queues[i], at));
+			m->owed--;
+			return 1;
+		}
+	}
+	return 0;
+}
+
 /* The rest of a chain would come too late for its beginning. */
 static void
 lock(struct module *m, int64_t now)

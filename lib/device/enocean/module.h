@@ -85,6 +85,13 @@ int module_send(struct module *m, const struct telegram *tel, int64_t deadline,
     enum module_urgency urgency, uint64_t tag);
 
 /*
+ * module_drop(m, tag) - Take back a telegram that waits: 1, and there is no
+ * result of it; 0 if there is none of this tag, it is in flight, or it may
+ * have been sent.
+ */
+int module_drop(struct module *m, uint64_t tag);
+
+/*
  * module_take(m, packet, now) - A RESPONSE or EVENT; others are ignored.  Call
  * module_tick() after it, and fetch results.
  */

@@ -1,0 +1,67 @@
+#include "device/enocean/actuator_part.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/die.h"
+
+const struct kept_order *
+actuator_kept(const struct actuator *a, const struct device *device)
+{
+	if (device->index >= a->kepts ||
+	    a->kept[device->index].letter.p == NULL)
+		return NULL;
+	return &a->kept[device->index];
+}
+
+const struct actuator_letter *
+actuator_last(const struct actuator *a, const struct device *device,
+    const struct eep_message *message)
+{
+	const struct kept_order *k = actuator_kept(a, device);
+	const struct actuator_letter *last =
+	    k != NULL && k->message == message ? &k->letter : NULL;
+
+	for (const struct pending_command *c = a->first; c != NULL; c = c->next)
+		if (c->order.device == device && c->order.keep.p != NULL &&
+		    c->order.message == message)
+			last = &c->order.keep;
+	return last;
+}
+
+static struct kept_order *
+place(struct actuator *a, size_t index)
+{
+	size_t n = a->kepts;
+
+	if (index >= n) {
+		n = index + 1 > 2 * n ? index + 1 : 2 * n;
+		a->kept = xrealloc(a->kept, n * sizeof *a->kept);
+		memset(a->kept + a->kepts, 0, (n - a->kepts) * sizeof *a->kept);
+		a->kepts = n;
+	}
+	return &a->kept[index];
+}
+
+void
+actuator_keep(struct actuator *a, const struct actuator_order *o)
+{
+	struct kept_order *k;
+
+	if (o->keep.p == NULL)
+		return;
+	k = place(a, o->device->index);
+	free(k->letter.p);
+	k->message = o->message;
+	k->letter = o->keep;
+	k->letter.p = xmalloc(o->keep.n + 1);
+	memcpy(k->letter.p, o->keep.p, o->keep.n);
+}
+
+void
+actuator_forget(struct actuator *a)
+{
+	for (size_t i = 0; i < a->kepts; i++)
+		free(a->kept[i].letter.p);
+	free(a->kept);
+}
