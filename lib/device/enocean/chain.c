@@ -306,6 +306,22 @@ take_new(struct chain *c, struct message *m, const struct piece *piece,
 	}
 }
 
+/* A part of which m has something already. */
+static int
+take_known(struct chain *c, struct message *m, const struct piece *piece,
+    const struct telegram *in, struct telegram *out, const char **why)
+{
+	if (piece->index > 0)
+		return same_part(m, piece)
+		    ? 0
+		    : drop(c, m, "chained telegram differs from one before",
+			  why);
+	if (again(m, piece, in->t))
+		return 0;
+	give_up(c, m);
+	return take_new(c, NULL, piece, in, out, why);
+}
+
 int
 chain_take(struct chain *c, const struct telegram *in, struct telegram *out,
     const char **why)
@@ -325,20 +341,9 @@ chain_take(struct chain *c, const struct telegram *in, struct telegram *out,
 	m = find(c, in, piece.seq);
 	if (reason != NULL)
 		return drop(c, m, reason, why);
-	if (m == NULL)
-		return take_new(c, NULL, &piece, in, out, why);
-	if (piece.index == 0 && has(m, 0)) {
-		if (again(m, &piece, in->t))
-			return 0;
-		give_up(c, m);
-		return take_new(c, NULL, &piece, in, out, why);
-	}
-	if (has(m, piece.index))
-		return same_part(m, &piece)
-		    ? 0
-		    : drop(c, m, "chained telegram differs from one before",
-			  why);
-	if (m->state == COMPLETE)
+	if (m != NULL && has(m, piece.index))
+		return take_known(c, m, &piece, in, out, why);
+	if (m != NULL && m->state == COMPLETE)
 		return drop(c, m, "chained telegram of no message", why);
 	return take_new(c, m, &piece, in, out, why);
 }

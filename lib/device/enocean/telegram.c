@@ -1,7 +1,5 @@
 #include "device/enocean/telegram.h"
 
-#include <string.h>
-
 enum {
 	ADDRESS = 4,
 	ERP1_LEAST = 1 + 1 + ADDRESS + 1, /* RORG, payload, sender, status */
