@@ -1,8 +1,11 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -24,6 +27,8 @@ static const struct {
 	{ 460800, B460800 },
 	{ 921600, B921600 },
 };
+
+#define IN_USE "in use by another program"
 
 static int
 rate(unsigned baud, speed_t *speed)
@@ -96,38 +101,65 @@ refuse(int fd, const char *what, struct buf *why)
 	return -1;
 }
 
+static int
+refuse_open(const char *path, struct buf *why)
+{
+	int error = errno;
+	const struct group *group;
+	struct stat st;
+
+	if (error == EBUSY)
+		return refuse(-1, IN_USE, why);
+	if (error == EACCES && stat(path, &st) == 0 &&
+	    (group = getgrgid(st.st_gid)) != NULL)
+		buf_addf(why, "only for the group %s: ", group->gr_name);
+	errno = error;
+	return refuse(-1, NULL, why);
+}
+
 /*
  * TIOCEXCL alone does not keep out root, nor does flock() those who have not
- * heard of it.
+ * heard of it.  A pseudo-terminal would stay closed to others as long as its
+ * other side lives, also after we were killed.
  */
+static int
+claim(int fd)
+{
+	enum { PTY_FIRST = 136, PTY_LAST = 143 }; /* major numbers */
+	struct stat st;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+		if (errno == EWOULDBLOCK)
+			errno = EBUSY;
+		return -1;
+	}
+	if (fstat(fd, &st) != 0 || major(st.st_rdev) < PTY_FIRST ||
+	    major(st.st_rdev) > PTY_LAST)
+		(void)ioctl(fd, TIOCEXCL);
+	return 0;
+}
+
 int
 port_serial(const char *path, unsigned baud, struct buf *why)
 {
 	int fd = open(path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 
 	if (fd < 0)
-		return refuse(-1,
-		    errno == EBUSY ? "in use by another program" : NULL, why);
+		return refuse_open(path, why);
 	if (!isatty(fd)) {
 		errno = ENOTTY;
 		return refuse(fd, "not a serial line", why);
 	}
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		if (errno == EWOULDBLOCK)
-			errno = EBUSY;
-		return refuse(fd,
-		    errno == EBUSY ? "in use by another program" : NULL, why);
-	}
+	if (claim(fd) != 0)
+		return refuse(fd, errno == EBUSY ? IN_USE : NULL, why);
 	if (set(fd, baud) != 0)
 		return refuse(fd,
 		    errno == EINVAL ? "cannot be set to this rate, 8N1" : NULL,
 		    why);
-	(void)ioctl(fd, TIOCEXCL);
 	return fd;
 }
 
-/* A pseudo-terminal would otherwise stay closed to others as long as its
- * other side lives. */
+/* Who has had it open since before we came shall not keep it closed. */
 void
 port_serial_close(int fd)
 {
