@@ -365,16 +365,30 @@ tell(const struct eep_message *m, const struct telegram *tel, struct buf *b)
 	}
 }
 
+/* The channel, and all quantities. */
+static void
+tell_all(const struct eep_message *m, const struct telegram *tel, struct buf *b)
+{
+	struct buf quantities_told = { 0 };
+	int channel = eep_channel(m, tel);
+
+	tell(m, tel, &quantities_told);
+	buf_clear(b);
+	if (channel >= 0)
+		buf_addf(b, "%d: ", channel);
+	buf_add(b, quantities_told.p, quantities_told.len);
+	buf_fini(&quantities_told);
+}
+
 static void
 test_told(const struct eep *eep)
 {
 	for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
 		uint8_t bytes[TELEGRAM_SPACE], status;
 		struct telegram tel = { .p = bytes };
-		struct buf b = { 0 }, all = { 0 };
 		const struct eep_message *m;
+		struct buf all = { 0 };
 		uint32_t id = 0;
-		int channel;
 
 		tel.n = bytes_of(told[i].payload, bytes);
 		bytes_of(told[i].status, &status);
@@ -385,17 +399,79 @@ test_told(const struct eep *eep)
 		    told[i].payload);
 		if (m == NULL)
 			continue;
-		tell(m, &tel, &b);
-		channel = eep_channel(m, &tel);
-		if (channel >= 0)
-			buf_addf(&all, "%d: ", channel);
-		buf_add(&all, b.p, b.len);
+		tell_all(m, &tel, &all);
 		check(strcmp(buf_cstr(&all), told[i].want) == 0,
 		    "told(%s %s): \"%s\", not \"%s\"", told[i].profile,
 		    told[i].payload, all.p, told[i].want);
-		buf_fini(&b);
 		buf_fini(&all);
 	}
+}
+
+/*
+ * The next literal block of the manual, up to its end: 1 with each line, 0.
+ */
+static int
+block_line(FILE *manual, char **line, size_t *size)
+{
+	ssize_t n = getline(line, size, manual);
+
+	if (n <= 0 || strncmp(*line, ".Ed", 3) == 0)
+		return 0;
+	(*line)[n - 1] = '\0';
+	return 1;
+}
+
+static void
+skip_to_block(FILE *manual, const char *first, char **line, size_t *size)
+{
+	while (getline(line, size, manual) > 0)
+		if (strncmp(*line, first, strlen(first)) == 0)
+			return;
+	check(0, "manual: no line %s", first);
+}
+
+/* The worked example of sg-eep(5): its table, and what its payloads tell. */
+static void
+test_manual(void)
+{
+	struct eep *eep = eep_open(quantities);
+	FILE *manual = fopen("man/sg-eep.5", "r");
+	struct buf table = { 0 }, why = { 0 }, got = { 0 };
+	char path[4096], *line = NULL;
+	size_t size = 0, payloads = 0;
+
+	check(manual != NULL, "manual: absent");
+	if (manual == NULL)
+		return;
+	skip_to_block(manual, "profile,message,when", &line, &size);
+	do
+		buf_adds(&table, line);
+	while (getline(&line, &size, manual) > 0 && line[0] != '.');
+	write_file("x.csv", buf_cstr(&table), path, sizeof path);
+	check(eep_read(eep, path, &why) == 0, "manual: %s", buf_cstr(&why));
+	skip_to_block(manual, ".Bd", &line, &size);
+	while (eep_at(eep, 0) != NULL && block_line(manual, &line, &size)) {
+		uint8_t bytes[4];
+		const struct telegram tel = { .p = bytes, .n = 4 };
+		const struct eep_message *m;
+
+		line[8] = '\0';
+		bytes_of(line, bytes);
+		m = eep_match(eep_at(eep, 0), &tel, EEP_FROM_DEVICE);
+		check(m != NULL, "manual(%s): no message", line);
+		tell_all(m, &tel, &got);
+		check(strcmp(buf_cstr(&got), line + 9) == 0,
+		    "manual(%s): \"%s\", not \"%s\"", line, got.p, line + 9);
+		payloads++;
+	}
+	check(payloads == 5, "manual: %zu payloads", payloads);
+	unlink(path);
+	fclose(manual);
+	free(line);
+	buf_fini(&table);
+	buf_fini(&why);
+	buf_fini(&got);
+	eep_close(eep);
 }
 
 /* What is to be set, "FIELD=number" or "FIELD:label", and what it makes. */
@@ -614,6 +690,7 @@ main(void)
 	eep = eep_open(quantities);
 	test_refusals();
 	test_replacing();
+	test_manual();
 	if (eep_read(eep, "share/eep", &why) == 0) {
 		test_told(eep);
 		test_made(eep);

@@ -93,6 +93,11 @@ read_state(const struct eep_field *f, const struct telegram *tel,
 		return EEP_RAW;
 	if (f->kind == EEP_KIND_NUMBER && raw >= f->low && raw <= f->high)
 		return read_number(f, tel, raw, out);
+	if (f->kind == EEP_KIND_NUMBER) {
+		const struct eep_scale *scale = choose(f, tel);
+
+		out->quantity = scale == NULL ? NULL : scale->quantity;
+	}
 	*label = eep_label_of(f, out->raw);
 	if (*label != NULL) {
 		out->label = (*label)->text;
