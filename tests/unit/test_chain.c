@@ -14,7 +14,7 @@ struct step {
 	const char *whole;
 	int64_t ms;
 	uint8_t rorg, status;
-	uint32_t sender;
+	uint32_t sender, dest;
 	int dbm;
 };
 
@@ -90,6 +90,16 @@ static const struct scene scenes[] = {
 		{ "40 0004 D1 1112", PART, .sender = 2 },
 		{ "41 0304", WHOLE, "D2 01020304", .sender = 1 },
 		{ "41 1314", WHOLE, "D1 11121314", .sender = 2 } } },
+	{ "to all and to one at once", 0,
+	    { { "40 0004 D2 0102", PART },
+		{ "40 0004 D1 1112", PART, .dest = 7 },
+		{ "41 0304", WHOLE, "D2 01020304" },
+		{ "41 1314", WHOLE, "D1 11121314", .dest = 7 } } },
+	{ "each part sent twice", 0,
+	    { { "40 0006 D2 0102", PART }, { "41 0304", PART },
+		{ "40 0006 D2 0102", PART, .ms = 50 },
+		{ "41 0304", PART, .ms = 60 },
+		{ "42 0506", WHOLE, "D2 010203040506", .ms = 70 } } },
 	{ "plain and secure at once", 0,
 	    { { "40 0004 D2 0102", PART },
 		{ "40 0004 1112", PART, .rorg = 0x33 },
@@ -146,7 +156,7 @@ run_step(struct chain *c, const char *why, size_t i, const struct step *s,
 	struct buf p = hex_of(s->p), want = hex_of(s->whole ? s->whole : "");
 	struct telegram in = { .t = s->ms * 1000,
 		.sender = s->sender ? s->sender : 0x0181b744,
-		.dest = TELEGRAM_BROADCAST,
+		.dest = s->dest ? s->dest : TELEGRAM_BROADCAST,
 		.rorg = s->rorg ? s->rorg : RORG_CDM,
 		.status = s->status,
 		.repeat = s->status & 15,
@@ -210,6 +220,45 @@ test_crowd(void)
 		last.sender = i;
 		run_step(c, "a crowd ends", i, &last, &out);
 	}
+	chain_free(c);
+}
+
+/* Complete ones go first, although they are new. */
+static void
+test_complete_first(void)
+{
+	struct chain *c = chain_new();
+	struct telegram out;
+	struct step begun = { "40 0004 D2 0102", PART };
+	struct step one = { "40 0001 D2 01", WHOLE, "D2 01", .ms = 32 };
+
+	for (uint32_t i = 1; i <= 31; i++) {
+		begun.sender = i;
+		begun.ms = i;
+		run_step(c, "begun", i, &begun, &out);
+	}
+	for (one.sender = 32; one.sender < 40; one.sender++)
+		run_step(c, "complete", one.sender, &one, &out);
+	check(chain_lost(c) == 0, "%" PRIu64 " lost", chain_lost(c));
+	chain_free(c);
+}
+
+/* Parts of a message whose first part does not come fill no memory. */
+static void
+test_headless(void)
+{
+	struct chain *c = chain_new();
+	struct telegram out;
+	struct step s = { NULL, PART };
+	char hex[32];
+
+	for (unsigned i = 1; i <= 47; i++) {
+		snprintf(hex, sizeof hex, "%02X%026X", 0x40 + i, i);
+		s.p = hex;
+		s.want = i * 13 <= TELEGRAM_SPACE ? PART : WRONG;
+		run_step(c, "no first part", i, &s, &out);
+	}
+	check(chain_lost(c) == 1, "%" PRIu64 " lost", chain_lost(c));
 	chain_free(c);
 }
 
@@ -327,6 +376,8 @@ main(void)
 {
 	test_scenes();
 	test_crowd();
+	test_complete_first();
+	test_headless();
 	test_cutting();
 	test_published();
 	return check_done();

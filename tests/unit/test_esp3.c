@@ -274,6 +274,7 @@ test_gap(void)
 	struct buf in = hex_of("55 00 01 00 05 70 08 38");
 	struct esp3_reader r = { 0 };
 	struct given got = { 0 };
+	struct esp3_packet p;
 
 	esp3_gap(&r);
 	check(!esp3_pending(&r), "a gap before all");
@@ -287,6 +288,19 @@ test_gap(void)
 		check(got.count == cut && r.counts.cut == before + 1,
 		    "%zu bytes, a gap, a packet: %zu", cut, got.count);
 	}
+	/* The reader moves what it holds, and the place of the gap with it. */
+	esp3_feed(&r, in.p, in.len, 3);
+	esp3_feed(&r, in.p, 3, 3);
+	check(esp3_next(&r, &p), "one of two is taken");
+	esp3_add(&got.bytes, ESP3_COMMON_COMMAND, p.data, p.n, p.opt, p.nopt);
+	got.count++;
+	esp3_gap(&r);
+	esp3_feed(&r, in.p, in.len, 4);
+	check(esp3_next(&r, &p) && p.t == 4 && r.counts.cut == in.len &&
+		r.counts.bad_header == 0,
+	    "the other was cut");
+	esp3_add(&got.bytes, ESP3_COMMON_COMMAND, p.data, p.n, p.opt, p.nopt);
+	got.count++;
 	finish(&r, &got);
 	add_up(&r, &got, "gaps");
 	check(r.buf.cap <= 4096, "memory: %zu", r.buf.cap);

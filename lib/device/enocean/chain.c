@@ -343,7 +343,5 @@ chain_take(struct chain *c, const struct telegram *in, struct telegram *out,
 		return drop(c, m, reason, why);
 	if (m != NULL && has(m, piece.index))
 		return take_known(c, m, &piece, in, out, why);
-	if (m != NULL && m->state == COMPLETE)
-		return drop(c, m, "chained telegram of no message", why);
 	return take_new(c, m, &piece, in, out, why);
 }
