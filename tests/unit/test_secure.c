@@ -14,6 +14,14 @@ enum { BYTES_MAX = 700 };
 #define OTHER "E50880CF67790D5D66AA7F3B7AD77A3F"
 
 static char folder[64] = "/tmp/test_secure.XXXXXX", path[96];
+
+/* The device's file, or the gateway's beside it. */
+static void
+use_file(const char *name)
+{
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+}
+
 static const char *why;
 
 static size_t
@@ -48,9 +56,9 @@ hex_of(const struct telegram *tel)
 {
 	static char text[2 * BYTES_MAX];
 
-	sprintf(text, "%02X", tel->rorg);
-	for (size_t i = 0; i < tel->n; i++)
-		sprintf(text + 2 + 2 * i, "%02X", tel->p[i]);
+	snprintf(text, sizeof text, "%02X", tel->rorg);
+	for (size_t i = 0; i < tel->n && i < BYTES_MAX - 2; i++)
+		snprintf(text + 2 + 2 * i, 3, "%02X", tel->p[i]);
 	return text;
 }
 
@@ -383,12 +391,9 @@ static void
 opens_what_is_made(void)
 {
 	for (size_t i = 0; i < sizeof levels; i++) {
-		char own[96];
 		struct secure *device = device_of(levels[i], "1234"), *gateway;
 
-		/* Two files at a time. */
-		memcpy(own, path, sizeof own);
-		strcat(path, "2");
+		use_file("gateway");
 		gateway = gateway_of(levels[i], "1234");
 		for (size_t j = 0; j < sizeof plains / sizeof plains[0]; j++) {
 			uint8_t p[BYTES_MAX];
@@ -409,7 +414,7 @@ opens_what_is_made(void)
 		}
 		secure_close(gateway);
 		unlink(path);
-		memcpy(path, own, sizeof own);
+		use_file("keys");
 		secure_close(device);
 	}
 }
@@ -503,13 +508,11 @@ wraps(void)
 	size_t n;
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		char own[96];
 		struct secure *device = device_of(cases[i].slf, cases[i].code),
 			      *gateway;
 		int ok = 1;
 
-		memcpy(own, path, sizeof own);
-		strcat(path, "2");
+		use_file("gateway");
 		gateway = gateway_of(cases[i].slf, cases[i].code);
 		n = made(device, 0x01000001, "D508", first);
 		for (int k = 1; k < 200 && ok; k++) {
@@ -541,7 +544,7 @@ wraps(void)
 		    "SLF %02X: one of before, after a restart", cases[i].slf);
 		secure_close(gateway);
 		unlink(path);
-		memcpy(path, own, sizeof own);
+		use_file("keys");
 		secure_close(device);
 	}
 }
@@ -956,7 +959,7 @@ main(void)
 
 	if (mkdtemp(folder) == NULL)
 		return 1;
-	snprintf(path, sizeof path, "%s/keys", folder);
+	use_file("keys");
 	refuses_files();
 	decides();
 	refuses_flipped();
