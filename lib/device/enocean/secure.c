@@ -166,7 +166,7 @@ secure_take(struct secure *s, const struct telegram *in, int learn,
 	case RORG_SEC_TI:
 		if (!learn)
 			return refuse(why, "secure teach-in, and not learning");
-		return secure_teach(s, in, why);
+		return secure_teach(s, in, out, why);
 	case RORG_SEC_CDM:
 		return refuse(why, "part of a secured message, without others");
 	case RORG_SEC_MAN:

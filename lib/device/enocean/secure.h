@@ -55,7 +55,9 @@ enum secure_result {	    /* zero refuses */
 	SECURE_OPENED, /* *out is what was inside, also good: RORG and payload;
 			  RORG_SEC_D if it carried none (a switch) */
 	SECURE_PART,   /* teach-in: the other telegram has to come, too */
-	SECURE_TAUGHT  /* teach-in: the device's key is known (and durable) */
+	SECURE_TAUGHT  /* teach-in: the device's key is known (and durable);
+			  out->p[0] is its INFO, of which 4 means that it is a
+			  switch (D2-03-00), else 1 that it is two-way */
 };
 
 /*

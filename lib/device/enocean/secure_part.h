@@ -155,8 +155,8 @@ int secure_file_save(struct secure *s, uint64_t ahead);
 int secure_reserve(struct secure *s, struct secure_device *d,
     struct secure_counter *counter, uint64_t next);
 
-/* secure_teach(s, in, why) - A telegram of a teach-in, in learn mode. */
-enum secure_result
-secure_teach(struct secure *s, const struct telegram *in, const char **why);
+/* secure_teach(s, in, out, why) - A telegram of a teach-in, in learn mode. */
+enum secure_result secure_teach(struct secure *s, const struct telegram *in,
+    struct telegram *out, const char **why);
 
 #endif

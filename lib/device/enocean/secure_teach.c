@@ -168,7 +168,8 @@ take_body(struct secure *s, uint64_t sender, uint8_t info, uint8_t *body,
 }
 
 enum secure_result
-secure_teach(struct secure *s, const struct telegram *in, const char **why)
+secure_teach(struct secure *s, const struct telegram *in, struct telegram *out,
+    const char **why)
 {
 	uint8_t body[BODY_MAX];
 	struct secure_pending *p;
@@ -192,6 +193,10 @@ secure_teach(struct secure *s, const struct telegram *in, const char **why)
 	p->n[index] = (uint8_t)in->n;
 	if (!is_complete(p))
 		return SECURE_PART;
+	*out = *in;
+	out->p = s->work;
+	out->n = 1;
+	s->work[0] = p->part[0][0];
 	result =
 	    take_body(s, in->sender, p->part[0][0], body, join(p, body), why);
 	secret_wipe(body, sizeof body);
