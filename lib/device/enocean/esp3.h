@@ -1,6 +1,6 @@
 /*
  * ESP3, the EnOcean Serial Protocol: packets on the line between a radio
- * module and its host (EnOcean Serial Protocol 3, section 1.5).  A reader
+ * module and its host (EnOcean Serial Protocol 3 V1.46, section 1.6).  A reader
  * finds the good packets in any stream of bytes; nothing read is trusted
  * before its CRC8.
  */
@@ -19,7 +19,7 @@ enum {
 	ESP3_BODY_MAX = 2048, /* data and optional data; a longer claim is
 				 taken for noise */
 	ESP3_GAP = 100000     /* us of silence end a packet that is not
-				 complete (section 1.5.2) */
+				 complete (section 1.6.4) */
 };
 
 enum esp3_type {

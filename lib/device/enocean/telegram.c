@@ -10,7 +10,7 @@ enum {
 	/* ... then of sub-telegrams: a time stamp, and three bytes for each. */
 	OPT_SUBTEL = 9,
 	SUBTEL = 3,
-	/* Optional data of a message (section 2.10). */
+	/* Optional data of a message (section 2.8). */
 	MESSAGE_SENDER = 4,
 	MESSAGE_DBM = 8,
 	MESSAGE_SECURITY = 9
