@@ -1,8 +1,9 @@
 /*
  * The radio module, driven by any packets at any times: each telegram has one
- * result, there is never more than one request in flight, nothing is sent at
- * its deadline or after its result, offsets are added to the base id that was
- * last told, and module_due() says when there is something to do.
+ * result, or none if it was taken back before it was sent; there is never more
+ * than one request in flight, nothing is sent at its deadline or after its
+ * result, offsets are added to the base id that was last told, and module_due()
+ * says when there is something to do.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -187,6 +188,18 @@ come_base(struct world *w)
 }
 
 static void
+drop(struct world *w)
+{
+	size_t tag = next(w);
+
+	if (!module_drop(w->m, tag))
+		return;
+	must(tag < w->sent && !w->ended[tag]);
+	w->ended[tag] = 1;
+	w->results++;
+}
+
+static void
 step(struct world *w)
 {
 	static const uint8_t version[33] = { 0, 2 };
@@ -220,8 +233,11 @@ step(struct world *w)
 		break;
 	case 6: send_one(w, op >> 3); break;
 	default:
-		while (module_news(w->m) != NULL)
-			;
+		if (op & 8)
+			drop(w);
+		else
+			while (module_news(w->m) != NULL)
+				;
 		break;
 	}
 	tick(w);

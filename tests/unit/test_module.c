@@ -10,6 +10,7 @@
  *   >V >B >1 >R >-  what has to be written now: RD_VERSION, RD_IDBASE, a
  *                   telegram, a RESPONSE, nothing
  *   <WORD           the packet of that name below comes
+ *   -1 !1           telegram 1 is taken back, cannot be taken back
  *   =1:WORD =-      the next result, or that there is none
  *   due:N due:-     module_due()
  *   ?WORDS          the next news holds WORDS (_ for a blank), ?- none
@@ -117,6 +118,15 @@ static const struct {
 	    "after the lock a chain begins anew" },
 	{ "known c1:90000 >c0 <ok <limit >- +10000 >c0",
 	    "after the limit a chain begins anew" },
+
+	/* taken back */
+	{ "known s1:9000 s2:9000 u3:9000 -2 !2 >3 !3 <ok =3:sent -1 >- =- "
+	  "due:-",
+	    "what waits can be taken back, what is in flight cannot" },
+	{ "known s1:9000 >1 <lock -1 +10000 >- =- !7",
+	    "what was refused for now can be taken back" },
+	{ "known s1:9000 >1 <ready !1 >V <V >B <B >1 <ok =1:sent",
+	    "what may have been sent cannot be taken back" },
 
 	/* others */
 	{ "known <learn >R >- <ack >R <failed ?channel_is_busy ?-",
@@ -293,6 +303,14 @@ due(struct run *r, const char *want)
 }
 
 static void
+taken_back(struct run *r, const char *word)
+{
+	int done = module_drop(r->m, strtoul(word + 1, NULL, 10));
+
+	check(done == (word[0] == '-'), "%s: %s", r->title, word);
+}
+
+static void
 run_word(struct run *r, const char *word)
 {
 	if (strcmp(word, "up") == 0)
@@ -301,6 +319,8 @@ run_word(struct run *r, const char *word)
 		module_down(r->m);
 	else if (strncmp(word, "due:", 4) == 0)
 		due(r, word + 4);
+	else if (word[0] == '-' || word[0] == '!')
+		taken_back(r, word);
 	else if (word[0] == '+')
 		r->now += strtol(word + 1, NULL, 10) * 1000;
 	else if (word[0] == '>')
