@@ -148,7 +148,7 @@ int fault(const struct devices *d, uint64_t line, struct buf *why,
  * store_file_replace() puts text in its place, durably, with mode and owner as
  * they were; store_file_close() lets it go.  0, or -1 with why.
  */
-enum { STORE_PATIENCE = 2000000 }; /* us */
+enum { STORE_PATIENCE = 300000 }; /* us: an answer is due in 500 ms */
 
 struct store_file {
 	char *path; /* of the file itself, behind symbolic links */

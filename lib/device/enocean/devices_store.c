@@ -14,7 +14,7 @@
 #include "base/die.h"
 #include "device/enocean/devices_part.h"
 
-enum { CHUNK = 65536, PAUSE = 5000000 /* ns */ };
+enum { CHUNK = 65536, PAUSE = 1000000 /* ns */ };
 
 int
 store_read(int fd, struct buf *out)
