@@ -109,9 +109,14 @@ int devices_forget(
  *	manufacturer	if the file tells it
  *	profiles	[{"profile":"A5-12-01","title":...}, ...]
  *	channels	how many outputs, if it has any
+ *	commands	[{"topics":["COMMAND/<name>","COMMAND/<name>:1"],
+ *			"verbs":["switch"]}, ...]
  *	quantities	[{"quantity":"Power","unit":"W","kind":"number",
- *			"topics":["MEASUREMENT/SENSOR/<name>/Power"]}, ...]
- *	commands	[{"topic":"COMMAND/<name>","verbs":["switch"]}, ...]
+ *			"topics":["MEASUREMENT/SENSOR/<name>/Power"]}, ...];
+ *			unit of numbers only; with "channels":16 there may be
+ *			<name>:1 ... <name>:15, too: what the device measures
+ *			there is known only to who installed it
+ *	more		names of quantities for which there was no more room
  *	attributes	the other columns: text, or several texts in an array
  *			if the device's rows differ
  *
