@@ -239,7 +239,7 @@ static const struct {
 	    "offset, options, a comment that is none" },
 	{ "sender,profile,name,,\n0181B744,A5-02-05,a,,\n",
 	    "a 0181B744 0 0 A5-02-05\n", "columns without a name" },
-	{ HEAD "0181B744,GP:4043A1C0,a\n0181B744,A5-02-05,a\n",
+	{ HEAD "0181B744,GP:461A001281,a\n0181B744,A5-02-05,a\n",
 	    "a 0181B744 0 0 A5-02-05 GP\n", "generic and another" },
 };
 
@@ -468,8 +468,9 @@ static const struct {
 	{ HEAD "0181B744,A5-02-05,t\n0181B745,A5-02-05,u\n"
 	       "0181B744,A5-02-06,t\n",
 	    NULL, "-", HEAD "0181B745,A5-02-05,u\n", "all of a sender" },
-	{ HEAD "0181B744,GP:4043A1C0,t\n0181B744,A5-02-06,t\n", "GP:4043a1c0",
-	    "-", HEAD "0181B744,A5-02-06,t\n", "a generic profile" },
+	{ HEAD "0181B744,GP:461A001281,t\n0181B744,A5-02-06,t\n",
+	    "GP:461a001281", "-", HEAD "0181B744,A5-02-06,t\n",
+	    "a generic profile" },
 	{ "", "A5-02-05", "-", "", "nothing to forget" },
 };
 

@@ -379,7 +379,7 @@ static void
 describe(struct portrait *p, struct buf *b, int64_t t)
 {
 	char address[13];
-	size_t later = count_columns(p->e) + 2 * DEVICE_PROFILES + MEMBERS_KEPT;
+	size_t later = count_columns(p->e) + MEMBERS_KEPT;
 
 	telegram_format_address(address, p->e->dev.sender);
 	buf_adds(b, "{\"topic\":\"");
