@@ -83,23 +83,24 @@ begin(struct actuator *a, const struct device *device, int channel,
     const struct call *call, const struct event *e, int64_t now, int64_t mono,
     struct buf *out)
 {
-	struct actuator_order order;
+	struct actuator_order order = { 0 };
 	const char *id = call->id.p;
 	struct buf why = { 0 };
 
 	actuator_say(out, id, call->name, SAY_RECEIVED, NULL, now);
-	if (a->count >= ACTUATOR_PENDING) {
-		actuator_say(out, id, call->name, SAY_REJECTED,
-		    "too many commands are under way", now);
-		return;
-	}
-	if (actuator_order(a, device, channel, call->verb, e, &order, &why) ==
-	    0)
-		actuator_pend(a, &order, id, call->name,
-		    deadline_of(e, now, mono), now, mono, out);
+	if (a->count >= ACTUATOR_PENDING)
+		buf_adds(&why, "too many commands are under way");
+	else if (call->verb[0] == '\0')
+		buf_adds(&why, "the topic is not COMMAND/DEVICE/VERB");
 	else
+		(void)actuator_order(
+		    a, device, channel, call->verb, e, &order, &why);
+	if (why.len > 0)
 		actuator_say(
 		    out, id, call->name, SAY_REJECTED, buf_cstr(&why), now);
+	else
+		actuator_pend(a, &order, id, call->name,
+		    deadline_of(e, now, mono), now, mono, out);
 	actuator_order_fini(&order);
 	buf_fini(&why);
 }

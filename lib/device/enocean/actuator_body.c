@@ -11,6 +11,7 @@ enum { HOLD_MIN = 50, HOLD_MAX = 200, QUOTED = 48 };
 
 /* Members of d that hold the value. */
 static const char *const value_names[] = { "value", "level", "on" };
+enum { VALUE_NAMES = sizeof value_names / sizeof value_names[0] };
 
 static const struct actuator_word no_words[] = { { 0 } };
 
@@ -41,11 +42,12 @@ actuator_body(struct actuator_body *b, const struct event *e)
 	} else if (event_has(e, EVENT_VB)) {
 		b->value = member(e, EVENT_VB);
 	}
-	for (size_t i = 0; b->d.kind == JSON_OBJECT &&
-	     i < sizeof value_names / sizeof value_names[0];
-	     i++)
-		if (json_get(&b->d, value_names[i], &b->value))
-			break;
+	for (size_t i = 0; b->d.kind == JSON_OBJECT && i < VALUE_NAMES; i++) {
+		if (!json_get(&b->d, value_names[i], &b->value))
+			continue;
+		b->value_name = value_names[i];
+		break;
+	}
 	if (event_has(e, EVENT_U) && (e->text >> EVENT_U & 1)) {
 		b->unit = e->line + e->at[EVENT_U];
 		b->unit_n = e->len[EVENT_U];
@@ -243,14 +245,12 @@ set_special(struct actuator_order *o, struct actuator_body *b,
 }
 
 static int
-is_value(const struct actuator_order *o, const struct json_value *name)
+is_value(const struct actuator_order *o, const struct actuator_body *b,
+    const struct json_value *name)
 {
-	if (o->verb->takes == TAKES_FIELDS || o->verb->takes == TAKES_NOTHING)
-		return 0;
-	for (size_t i = 0; i < sizeof value_names / sizeof value_names[0]; i++)
-		if (json_equal(name, value_names[i]))
-			return 1;
-	return 0;
+	return o->verb->takes != TAKES_FIELDS &&
+	    o->verb->takes != TAKES_NOTHING && b->value_name != NULL &&
+	    json_equal(name, b->value_name);
 }
 
 static const struct actuator_word *
@@ -272,7 +272,7 @@ set_member(struct actuator_order *o, struct actuator_body *b,
 	const struct actuator_word *w = word_named(o->verb, name);
 	const struct eep_field *f;
 
-	if (is_value(o, name))
+	if (is_value(o, b, name))
 		return 0;
 	if (w != NULL)
 		return set_special(o, b, w, name, v, why);

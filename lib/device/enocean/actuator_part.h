@@ -126,6 +126,7 @@ void actuator_order_fini(struct actuator_order *order);
 
 struct actuator_body {
 	struct json_value value;  /* kind JSON_NONE: none */
+	const char *value_name;	  /* the member of d that it is, or NULL */
 	struct json_value d;	  /* the same */
 	struct json_value fields; /* where fields are named: d, or d.fields */
 	const char *unit;	  /* u, or NULL */
@@ -151,6 +152,26 @@ int actuator_set_preset(
  */
 int actuator_set_body(
     struct actuator_order *o, struct actuator_body *body, struct buf *why);
+
+/* Status lines: actuator_say.c. */
+
+enum actuator_state {
+	SAY_RECEIVED,
+	SAY_ACCEPTED,
+	SAY_REJECTED,
+	SAY_STARTED,
+	SAY_COMPLETED,
+	SAY_FAILED,
+	SAY_EXPIRED,
+	SAY_SUPERSEDED
+};
+
+/*
+ * actuator_say(out, id, name, state, reason, now) - Append one line; id and
+ * reason may be NULL.
+ */
+void actuator_say(struct buf *out, const char *id, const char *name,
+    enum actuator_state state, const char *reason, int64_t now);
 
 /* Pending commands: actuator_pending.c. */
 
@@ -203,6 +224,27 @@ void actuator_pend(struct actuator *a, struct actuator_order *order,
     const char *id, const char *name, int64_t deadline, int64_t now,
     int64_t mono, struct buf *out);
 void actuator_pending_free(struct actuator *a);
+
+enum {
+	ACTUATOR_LISTENS = 900000, /* us that a valve listens after its telegram
+				      (EEP 2.6.8, A5-20: 1 s, less what sending
+				      takes) */
+	ACTUATOR_STEPS = 4	   /* tags of one command */
+};
+
+uint64_t actuator_tag(const struct pending_command *c, enum actuator_step step);
+/* The telegram itself, (again); what releases a button.  As actuator_post(). */
+int
+actuator_post_main(struct actuator *a, struct pending_command *c, int64_t mono);
+int actuator_post_release(struct actuator *a, struct pending_command *c);
+/* Its last line; c is gone then.  _with: a reason of two parts. */
+void actuator_end(struct actuator *a, struct pending_command *c,
+    enum actuator_state state, const char *reason, int64_t now,
+    struct buf *out);
+void actuator_end_with(struct actuator *a, struct pending_command *c,
+    enum actuator_state state, const char *what, const char *more, int64_t now,
+    struct buf *out);
+
 /*
  * actuator_post(a, device, letter, deadline, urgency, tag) - To the module,
  * encrypted if the device has a key.  0, or -1 with a->why.
@@ -213,19 +255,6 @@ int actuator_post(struct actuator *a, const struct device *device,
 
 /* What the device says: actuator_report.c. */
 
-enum actuator_says {
-	SAYS_NOTHING, /* of this command */
-	SAYS_OTHER,   /* something else than commanded: *what */
-	SAYS_SO
-};
-
-/*
- * actuator_says(c, message, tel, bit, what, room) - Whether a telegram is the
- * report that c waits for; *bit is its channel.
- */
-enum actuator_says actuator_says(const struct pending_command *c,
-    const struct eep_message *message, const struct telegram *tel,
-    uint32_t *bit, char *what, size_t room);
 /* The message that reports on an order; NULL if the device does not. */
 const struct eep_message *actuator_teller(const struct actuator_order *o);
 
@@ -239,25 +268,8 @@ const struct actuator_letter *actuator_last(const struct actuator *a,
     const struct device *device, const struct eep_message *message);
 void actuator_keep(struct actuator *a, const struct actuator_order *o);
 void actuator_forget(struct actuator *a);
-
-/* Status lines: actuator_say.c. */
-
-enum actuator_state {
-	SAY_RECEIVED,
-	SAY_ACCEPTED,
-	SAY_REJECTED,
-	SAY_STARTED,
-	SAY_COMPLETED,
-	SAY_FAILED,
-	SAY_EXPIRED,
-	SAY_SUPERSEDED
-};
-
-/*
- * actuator_say(out, id, name, state, reason, now) - Append one line; id and
- * reason may be NULL.
- */
-void actuator_say(struct buf *out, const char *id, const char *name,
-    enum actuator_state state, const char *reason, int64_t now);
+/* The device listens now, for a moment. */
+void actuator_wake(struct actuator *a, const struct device *device, int64_t now,
+    int64_t mono, struct buf *out);
 
 #endif

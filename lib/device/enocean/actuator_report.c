@@ -5,6 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
+enum actuator_says {
+	SAYS_NOTHING, /* of this command */
+	SAYS_OTHER,   /* something else than commanded */
+	SAYS_SO
+};
+
 static const struct eep_field *
 field_named(const struct eep_message *m, const char *name)
 {
@@ -184,10 +190,13 @@ state_says(const struct actuator_order *o, const struct telegram *tel,
 	return so ? SAYS_SO : SAYS_OTHER;
 }
 
-enum actuator_says
-actuator_says(const struct pending_command *c,
-    const struct eep_message *message, const struct telegram *tel,
-    uint32_t *bit, char *what, size_t room)
+/*
+ * Whether a telegram is the report that c waits for; *bit is its channel, *what
+ * the state it tells.
+ */
+static enum actuator_says
+says(const struct pending_command *c, const struct eep_message *message,
+    const struct telegram *tel, uint32_t *bit, char *what, size_t room)
 {
 	const struct actuator_order *o = &c->order;
 	const struct eep_field *f;
@@ -206,4 +215,42 @@ actuator_says(const struct pending_command *c,
 	if ((c->want & *bit) == 0)
 		return SAYS_NOTHING;
 	return state_says(o, tel, what, room);
+}
+
+/* Reports that commands wait for. */
+static void
+take_report(struct actuator *a, const struct device *device,
+    const struct eep_message *message, const struct telegram *tel, int64_t now,
+    struct buf *out)
+{
+	struct pending_command *c, *next;
+	char what[sizeof c->other];
+	uint32_t bit;
+
+	for (c = a->first; c != NULL; c = next) {
+		next = c->next;
+		if (c->order.device != device || c->stage != STAGE_REPORT)
+			continue;
+		*what = '\0';
+		switch (says(c, message, tel, &bit, what, sizeof what)) {
+		case SAYS_SO:
+			c->want &= c->order.any ? 0 : ~bit;
+			if (c->want == 0)
+				actuator_end(
+				    a, c, SAY_COMPLETED, NULL, now, out);
+			break;
+		case SAYS_OTHER: memcpy(c->other, what, sizeof what); break;
+		case SAYS_NOTHING: break;
+		}
+	}
+}
+
+void
+actuator_heard(struct actuator *a, const struct device *device,
+    const struct eep_message *message, const struct telegram *tel, int64_t now,
+    int64_t mono, struct buf *out)
+{
+	take_report(a, device, message, tel, now, out);
+	if (a->first != NULL || a->kepts > 0)
+		actuator_wake(a, device, now, mono, out);
 }

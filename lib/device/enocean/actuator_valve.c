@@ -65,3 +65,27 @@ actuator_forget(struct actuator *a)
 		free(a->kept[i].letter.p);
 	free(a->kept);
 }
+
+/* It listens now, for a moment. */
+void
+actuator_wake(struct actuator *a, const struct device *device, int64_t now,
+    int64_t mono, struct buf *out)
+{
+	struct pending_command *c = a->first;
+	const struct kept_order *k;
+
+	while (c != NULL &&
+	    !(c->order.device == device && c->stage == STAGE_ASLEEP &&
+		mono < c->deadline))
+		c = c->next;
+	if (c != NULL) {
+		if (actuator_post_main(a, c, mono) != 0)
+			actuator_end(
+			    a, c, SAY_FAILED, buf_cstr(&a->why), now, out);
+		return;
+	}
+	k = actuator_kept(a, device);
+	if (k != NULL)
+		(void)actuator_post(a, device, &k->letter, 0,
+		    mono + ACTUATOR_LISTENS, MODULE_URGENT, ACTUATOR_STEPS - 1);
+}

@@ -5,7 +5,9 @@
 struct eep_text
 eep_text(const struct csv_cell *cell)
 {
-	return (struct eep_text){ cell->p, cell->p + cell->n };
+	const char *p = cell->n > 0 ? cell->p : ""; /* that may be NULL */
+
+	return (struct eep_text){ p, p + cell->n };
 }
 
 int
@@ -128,5 +130,5 @@ eep_text_until(struct eep_text *t, char stop)
 int
 eep_same(const struct csv_cell *cell, const char *text, size_t n)
 {
-	return cell->n == n && memcmp(cell->p, text, n) == 0;
+	return cell->n == n && (n == 0 || memcmp(cell->p, text, n) == 0);
 }
