@@ -285,19 +285,31 @@ remember(struct secure *s)
 	}
 }
 
+/* As much as the file needs, not as much as any may: it is locked memory. */
+static size_t
+most_of(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0 || st.st_size >= SECURE_FILE_MAX)
+		return SECURE_FILE_MAX;
+	return ((size_t)st.st_size / SECRET_FILE_MAX + 1) * SECRET_FILE_MAX;
+}
+
 int
 secure_file_open(struct secure *s, const char *path, int learn, struct buf *why)
 {
 	const char *fault;
 	char *text;
-	size_t n;
+	size_t most, n;
 	int status = -1;
 
 	s->path = xstrdup(path);
 	if (lock(s, why) < 0)
 		return -1;
-	text = secret_new(SECURE_FILE_MAX + 1);
-	if (secret_read_most(path, text, SECURE_FILE_MAX, &n, &fault) == 0) {
+	most = most_of(path);
+	text = secret_new(most + 1);
+	if (secret_read_most(path, text, most, &n, &fault) == 0) {
 		remember(s);
 		status = take_text(s, text, n, why);
 	} else if (learn && errno == ENOENT) {
