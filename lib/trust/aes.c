@@ -1,6 +1,7 @@
 #include "trust/aes.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -80,29 +81,33 @@ aes_block(struct aes *a, const uint8_t in[AES_BLOCK], uint8_t out[AES_BLOCK])
 }
 
 static void
-mix(uint8_t x[AES_BLOCK], const uint8_t *p, size_t n)
+mix(uint8_t x[AES_BLOCK], const uint8_t p[AES_BLOCK])
 {
-	for (size_t i = 0; i < n; i++)
-		x[i] ^= p[i];
+	uint64_t a[2], b[2];
+
+	memcpy(a, x, sizeof a);
+	memcpy(b, p, sizeof b);
+	a[0] ^= b[0];
+	a[1] ^= b[1];
+	memcpy(x, a, sizeof a);
 }
 
 void
 aes_cmac(struct aes *a, const void *p, size_t n, uint8_t out[AES_BLOCK])
 {
 	const uint8_t *at = p;
-	uint8_t x[AES_BLOCK] = { 0 };
+	uint8_t x[AES_BLOCK] = { 0 }, last[AES_BLOCK] = { 0 };
 
 	for (; n > AES_BLOCK; at += AES_BLOCK, n -= AES_BLOCK) {
-		mix(x, at, AES_BLOCK);
+		mix(x, at);
 		aes_block(a, x, x);
 	}
-	mix(x, at, n);
-	if (n == AES_BLOCK) {
-		mix(x, a->whole, AES_BLOCK);
-	} else {
-		x[n] ^= 0x80;
-		mix(x, a->padded, AES_BLOCK);
-	}
+	if (n > 0)
+		memcpy(last, at, n);
+	if (n < AES_BLOCK)
+		last[n] = 0x80;
+	mix(last, n == AES_BLOCK ? a->whole : a->padded);
+	mix(x, last);
 	aes_block(a, x, out);
 }
 
