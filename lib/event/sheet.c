@@ -111,7 +111,8 @@ sheet_next(struct sheet *s)
 	for (size_t c = 0; c < s->columns; c++) {
 		size_t at = (size_t)s->at[c];
 
-		s->cell[c] = s->at[c] < 0 || at >= n
+		/* an empty cell has no place in the row */
+		s->cell[c] = s->at[c] < 0 || at >= n || cell[at].n == 0
 		    ? (struct csv_cell){ "", 0 }
 		    : cell[at];
 		if (memchr(s->cell[c].p, '\0', s->cell[c].n) != NULL)

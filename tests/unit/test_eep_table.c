@@ -98,6 +98,8 @@ static const struct {
 	    ":2: range: has to be like 0..255 = 0..40: \"0..9 = 1\"" },
 	{ HEAD "D2-7F-01,m,,A,a,0:8,9..9 = 0..1\n",
 	    ":2: range: has to be like 0..255 = 0..40: \"9..9 = 0..1\"" },
+	{ HEAD "D2-7F-01,m,,A,a,0:8,0..9 = 5..5\n",
+	    ":2: range: has to be like 0..255 = 0..40: \"0..9 = 5..5\"" },
 	{ HEAD "D2-7F-01,m,,A,a,0:8,0..9 = 0..1 Cel\n",
 	    ":2: range: too much: \"0..9 = 0..1 Cel\"" },
 	{ HEAD "D2-7F-01,m,,A,a,0:8,0..9,Cel\n",

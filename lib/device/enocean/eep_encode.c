@@ -98,7 +98,8 @@ put_number(const struct eep_field *f, double x, uint8_t *p)
 	scale = &f->scale[factor * f->choices + choice];
 	l = &scale->table;
 	if (l->mul == 0)
-		return refuse(f, "%s makes it 0", f->times->shortcut);
+		return refuse(f, "always the same: %s",
+		    f->times == NULL ? "range" : f->times->shortcut);
 	if (f->minus.field != NULL)
 		size = fabs(x);
 	raw = roundl(

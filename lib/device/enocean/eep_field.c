@@ -94,8 +94,11 @@ fits(const struct eep_field *f, int64_t raw)
 static int
 read_scale(struct eep_text *t, struct eep_draft *d)
 {
-	return eep_text_decimal(t, &d->from) && eep_text_is(t, "..") &&
-	    eep_text_decimal(t, &d->to) && d->raw_from != d->raw_to;
+	if (!eep_text_decimal(t, &d->from) || !eep_text_is(t, "..") ||
+	    !eep_text_decimal(t, &d->to))
+		return 0;
+	return d->raw_from != d->raw_to &&
+	    (d->from.units != d->to.units || d->from.scale != d->to.scale);
 }
 
 /* "255..0 = -40..0", "0..29", "7" */

@@ -194,13 +194,14 @@ static int
 read_factors(const struct sheet *s, const struct eep_draft *d,
     struct eep_decimal factor[EEP_CHOICES])
 {
-	struct eep_text t = eep_text(&d->factors);
+	struct eep_text t;
 	int n = 0;
 
 	if (d->times.n == 0) {
 		factor[0] = (struct eep_decimal){ 1, 0 };
 		return 1;
 	}
+	t = eep_text(&d->factors);
 	do {
 		if (n == EEP_CHOICES || !eep_text_decimal(&t, &factor[n++]))
 			return sheet_refuse(s, d->line,
