@@ -223,7 +223,8 @@ cut_rows(const struct devices *d, const struct buf *text, const struct out *out,
 		kept += kept < text->len;
 		gone++;
 	}
-	buf_add(rest, text->p + kept, text->len - kept);
+	if (kept < text->len)
+		buf_add(rest, text->p + kept, text->len - kept);
 	csv_close(csv);
 	return gone;
 }

@@ -518,7 +518,8 @@ devices_rows(const struct buf *text)
 	struct csv *csv;
 
 	buf_add(&copy, text->p, text->len);
-	blank_comments(copy.p, copy.len);
+	if (copy.len > 0)
+		blank_comments(copy.p, copy.len);
 	csv = csv_open_text(copy.p, copy.len, ',');
 	buf_fini(&copy);
 	return csv;
