@@ -225,26 +225,35 @@ num_micros(const char *p, size_t n, int64_t *out)
 }
 
 void
+num_add_decimal(struct buf *b, int64_t v, int scale)
+{
+	uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+	char p[NUM_MAX];
+	size_t at = sizeof p;
+
+	while (scale > 0 && u % 10 == 0) {
+		u /= 10;
+		scale--;
+	}
+	for (; scale > 0; scale--) {
+		p[--at] = (char)('0' + u % 10);
+		u /= 10;
+		if (scale == 1)
+			p[--at] = '.';
+	}
+	do {
+		p[--at] = (char)('0' + u % 10);
+		u /= 10;
+	} while (u > 0);
+	if (v < 0)
+		p[--at] = '-';
+	buf_add(b, p + at, sizeof p - at);
+}
+
+void
 num_add_micros(struct buf *b, int64_t us)
 {
-	uint64_t v = us < 0 ? 0 - (uint64_t)us : (uint64_t)us;
-	uint32_t rest = (uint32_t)(v % 1000000);
-	char p[7];
-	size_t n = 7;
-
-	if (us < 0)
-		buf_addc(b, '-');
-	buf_addu(b, v / 1000000);
-	if (rest == 0)
-		return;
-	p[0] = '.';
-	for (int i = 6; i > 0; i--) {
-		p[i] = (char)('0' + rest % 10);
-		rest /= 10;
-	}
-	while (p[n - 1] == '0')
-		n--;
-	buf_add(b, p, n);
+	num_add_decimal(b, us, 6);
 }
 
 int64_t

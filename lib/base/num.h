@@ -74,7 +74,12 @@ size_t num_format(char *out, double v);
  */
 size_t num_layout(char *out, const char *d, int k, int n);
 
-/* num_add_micros(b, us) - Append us as seconds, no trailing zeros: 1.25 */
+/*
+ * num_add_decimal(b, v, scale) - Append v * 10^-scale, scale 0..18, without
+ * exponent or trailing zeros: 1.25.  num_add_micros() appends microseconds as
+ * seconds.
+ */
+void num_add_decimal(struct buf *b, int64_t v, int scale);
 void num_add_micros(struct buf *b, int64_t us);
 
 /*
