@@ -1,28 +1,17 @@
 #include "device/enocean/gateway.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/die.h"
-#include "base/mix.h"
 #include "device/enocean/chain.h"
 #include "device/enocean/generic.h"
 #include "device/enocean/repeat.h"
 #include "device/enocean/report.h"
 
 enum {
-	TOLD = 8192, /* senders and reasons that are remembered, power of 2 */
-	NEWS = 64,   /* lines that wait to be read */
 	ANSWER_TIME = 500000, /* us in which a teach-in is to be answered */
 	ID_SIGNAL = 0xD00000, /* any device may send these */
 	ID_CONTACT = 0xD50001 /* the only profile of 1BS */
-};
-
-struct line {
-	enum gateway_news kind;
-	char *text;
 };
 
 struct gateway {
@@ -31,11 +20,7 @@ struct gateway {
 	struct repeat *repeat;
 	struct report *report;
 	struct gateway_counts counts;
-	uint64_t told[TOLD]; /* hashes; 0 is free */
-	size_t ntold;
-	struct line news[NEWS];
-	size_t first, lines;
-	char *read; /* the line last given */
+	struct news *news;
 };
 
 struct gateway *
@@ -44,6 +29,7 @@ gateway_new(const struct gateway_parts *parts)
 	struct gateway *g = xcalloc(1, sizeof *g);
 
 	g->p = *parts;
+	g->news = news_new();
 	g->chain = chain_new();
 	g->repeat = repeat_new(parts->window);
 	g->report = report_new(parts->signal);
@@ -55,12 +41,7 @@ gateway_free(struct gateway *g)
 {
 	if (g == NULL)
 		return;
-	while (g->lines > 0) {
-		free(g->news[g->first].text);
-		g->first = (g->first + 1) % NEWS;
-		g->lines--;
-	}
-	free(g->read);
+	news_free(g->news);
 	chain_free(g->chain);
 	repeat_free(g->repeat);
 	report_free(g->report);
@@ -73,74 +54,15 @@ gateway_counts(const struct gateway *g)
 	return &g->counts;
 }
 
-static void
-add_news(struct gateway *g, enum gateway_news kind, const char *text)
-{
-	struct line *line;
-
-	if (g->lines == NEWS)
-		return;
-	line = &g->news[(g->first + g->lines++) % NEWS];
-	*line = (struct line){ kind, xstrdup(text) };
-}
-
-static void say(struct gateway *g, enum gateway_news kind, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void
-say(struct gateway *g, enum gateway_news kind, const char *fmt, ...)
-{
-	char text[512];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	add_news(g, kind, text);
-}
-
-enum gateway_news
+enum news_kind
 gateway_news(struct gateway *g, const char **line)
 {
-	const char *of_module;
-	enum gateway_news kind;
+	const char *of_module =
+	    g->p.module != NULL ? module_news(g->p.module) : NULL;
 
-	if (g->lines == 0 && g->p.module != NULL &&
-	    (of_module = module_news(g->p.module)) != NULL)
-		add_news(g, GATEWAY_NOTE, of_module);
-	if (g->lines == 0)
-		return GATEWAY_NO_NEWS;
-	free(g->read);
-	g->read = g->news[g->first].text;
-	kind = g->news[g->first].kind;
-	g->first = (g->first + 1) % NEWS;
-	g->lines--;
-	*line = g->read;
-	return kind;
-}
-
-/* 1 the first time that this is to be said of the sender. */
-static int
-is_new(struct gateway *g, uint64_t sender, const char *reason)
-{
-	uint64_t h = mix64(sender + 1);
-	size_t at;
-
-	for (; *reason != '\0'; reason++)
-		h = mix64(h ^ (unsigned char)*reason);
-	h |= 1;
-	for (at = h % TOLD; g->told[at] != 0; at = (at + 1) % TOLD)
-		if (g->told[at] == h)
-			return 0;
-	if (g->ntold == TOLD / 2)
-		return 0;
-	g->told[at] = h;
-	if (++g->ntold == TOLD / 2)
-		say(g, GATEWAY_WARNING,
-		    "%d senders have been named: further ones are only "
-		    "counted",
-		    TOLD / 2);
-	return 1;
+	if (of_module != NULL)
+		news_say(g->news, NEWS_NOTE, "%s", of_module);
+	return news_next(g->news, line);
 }
 
 static const char *
@@ -157,13 +79,14 @@ warn_of(struct gateway *g, const struct telegram *tel, const char *reason)
 {
 	const struct device *dev = device_by_sender(g->p.devices, tel->sender);
 
-	if (!is_new(g, tel->sender, reason))
+	if (!news_first(g->news, tel->sender, reason))
 		return;
 	if (dev != NULL)
-		say(g, GATEWAY_WARNING, "%s (%s): %s", dev->name, address(tel),
-		    reason);
+		news_say(g->news, NEWS_WARNING, "%s (%s): %s", dev->name,
+		    address(tel), reason);
 	else
-		say(g, GATEWAY_WARNING, "sender %s: %s", address(tel), reason);
+		news_say(g->news, NEWS_WARNING, "sender %s: %s", address(tel),
+		    reason);
 }
 
 static void
@@ -172,10 +95,10 @@ unknown(struct gateway *g, const struct telegram *tel)
 	struct buf b = { 0 };
 
 	g->counts.unknown++;
-	if (is_new(g, tel->sender, "")) {
+	if (news_first(g->news, tel->sender, "")) {
 		teach_guess(tel, &b);
-		say(g, GATEWAY_WARNING, "unknown sender %s: %s", address(tel),
-		    buf_cstr(&b));
+		news_say(g->news, NEWS_WARNING, "unknown sender %s: %s",
+		    address(tel), buf_cstr(&b));
 	}
 	buf_fini(&b);
 }
@@ -323,10 +246,10 @@ learn(struct gateway *g, const struct telegram *tel, enum teach_request request,
 			result = TEACH_ACCEPTED;
 	}
 	if (result == TEACH_REFUSED)
-		say(g, GATEWAY_WARNING, "sender %s: not learned: %s",
+		news_say(g->news, NEWS_WARNING, "sender %s: not learned: %s",
 		    address(tel), buf_cstr(&why));
 	else
-		say(g, GATEWAY_NOTE, "sender %s: %s %s", address(tel),
+		news_say(g->news, NEWS_NOTE, "sender %s: %s %s", address(tel),
 		    result == TEACH_DELETED ? "taught out of" : "taught in as",
 		    profile);
 	buf_fini(&why);
@@ -345,7 +268,7 @@ learn_profile(
 	if (eep_find(g->p.eep, id) != NULL)
 		return learn(
 		    g, tel, teach->request, text, has_profile(dev, id));
-	say(g, GATEWAY_WARNING,
+	news_say(g->news, NEWS_WARNING,
 	    "sender %s: profile %s is in no table (see --eep)", address(tel),
 	    text);
 	return TEACH_NO_PROFILE;
@@ -372,7 +295,7 @@ answer(struct gateway *g, const struct telegram *tel, const struct teach *teach,
 		return;
 	if (module_send(
 		g->p.module, &out, mono + ANSWER_TIME, MODULE_URGENT, 0) != 0)
-		say(g, GATEWAY_WARNING,
+		news_say(g->news, NEWS_WARNING,
 		    "sender %s: its teach-in could not be "
 		    "answered: too much is waiting",
 		    address(tel));
@@ -414,10 +337,10 @@ teach_by_hand(
 	    manufacturer_name(g->p.manufacturers, teach->manufacturer);
 	char text[9];
 
-	if (!is_new(g, tel->sender, "teach"))
+	if (!news_first(g->news, tel->sender, "teach"))
 		return;
 	if (teach->kind == TEACH_4BS_UNKNOWN) {
-		say(g, GATEWAY_NOTE,
+		news_say(g->news, NEWS_NOTE,
 		    "sender %s asks to be taught in, but does not tell its "
 		    "profile: add a row to the devices file",
 		    address(tel));
@@ -425,7 +348,7 @@ teach_by_hand(
 	}
 	eep_format_id(
 	    text, teach->kind == TEACH_1BS ? ID_CONTACT : teach->profile);
-	say(g, GATEWAY_NOTE,
+	news_say(g->news, NEWS_NOTE,
 	    "sender %s asks to be taught %s%s%s%s%s: see "
 	    "--learn",
 	    address(tel), teach->request == TEACH_OUT ? "out" : "in",
@@ -517,7 +440,7 @@ secured(struct gateway *g, struct telegram *tel, int64_t mono, struct buf *out)
 	case SECURE_PART: g->counts.teach++; break;
 	case SECURE_TAUGHT:
 		g->counts.teach++;
-		say(g, GATEWAY_NOTE, "sender %s: its key is known now",
+		news_say(g->news, NEWS_NOTE, "sender %s: its key is known now",
 		    address(tel));
 		break;
 	}
@@ -561,8 +484,8 @@ gateway_take(struct gateway *g, const struct esp3_packet *packet, int64_t mono,
 	case 1: radio(g, &tel, mono, out); break;
 	case -1:
 		g->counts.malformed++;
-		if (is_new(g, packet->type, why))
-			say(g, GATEWAY_WARNING, "packet of type %u: %s",
+		if (news_first(g->news, packet->type, why))
+			news_say(g->news, NEWS_WARNING, "packet of type %u: %s",
 			    packet->type, why);
 		break;
 	default:
@@ -580,7 +503,7 @@ gateway_results(struct gateway *g, int64_t now, int64_t mono, struct buf *out)
 		if (result.tag != 0 && g->p.actuator != NULL)
 			actuator_sent(g->p.actuator, &result, now, mono, out);
 		else if (result.outcome != MODULE_SENT)
-			say(g, GATEWAY_WARNING,
+			news_say(g->news, NEWS_WARNING,
 			    "the answer to a teach-in was not sent");
 	}
 }

@@ -16,6 +16,7 @@
 #include "device/enocean/module.h"
 #include "device/enocean/secure.h"
 #include "device/enocean/teach.h"
+#include "device/news.h"
 
 enum gateway_form {
 	GATEWAY_QUANTITIES, /* an event for each quantity */
@@ -71,17 +72,11 @@ void gateway_take(struct gateway *g, const struct esp3_packet *packet,
 void
 gateway_results(struct gateway *g, int64_t now, int64_t mono, struct buf *out);
 
-enum gateway_news {
-	GATEWAY_NO_NEWS = 0,
-	GATEWAY_NOTE,	/* something was learned, the module said something */
-	GATEWAY_WARNING /* something was refused; each sender and reason once */
-};
-
 /*
- * gateway_news(g, line) - What a person should read, one at a time, in line
- * (valid until the next call).
+ * gateway_news(g, line) - What a person should read, one line at a time, as
+ * news_next().
  */
-enum gateway_news gateway_news(struct gateway *g, const char **line);
+enum news_kind gateway_news(struct gateway *g, const char **line);
 
 const struct gateway_counts *gateway_counts(const struct gateway *g);
 
