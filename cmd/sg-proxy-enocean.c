@@ -506,56 +506,12 @@ open_source(const char *source)
 static void
 print_stats(int64_t begun)
 {
-	const struct gateway_counts *c = gateway_counts(s.gateway);
-	const struct esp3_counts *line = &s.reader.counts;
-	struct buf b = { 0 }, name = { 0 };
-	uint64_t packets = 0;
+	struct buf b = { 0 };
 
-	for (unsigned i = 0; i < 256; i++)
-		packets += line->packets[i];
-	stats_begin(&b, command.name, packets, c->events,
-	    line->bad_header + line->bad_data + line->cut);
-	stats_add(&b, "bytes", line->bytes);
-	stats_add(&b, "skipped_bytes", line->skipped);
-	stats_add(&b, "bad_header", line->bad_header);
-	stats_add(&b, "bad_data", line->bad_data);
-	stats_add(&b, "cut", line->cut);
-	for (unsigned i = 0; i < 256; i++) {
-		if (line->packets[i] == 0)
-			continue;
-		buf_clear(&name);
-		if (esp3_type_name((uint8_t)i) != NULL)
-			buf_adds(&name, esp3_type_name((uint8_t)i));
-		else
-			buf_addf(&name, "TYPE_%u", i);
-		stats_add(&b, buf_cstr(&name), line->packets[i]);
-	}
-	for (unsigned i = 0; i < 256; i++) {
-		if (c->rorg[i] == 0)
-			continue;
-		buf_clear(&name);
-		if (telegram_rorg_name((uint8_t)i) != NULL)
-			buf_addf(
-			    &name, "rorg_%s", telegram_rorg_name((uint8_t)i));
-		else
-			buf_addf(&name, "rorg_%02X", i);
-		stats_add(&b, buf_cstr(&name), c->rorg[i]);
-	}
-	stats_add(&b, "telegrams", c->telegrams);
-	stats_add(&b, "decoded", c->decoded);
-	stats_add(&b, "repeated", c->repeated);
-	stats_add(&b, "own", c->own);
-	stats_add(&b, "malformed", c->malformed);
-	stats_add(&b, "chained", c->chained);
-	stats_add(&b, "broken", c->broken);
-	stats_add(&b, "refused", c->refused);
-	stats_add(&b, "unknown", c->unknown);
-	stats_add(&b, "undecoded", c->undecoded);
-	stats_add(&b, "overheard", c->overheard);
-	stats_add(&b, "teach", c->teach);
+	gateway_stats(s.gateway, &s.reader.counts, &b);
 	stats_add(&b, "commands", s.taken);
-	stats_end(&b, c->telegrams, date_mono() - begun);
-	buf_fini(&name);
+	stats_end(
+	    &b, gateway_counts(s.gateway)->telegrams, date_mono() - begun);
 }
 
 static void

@@ -80,4 +80,11 @@ enum news_kind gateway_news(struct gateway *g, const char **line);
 
 const struct gateway_counts *gateway_counts(const struct gateway *g);
 
+/*
+ * gateway_stats(g, line, b) - Begin the line of --stats in b, which is empty
+ * (stats.h), with these counts and those of the line.
+ */
+void gateway_stats(
+    const struct gateway *g, const struct esp3_counts *line, struct buf *b);
+
 #endif
