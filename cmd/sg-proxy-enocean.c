@@ -264,12 +264,12 @@ wait_for_work(void)
 }
 
 static void
-line_gone(const char *source)
+line_gone(void)
 {
 	end_packet(date_mono());
 	if (s.module != NULL)
 		module_down(s.module);
-	warn("%s: %s: it will be opened again", source, port_why(s.port));
+	warn("%s: it will be opened again", port_why(s.port));
 }
 
 /* One read of the line; 0 at the end of a file. */
@@ -280,9 +280,12 @@ take_line(const char *source)
 	size_t n = 0;
 
 	switch (port_read(s.port, space, sizeof space, &n)) {
-	case PORT_END: return 0;
+	case PORT_END:
+		if (*port_why(s.port) != '\0')
+			die(EXIT_IO, "%s", port_why(s.port));
+		return 0;
 	case PORT_BYTES: take_bytes(space, n); break;
-	case PORT_GONE: line_gone(source); break;
+	case PORT_GONE: line_gone(); break;
 	case PORT_BACK:
 		note("%s is there", source);
 		if (s.module != NULL)
@@ -298,7 +301,7 @@ run(const char *source)
 {
 	int more = 1;
 
-	if (s.module != NULL && port_fd(s.port) >= 0)
+	if (s.module != NULL)
 		module_up(s.module, date_mono());
 	app_ready((int)o.ready_fd);
 	while (more && !app_stop() && !s.in.stop) {

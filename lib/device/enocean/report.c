@@ -220,11 +220,15 @@ report_message(struct report *r, const struct device *dev,
 	begin(r, tel);
 	for (size_t i = 0; i < n; i++) {
 		field = eep_field_at(m, i);
-		if (eep_value(field, tel, &v) == EEP_ABSENT ||
-		    v.quantity == NULL)
+		if (eep_value(field, tel, &v) == EEP_ABSENT)
 			continue;
-		add_event(r, hs, dev, &v, field, channel, out);
-		made++;
+		do {
+			if (v.quantity == NULL)
+				continue;
+			add_event(r, hs, dev, &v, field,
+			    v.channel >= 0 ? v.channel : channel, out);
+			made++;
+		} while (eep_value_next(field, &v));
 	}
 	return made + add_strength(r, dev, tel, out);
 }
