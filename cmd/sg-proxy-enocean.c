@@ -405,7 +405,7 @@ read_devices(void)
 	s.devices = devices_open(o.devices, s.eep, o.learn, &why);
 	if (s.devices == NULL)
 		die(EXIT_CONFIG, "%s", buf_cstr(&why));
-	if (app_share(path, sizeof path, "manufacturers.csv") < 0)
+	if (app_share(path, sizeof path, "eep/manufacturers.csv") < 0)
 		die(EXIT_CONFIG, "%s: %s", path, strerror(errno));
 	s.manufacturers = manufacturers_open(path, &why);
 	if (s.manufacturers == NULL)

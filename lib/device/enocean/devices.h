@@ -22,7 +22,9 @@ enum {
 enum device_option {	    /* of the column "options", words between blanks */
 	DEVICE_PERCENT = 1, /* "percent": its dimmer counts 0..100 in A5-38-08,
 			       not 0..255 */
-	DEVICE_MUTE = 2	    /* "mute": never answers a command */
+	DEVICE_MUTE = 2,    /* "mute": never answers a command */
+	DEVICE_CONTROLLER = 4 /* "controller": what it sends are commands to
+				 devices of its profile */
 };
 
 struct device {

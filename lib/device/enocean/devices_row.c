@@ -329,6 +329,7 @@ static const struct {
 } option[] = {
 	{ "percent", DEVICE_PERCENT },
 	{ "mute", DEVICE_MUTE },
+	{ "controller", DEVICE_CONTROLLER },
 };
 
 static unsigned
@@ -354,7 +355,8 @@ set_options(const struct devices *d, struct entry *e, const struct csv_cell *c,
 
 		if (n > 0 && bit == 0)
 			return fault(d, line, why,
-			    "option \"%.*s\": neither percent nor mute",
+			    "option \"%.*s\": neither percent nor mute nor "
+			    "controller",
 			    n < SHOWN ? (int)n : SHOWN, p);
 		e->dev.options |= bit;
 		p += n + (blank != NULL);

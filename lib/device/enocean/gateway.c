@@ -188,7 +188,9 @@ heard(struct gateway *g, struct device *dev, struct telegram *tel, int64_t mono,
 		heard_generic(g, dev, tel, out);
 		return;
 	}
-	profile = profile_of(g, dev, tel, EEP_FROM_DEVICE, &m);
+	profile = profile_of(g, dev, tel,
+	    dev->options & DEVICE_CONTROLLER ? EEP_TO_DEVICE : EEP_FROM_DEVICE,
+	    &m);
 	show_telegram(g, dev, profile, m, tel, out);
 	if (m == NULL) {
 		g->counts.undecoded++;
