@@ -216,7 +216,7 @@ static void
 our_own_echo_is_dropped(void)
 {
 	static const uint8_t version[33] = { 0 },
-			     base[] = { 0, 0xFF, 0x8B, 0x1A, 0x00, 10 };
+			     base[] = { 0, 0xFF, 0x8B, 0x1A, 0x00 };
 	struct buf bytes = { 0 };
 	struct bench b;
 
