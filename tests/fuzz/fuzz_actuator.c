@@ -36,7 +36,8 @@ static const char *const bodies[] = { "\"vb\":true", "\"vb\":false", "\"v\":50",
 	"\"d\":{\"on\":true,\"delay\":3}", "\"d\":{\"LC\":true}",
 	"\"d\":{\"RIN\":true}", "\"d\":{\"message\":\"set_output\"}",
 	"\"d\":{\"RM\":1,\"MD\":10,\"MAT\":600,\"MIT\":10}",
-	"\"v\":21,\"u\":\"Cel\"", "\"d\":{\"value\":\"AI\",\"hold\":50}" };
+	"\"d\":{\"all\":true,\"on\":true}", "\"v\":21,\"u\":\"Cel\"",
+	"\"d\":{\"value\":\"AI\",\"hold\":50}" };
 
 struct world {
 	struct commanded c;

@@ -118,6 +118,10 @@ static const struct scenario scenarios[] = {
 	    "= c2 received\n"
 	    "= c2 rejected: channel 1: \"switch\" of A5-38-08 has no "
 	    "channels\n" },
+	{ "one channel and all of them", "01020304,D2-01-12,plug\n",
+	    "c c1 9 COMMAND/plug:1/switch \"d\":{\"on\":true,\"all\":true}\n"
+	    "= c1 received\n"
+	    "= c1 rejected: channel 1, and all of them\n" },
 	{ "locked by the duty cycle until its time is over",
 	    "01020304,D2-01-0B,plug\n",
 	    "e 0601\n"
@@ -288,7 +292,7 @@ static const struct scenario scenarios[] = {
 	    "d 01020304 D20461E4\n"
 	    "= c1 completed\n" },
 	{ "all channels", "01020304,D2-01-12,plug\n",
-	    "c c1 9 COMMAND/plug:30/switch \"vb\":false\n"
+	    "c c1 9 COMMAND/plug/switch \"d\":{\"on\":false,\"all\":true}\n"
 	    "= c1 received\n"
 	    "= c1 accepted\n"
 	    "> D2011E00 00 FF800000>01020304\n"
@@ -439,7 +443,7 @@ static const struct scenario scenarios[] = {
 	    "= c3 completed\n" },
 	{ "all outputs, then one of them: the rest goes on",
 	    "01020304,D2-01-12,plug\n",
-	    "c c1 9 COMMAND/plug:30/switch \"vb\":true\n"
+	    "c c1 9 COMMAND/plug/switch \"d\":{\"on\":true,\"all\":true}\n"
 	    "= c1 received\n"
 	    "= c1 accepted\n"
 	    "> D2011E64 00 FF800000>01020304\n"
@@ -779,7 +783,7 @@ static const struct scenario scenarios[] = {
 	    "d 01020308 D2287F0024\n"
 	    "d 01020308 D2287F0034\n"
 	    "= c1 completed\n"
-	    "c c2 90 COMMAND/blind:15/stop \"vb\":true\n"
+	    "c c2 90 COMMAND/blind/stop \"d\":{\"all\":true}\n"
 	    "= c2 received\n"
 	    "= c2 accepted\n"
 	    "> D2F2 00 FF800000>01020308\n"

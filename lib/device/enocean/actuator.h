@@ -67,10 +67,9 @@ void actuator_free(struct actuator *a);
  * actuator_command(a, e, now, mono, out) - One event of the command side,
  * COMMAND/<name>[:channel]/<verb>: now is the wall clock, mono the other one
  * (us).  Without a channel it is the first output (as in the topics of
- * measurements); the profile's code for all of them (D2-01: 30, D2-05: 15) is
- * all.  Appends STATUS events to out; other events than COMMAND are ignored.
- * 1 taken, 0 not a command for one of our devices ("rejected" is said then,
- * too).
+ * measurements); a d with "all":true is for all of them.  Appends STATUS
+ * events to out; other events than COMMAND are ignored.  1 taken, 0 not a
+ * command for one of our devices ("rejected" is said then, too).
  *
  * A line is {"topic":"STATUS/COMMAND/<id>/<name>","t":now,"re":"<id>",
  * "vs":"<state>","reason":"..."}; reason may be absent.  In the topic, "_"

@@ -272,7 +272,8 @@ set_member(struct actuator_order *o, struct actuator_body *b,
 	const struct actuator_word *w = word_named(o->verb, name);
 	const struct eep_field *f;
 
-	if (is_value(o, b, name))
+	if (is_value(o, b, name) ||
+	    (o->verb->channel != NULL && json_equal(name, ACTUATOR_ALL)))
 		return 0;
 	if (w != NULL)
 		return set_special(o, b, w, name, v, why);

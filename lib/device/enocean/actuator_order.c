@@ -38,7 +38,8 @@ takes_all(const struct actuator_verb *v, const struct eep_profile *profile,
 
 	json_walk(&w, d);
 	while (json_next(&w, &name, &value))
-		if (eep_field(m, name.p, name.n) == NULL)
+		if (!(v->channel != NULL && json_equal(&name, ACTUATOR_ALL)) &&
+		    eep_field(m, name.p, name.n) == NULL)
 			return 0;
 	return 1;
 }
@@ -179,25 +180,39 @@ channel_setting(const struct actuator_order *o, const struct eep_message *m)
 	return s;
 }
 
+static int
+wants_all(const struct actuator_body *b)
+{
+	struct json_value all;
+
+	return b->fields.kind == JSON_OBJECT &&
+	    json_get(&b->fields, ACTUATOR_ALL, &all) && all.kind == JSON_TRUE;
+}
+
 /*
  * Which outputs it is for.  Without a channel it is the first one, as in the
- * topics of its measurements; the profile's code for all is all of them.
+ * topics of its measurements.
  */
 static int
-set_channel(struct actuator_order *o, int outputs, struct buf *why)
+set_channel(struct actuator_order *o, const struct actuator_body *b,
+    int outputs, struct buf *why)
 {
 	int limit = outputs > 0 ? outputs : CHANNELS_MAX;
 	struct eep_setting s;
 
+	o->all = o->verb->channel != NULL && wants_all(b);
+	if (o->all && o->channel >= 0) {
+		buf_addf(why, "channel %d, and all of them", o->channel);
+		return -1;
+	}
 	if (o->channel < 0)
 		o->channel = 0;
-	o->all = o->verb->channel != NULL && o->channel == o->verb->all_code;
 	s = channel_setting(o, o->message);
 	if (s.field == NULL) {
 		o->channels = 1;
 		return o->channel > 0 ? no_channel(o, 0, why) : 0;
 	}
-	if (o->channel >= limit && !o->all)
+	if (o->channel >= limit)
 		return no_channel(o, 1, why);
 	o->channels =
 	    o->all ? (uint32_t)((1ull << limit) - 1) : 1u << o->channel;
@@ -331,7 +346,7 @@ make(struct actuator *a, struct actuator_order *o, struct actuator_body *b,
 	if (start(a, o, why) != 0 ||
 	    actuator_set_preset(o, o->verb->preset, why) != 0)
 		return -1;
-	if (set_channel(o, eep_profile_channels(o->profile), why) != 0)
+	if (set_channel(o, b, eep_profile_channels(o->profile), why) != 0)
 		return -1;
 	o->given = o->sets;
 	if (actuator_set_body(o, b, why) != 0 ||

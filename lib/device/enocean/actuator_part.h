@@ -64,7 +64,6 @@ struct actuator_verb {
 	const char *instead; /* the same: not taken from what was kept */
 	const char *channel; /* field, or NULL */
 	const char *all;     /* its label for all outputs */
-	int all_code;	     /* how the topic names these */
 	const struct actuator_word *words; /* an end is without name */
 	uint32_t teller;    /* another profile of the device that reports; 0 */
 	const char *answer; /* message that reports; NULL: none does */
@@ -133,6 +132,9 @@ struct actuator_body {
 	size_t unit_n;
 	struct buf text; /* what labels point to; never moves */
 };
+
+/* The member of d that means: all outputs, if true. */
+#define ACTUATOR_ALL "all"
 
 void actuator_body(struct actuator_body *body, const struct event *e);
 
