@@ -112,8 +112,9 @@ static const struct {
 	    "\"attributes\":{\"room\":\"kitchen\",\"note\":[\"a\",\"b\"]}",
 	    NULL, "rows that differ" },
 	{ HEAD "01949ECA,D2-01-12,plug,,,\n01949ECA,A5-12-01,plug,,,\n",
-	    "\"profiles\":[{\"profile\":\"D2-01-12\",\"title\":\"switch/dimmer "
-	    "with metering\"},{\"profile\":\"A5-12-01\"",
+	    "\"profiles\":[{\"profile\":\"D2-01-12\",\"title\":\"switch, 2 "
+	    "outputs, "
+	    "input for a switch\"},{\"profile\":\"A5-12-01\"",
 	    NULL, "two profiles" },
 	{ HEAD "01949ECA,D2-01-12,plug,,,\n", "\"channels\":2", NULL,
 	    "outputs" },

@@ -26,7 +26,8 @@ enum eep_direction { EEP_FROM_DEVICE = 1, EEP_TO_DEVICE = 2 };
  * eep_open(quantities) - An empty table; quantities are borrowed.
  * eep_read(eep, path, why) - Add what a file holds, or all *.csv of a folder;
  * a profile that is there already is replaced.  0, or -1 with why set to
- * "FILE:LINE: what is wrong" or "PATH: why not".
+ * "FILE:LINE: what is wrong" or "PATH: why not";
+ * then the table is good for eep_close() alone.
  */
 struct eep *eep_open(const struct quantities *quantities);
 int eep_read(struct eep *eep, const char *path, struct buf *why);
@@ -65,6 +66,7 @@ const char *eep_message_name(const struct eep_message *m);
 enum eep_direction eep_message_direction(const struct eep_message *m,
     int *both); /* *both: 1 if it holds for either */
 
+/* eep_fields(m) - How many; eep_field_at() takes 0 .. eep_fields(m) - 1. */
 size_t eep_fields(const struct eep_message *m);
 const struct eep_field *eep_field_at(const struct eep_message *m, size_t i);
 /* By shortcut ("TMP") or name ("temperature"); NULL if there is none. */

@@ -202,15 +202,16 @@ enum eep_column {
 int eep_field_read(
     struct eep *eep, const struct sheet *s, size_t bits, struct eep_draft *out);
 
-/*
- * eep_use.c: what the cells "unit" and "quantity" say: f->by, its choices,
- * f->use.  unit[] and quantity[] are one for each choice.
- */
+/* One for each value of a selector; both may be absent. */
 struct eep_choice {
 	struct csv_cell unit;
 	const struct quantity *quantity;
 };
 
+/*
+ * eep_use.c: what the cells "unit" and "quantity" say: f->by, how many choices
+ * it has, f->use.  0, or -1 with s->why.
+ */
 int eep_use_make(struct eep *eep, const struct sheet *s,
     const struct eep_message *m, const struct eep_draft *d, struct eep_field *f,
     struct eep_choice choice[EEP_CHOICES]);
