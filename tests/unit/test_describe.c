@@ -128,6 +128,11 @@ static const struct {
 	    NULL, "quantities of each output" },
 	{ HEAD "01949ECA,D2-01-09,plug,,,\n", "\"quantity\":\"Power\"",
 	    "plug:1", "one output" },
+	{ HEAD "01949ECA,D2-01-01,switch,,,\n", "\"quantity\":\"Switch\"",
+	    "\"quantity\":\"Power\"", "a switch that measures nothing" },
+	{ HEAD "01949ECA,D2-01-00,switch,,,\n", "\"quantity\":\"EnergyImport\"",
+	    "\"quantity\":\"Power\"",
+	    "a switch that measures energy, not power" },
 	{ HEAD "01949ECA,A5-20-01,valve,,,\n",
 	    "\"commands\":[{\"topics\":[\"COMMAND/valve\"],\"verbs\":"
 	    "[\"valve\",\"setpoint\"",

@@ -62,8 +62,10 @@ tell(struct portrait *p, const struct quantity *q, int channel, int named,
 }
 
 static void
-tell_message(struct portrait *p, const struct eep_message *m, int outputs)
+tell_message(struct portrait *p, const struct eep_profile *profile,
+    const struct eep_message *m)
 {
+	int outputs = eep_profile_channels(profile);
 	int named = eep_message_channels(m), channel, both;
 	const struct quantity *q;
 
@@ -73,7 +75,8 @@ tell_message(struct portrait *p, const struct eep_message *m, int outputs)
 		for (size_t j = 0; (q = eep_field_quantity(eep_field_at(m, i),
 					j, &channel)) != NULL;
 		     j++)
-			tell(p, q, channel, named, outputs);
+			if (!eep_profile_lacks(profile, q))
+				tell(p, q, channel, named, outputs);
 }
 
 static void
@@ -91,7 +94,7 @@ gather(struct portrait *p)
 			p->outputs = outputs;
 		for (size_t j = 0;
 		     (m = eep_message_at(dev->profile[i], j)) != NULL; j++)
-			tell_message(p, m, outputs);
+			tell_message(p, dev->profile[i], m);
 	}
 	for (size_t i = 0;
 	     dev->generic != NULL && i < generic_channels(dev->generic); i++)

@@ -126,6 +126,12 @@ int eep_value_next(const struct eep_field *f, struct eep_value *value);
 const struct quantity *
 eep_field_quantity(const struct eep_field *f, size_t i, int *channel);
 
+/*
+ * eep_profile_lacks(p, q) - 1 if devices of this profile never tell q, though
+ * the messages it shares with others do.
+ */
+int eep_profile_lacks(const struct eep_profile *p, const struct quantity *q);
+
 /* eep_message_channels(m) - How many eep_channel() may tell; 0: none. */
 int eep_message_channels(const struct eep_message *m);
 

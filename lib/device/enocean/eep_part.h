@@ -118,6 +118,8 @@ struct eep_profile {
 	uint32_t id;
 	int channels;
 	const char *title;
+	const struct quantity **lacks; /* that its messages tell in vain */
+	size_t lacking;
 	const struct eep_profile *same; /* whose messages it has, or NULL */
 	const struct eep_message **message;
 	size_t messages, cap;
@@ -195,6 +197,7 @@ enum eep_column {
 	EEP_TITLE,
 	EEP_SAME_AS,
 	EEP_CHANNELS,
+	EEP_LACKS,
 	EEP_COLUMNS
 };
 

@@ -26,6 +26,7 @@ static const char *const columns[EEP_COLUMNS] = {
 	[EEP_TITLE] = "title",
 	[EEP_SAME_AS] = "same_as",
 	[EEP_CHANNELS] = "channels",
+	[EEP_LACKS] = "lacks",
 };
 
 /* A file that is being read. */
@@ -168,6 +169,27 @@ take_channels(const struct reader *r, struct eep_profile *p)
 }
 
 static int
+take_lacks(const struct reader *r, struct eep_profile *p)
+{
+	const struct csv_cell *cell = &r->sheet.cell[EEP_LACKS];
+	struct eep_text t = eep_text(cell);
+	size_t n = cell->n / 2 + 1; /* names have blanks between them */
+
+	p->lacks = eep_alloc(r->eep, n * sizeof(void *));
+	p->lacking = 0;
+	while (!eep_text_end(&t)) {
+		struct csv_cell name = eep_text_until(&t, ' ');
+		const struct quantity *q =
+		    quantity_find(r->eep->quantities, name.p, name.n);
+
+		if (q == NULL || p->lacking == n)
+			return refuse(r, "lacks: not registered", &name);
+		p->lacks[p->lacking++] = q;
+	}
+	return 0;
+}
+
+static int
 take_profile(struct reader *r)
 {
 	const struct csv_cell *c = r->sheet.cell;
@@ -191,7 +213,7 @@ take_profile(struct reader *r)
 		p->same = eep_get(r->eep, same);
 		p->messages = p->cap = 0;
 	}
-	return take_channels(r, p);
+	return take_channels(r, p) < 0 ? -1 : take_lacks(r, p);
 }
 
 static int

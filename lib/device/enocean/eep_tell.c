@@ -39,3 +39,12 @@ eep_message_channels(const struct eep_message *m)
 			    : CHANNELS_MAX;
 	return most < CHANNELS_MAX ? (int)most : CHANNELS_MAX;
 }
+
+int
+eep_profile_lacks(const struct eep_profile *p, const struct quantity *q)
+{
+	for (size_t i = 0; i < p->lacking; i++)
+		if (p->lacks[i] == q)
+			return 1;
+	return 0;
+}
