@@ -118,7 +118,8 @@ static const struct {
 	{ WIDE "0181B744,A5-02-05,a,1\n0181B744,D2-01-09,a,2\n",
 	    "3: a has offset 1 already", "two offsets" },
 	{ WIDE "0181B744,A5-02-05,a,,percent  quiet\n",
-	    "2: option \"quiet\": neither percent nor mute nor controller", "option" },
+	    "2: option \"quiet\": neither percent nor mute nor controller",
+	    "option" },
 	{ WIDE "0181B744,A5-02-05,a,,,kit\xe9"
 	       "chen\n",
 	    "2: room: invalid UTF-8", "Latin 1" },

@@ -58,7 +58,7 @@ void devices_close(struct devices *d);
 
 size_t devices_count(const struct devices *d);
 struct device *device_at(const struct devices *d, size_t i);
-/* NULL if there is none. */
+/* device_by_sender(d, sender) - NULL if there is none. */
 struct device *device_by_sender(const struct devices *d, uint64_t sender);
 /*
  * device_by_name(d, p, n, channel) - "plug" or "plug:2"; *channel is 2, or -1

@@ -127,6 +127,7 @@ int devices_known(const struct devices *d, uint64_t sender,
 struct csv_cell cell_of(const struct columns *columns, enum column which,
     const struct csv_cell *c, size_t n);
 
+/* entry_by_name(d, p, n) - NULL if there is none. */
 struct entry *entry_by_name(const struct devices *d, const char *p, size_t n);
 
 /* devices_index(d) - Anew, after a device was taken out. */
