@@ -54,7 +54,7 @@ lookup_run(void *arg)
 {
 	struct port_lookup *l = arg;
 
-	l->error = resolve(l->host, l->port, AI_ADDRCONFIG, &l->list);
+	l->error = resolve(l->host, l->port, 0, &l->list);
 	l->system = errno;
 	(void)eventfd_write(l->fd, 1);
 	lookup_unref(l);
