@@ -617,7 +617,7 @@ static const struct scenario scenarios[] = {
 	    "> A503006E08 00 FF800000>FFFFFFFF\n"
 	    "r 0\n"
 	    "= c2 started: sent; this device reports nothing\n"
-	    "c c3 9 COMMAND/x/position \"d\":{\"value\":40,\"angle\":-30}\n"
+	    "c c3 9 COMMAND/x/position \"d\":{\"position\":40,\"angle\":-30}\n"
 	    "= c3 received\n"
 	    "= c3 accepted\n"
 	    "> A507288F4A 00 FF800000>FFFFFFFF\n"

@@ -10,7 +10,7 @@
 enum { HOLD_MIN = 50, HOLD_MAX = 200, QUOTED = 48 };
 
 /* Members of d that hold the value. */
-static const char *const value_names[] = { "value", "level", "on" };
+static const char *const value_names[] = { "value", "level", "on", "position" };
 enum { VALUE_NAMES = sizeof value_names / sizeof value_names[0] };
 
 static const struct actuator_word no_words[] = { { 0 } };
