@@ -818,6 +818,65 @@ teaches_hidden(void)
 	}
 }
 
+/* A two-way device is told our key, and then understands what we send. */
+static void
+answers(void)
+{
+	static const char *const rows[] = {
+		"01000001," KEY ",AB,C0FFEE\n",
+		"01000001," KEY ",4B,C0FF\n01000001,psk," OTHER "\n",
+		"01000001," KEY ",F3,0\n01000001,psk," OTHER "\n",
+		"01000001," KEY ",F3,0,1234," OTHER "\n",
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct secure *gateway = open_text(rows[i]), *device;
+		struct telegram part[SECURE_ANSWERS], plain, sent, out;
+		uint8_t p[SECURE_ANSWERS][32];
+
+		check(secure_answer(
+			  gateway, 0x01000002, 0xFF800001, part, &why) < 0 &&
+			strcmp(why, "the device has no key") == 0,
+		    "unknown: %s", why);
+		check(secure_answer(
+			  gateway, 0x01000001, 0xFF800001, part, &why) == 0,
+		    "answered: %s", why);
+		check(strstr(read_file(), "01000001," KEY) != NULL &&
+			strlen(read_file()) >= strlen(rows[i]),
+		    "the key is in the file: %s", read_file());
+		for (int j = 0; j < SECURE_ANSWERS; j++) {
+			check(part[j].sender == 0xFF800001 && part[j].n <= 14,
+			    "fits into a telegram");
+			memcpy(p[j], part[j].p, part[j].n);
+			part[j].p = p[j];
+		}
+		use_file("gateway");
+		device = open_text(strstr(rows[i], "psk") == NULL
+			? ""
+			: "FF800001,psk," OTHER "\n");
+		check(
+		    secure_take(device, &part[0], 1, &out, &why) == SECURE_PART,
+		    "first: %s", why);
+		check(secure_take(device, &part[1], 1, &out, &why) ==
+			SECURE_TAUGHT,
+		    "second: %s", why);
+		plain = telegram(0xFF800001, "D2010203");
+		check(secure_make(gateway, 0x01000001, &plain, &sent, &why) ==
+			    0 &&
+			secure_take(device, &sent, 0, &out, &why) ==
+			    SECURE_OPENED &&
+			strcmp(hex_of(&out), "D2010203") == 0,
+		    "understood: %s", why);
+		check(secure_take(gateway, &sent, 0, &out, &why) ==
+			SECURE_REFUSED,
+		    "not the device's");
+		secure_close(device);
+		unlink(path);
+		use_file("keys");
+		secure_close(gateway);
+	}
+}
+
 /* More teach-ins at a time than are kept: never more memory, none mixed. */
 static void
 forgets_oldest(void)
@@ -978,6 +1037,7 @@ main(void)
 	keeps_file();
 	teaches_all();
 	teaches_hidden();
+	answers();
 	forgets_oldest();
 	knows_switches();
 	knows_cases();

@@ -83,6 +83,18 @@ int secure_has(const struct secure *s, uint64_t sender);
 int secure_make(struct secure *s, uint64_t device, const struct telegram *plain,
     struct telegram *out, const char **why);
 
+enum { SECURE_ANSWERS = 2 };
+
+/*
+ * secure_answer(s, device, sender, out, why) - Our own teach-in, for a two-way
+ * device that was just taught: the key of what we send to it (a new one at
+ * random, unless the file has one), the next rolling code, the device's
+ * security level and pre-shared key.  Durable; the telegrams are to be sent in
+ * order and are valid until the next call.  0, or -1 with *why.
+ */
+int secure_answer(struct secure *s, uint64_t device, uint64_t sender,
+    struct telegram out[SECURE_ANSWERS], const char **why);
+
 /*
  * secure_rps(code, payload, status) - The switch telegram (RPS) that the code
  * of a secured one stands for (D2-03-00): 0, or -1 if it is none.

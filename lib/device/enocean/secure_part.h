@@ -159,4 +159,10 @@ int secure_reserve(struct secure *s, struct secure_device *d,
 enum secure_result secure_teach(struct secure *s, const struct telegram *in,
     struct telegram *out, const char **why);
 
+/*
+ * secure_hide(psk, p, n) - Encrypt or decrypt rolling code and key of a
+ * teach-in with the pre-shared key: VAES as if the code was 0.
+ */
+void secure_hide(const uint8_t psk[AES_KEY], uint8_t *p, size_t n);
+
 #endif

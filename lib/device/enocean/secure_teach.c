@@ -73,9 +73,8 @@ join(const struct secure_pending *p, uint8_t body[BODY_MAX])
 	return n;
 }
 
-/* Rolling code and key are encrypted as if the code was 0. */
-static void
-decrypt(const uint8_t psk[AES_KEY], uint8_t *p, size_t n)
+void
+secure_hide(const uint8_t psk[AES_KEY], uint8_t *p, size_t n)
 {
 	static const struct secure_level none;
 	struct aes *a = aes_new(psk);
@@ -155,7 +154,7 @@ take_body(struct secure *s, uint64_t sender, uint8_t info, uint8_t *body,
 		return refuse(
 		    why, "teach-in without the pre-shared key of the device");
 	if ((info & INFO_PSK) != 0)
-		decrypt(secure_keys(s, d)->psk, body + 1, n - 1);
+		secure_hide(secure_keys(s, d)->psk, body + 1, n - 1);
 	code = secure_read_code(body + 1, code_bytes);
 	if (d != NULL && d->has_key)
 		fault = judge_again(
