@@ -141,6 +141,9 @@ static const struct {
 	    "\"topics\":[\"MEASUREMENT/SENSOR/panel:1/ValvePosition\","
 	    "\"MEASUREMENT/SENSOR/panel:2/ValvePosition\"",
 	    "panel/ValvePosition", "channels that fields tell" },
+	{ "sender,profile,name,options\n01949ECA,A5-38-08,panel,controller\n",
+	    "\"commands\":[],\"quantities\":[{\"quantity\":\"Switch\"", NULL,
+	    "a controller commands others" },
 	{ HEAD "01949ECA,GP:461A001281,g,,,\n",
 	    "{\"profile\":\"GP:461A001281\",\"title\":\"generic profile\"}",
 	    NULL, "a generic profile" },

@@ -67,9 +67,12 @@ tell_message(struct portrait *p, const struct eep_profile *profile,
 {
 	int outputs = eep_profile_channels(profile);
 	int named = eep_message_channels(m), channel, both;
+	enum eep_direction says = p->e->dev.options & DEVICE_CONTROLLER
+	    ? EEP_TO_DEVICE
+	    : EEP_FROM_DEVICE;
 	const struct quantity *q;
 
-	if (eep_message_direction(m, &both) != EEP_FROM_DEVICE && !both)
+	if (eep_message_direction(m, &both) != says && !both)
 		return;
 	for (size_t i = 0; i < eep_fields(m); i++)
 		for (size_t j = 0; (q = eep_field_quantity(eep_field_at(m, i),
@@ -259,6 +262,8 @@ static void
 verbs_of(const struct device *dev, int channel, struct verbs *out)
 {
 	out->n = 0;
+	if (dev->options & DEVICE_CONTROLLER)
+		return;
 	for (size_t i = 0; i < dev->profiles; i++) {
 		const struct eep_profile *profile = dev->profile[i];
 		const char *const *verb = actuator_verbs(profile);
