@@ -82,6 +82,10 @@ struct profile_name {
 int profile_read(const struct devices *d, const char *p, size_t n,
     struct profile_name *out, struct buf *why);
 
+/* profile_add(d, e, profile, why) - Give it to a device.  As above. */
+int profile_add(const struct devices *d, struct entry *e,
+    const struct profile_name *profile, struct buf *why);
+
 /* entry_has(e, profile) - 1 if that is one of its profiles. */
 int entry_has(const struct entry *e, const struct profile_name *profile);
 

@@ -230,20 +230,22 @@ has_profile(const struct device *dev, uint32_t id)
 
 /* profile is what to write into the file; known: it is there already. */
 static enum teach_result
-learn(struct gateway *g, const struct telegram *tel, enum teach_request request,
+learn(struct gateway *g, const struct telegram *tel, const struct teach *teach,
     const char *profile, int known)
 {
+	const struct device_row row = { tel->sender, profile, NULL,
+		manufacturer_name(g->p.manufacturers, teach->manufacturer) };
 	struct buf why = { 0 };
 	enum teach_result result = TEACH_REFUSED;
 	const struct device *dev;
 
-	if (request == TEACH_OUT || (request == TEACH_TOGGLE && known)) {
+	if (teach->request == TEACH_OUT ||
+	    (teach->request == TEACH_TOGGLE && known)) {
 		if (devices_forget(g->p.devices, tel->sender, profile, &why) ==
 		    0)
 			result = TEACH_DELETED;
 	} else {
-		dev = devices_learn(
-		    g->p.devices, tel->sender, profile, NULL, &why);
+		dev = devices_learn_row(g->p.devices, &row, &why);
 		if (dev != NULL)
 			result = TEACH_ACCEPTED;
 	}
@@ -268,8 +270,7 @@ learn_profile(
 
 	eep_format_id(text, id);
 	if (eep_find(g->p.eep, id) != NULL)
-		return learn(
-		    g, tel, teach->request, text, has_profile(dev, id));
+		return learn(g, tel, teach, text, has_profile(dev, id));
 	news_say(g->news, NEWS_WARNING,
 	    "sender %s: profile %s is in no table (see --eep)", address(tel),
 	    text);
@@ -304,28 +305,29 @@ answer(struct gateway *g, const struct telegram *tel, const struct teach *teach,
 }
 
 static void
-teach_generic(struct gateway *g, const struct telegram *tel, int64_t mono)
+teach_generic(struct gateway *g, const struct telegram *tel,
+    const struct teach *teach, int64_t mono)
 {
 	struct device *dev = device_by_sender(g->p.devices, tel->sender);
-	struct generic_teach teach;
+	struct generic_teach generic;
 	struct buf profile = { 0 };
 	uint8_t payload[TELEGRAM_SPACE];
 	struct telegram out;
 	enum teach_result result;
 
-	if (generic_parse(tel, &teach) != 0) {
+	if (generic_parse(tel, &generic) != 0) {
 		g->counts.malformed++;
 		return;
 	}
 	buf_adds(&profile, "GP:");
-	for (size_t i = 0; i < teach.n; i++)
-		buf_addf(&profile, "%02X", teach.p[i]);
-	result = learn(g, tel, (enum teach_request)teach.purpose,
-	    buf_cstr(&profile), dev != NULL && dev->generic != NULL);
+	for (size_t i = 0; i < generic.n; i++)
+		buf_addf(&profile, "%02X", generic.p[i]);
+	result = learn(g, tel, teach, buf_cstr(&profile),
+	    dev != NULL && dev->generic != NULL);
 	buf_fini(&profile);
-	if (teach.two_way && g->p.module != NULL &&
-	    generic_answer(tel, &teach, result == TEACH_ACCEPTED,
-		our_address(g, tel->sender), payload, &out) == 0)
+	if (g->p.module != NULL &&
+	    generic_answer(tel, &generic, result, our_address(g, tel->sender),
+		payload, &out) == 0)
 		module_send(
 		    g->p.module, &out, mono + ANSWER_TIME, MODULE_URGENT, 0);
 }
@@ -376,7 +378,7 @@ taught(struct gateway *g, const struct telegram *tel, const struct teach *teach,
 		return;
 	}
 	if (teach->kind == TEACH_GENERIC) {
-		teach_generic(g, tel, mono);
+		teach_generic(g, tel, teach, mono);
 		return;
 	}
 	result = learn_profile(g, tel, teach);
