@@ -29,7 +29,8 @@ static const char *const columns[EEP_COLUMNS] = {
 	[EEP_LACKS] = "lacks",
 };
 
-_Static_assert(EEP_COLUMNS <= SHEET_COLUMNS, "a sheet has room for all");
+_Static_assert(
+    (int)EEP_COLUMNS <= (int)SHEET_COLUMNS, "a sheet has room for all");
 
 /* A file that is being read. */
 struct reader {
