@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/die.h"
 #include "device/enocean/secure_part.h"
 #include "trust/secret.h"
 
@@ -20,7 +21,8 @@ secure_open(const char *path, int learn, struct buf *why)
 	struct secure *s;
 
 	secret_start();
-	s = secret_new(sizeof *s);
+	s = xcalloc(1, sizeof *s);
+	s->pending = secret_new(SECURE_PENDING * sizeof *s->pending);
 	s->lock = -1;
 	if (path != NULL && secure_file_open(s, path, learn, why) < 0) {
 		free(s->path);
@@ -72,7 +74,9 @@ secure_close(struct secure *s)
 		secret_free(s->keys);
 	if (s->lock >= 0)
 		close(s->lock);
-	secret_free(s);
+	secret_free(s->pending);
+	secret_wipe(s, sizeof *s);
+	free(s);
 	errno = error;
 	return status;
 }

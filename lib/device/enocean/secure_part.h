@@ -120,7 +120,7 @@ struct secure {
 	size_t slots;	/* a power of two */
 	struct secure_line *line;
 	size_t lines, lines_room;
-	struct secure_pending pending[SECURE_PENDING];
+	struct secure_pending *pending; /* SECURE_PENDING, secret memory */
 	uint64_t used;
 	uint8_t work[TELEGRAM_SPACE];
 	char why[SECURE_WHY_MAX];
