@@ -165,8 +165,8 @@ heard_generic(struct gateway *g, struct device *dev, const struct telegram *tel,
 	}
 	g->counts.decoded++;
 	if (g->p.form == GATEWAY_QUANTITIES)
-		g->counts.events += report_values(
-		    g->report, dev, tel, value, channel, (size_t)n, out);
+		g->counts.events +=
+		    report_values(g->report, dev, tel, value, (size_t)n, out);
 }
 
 /* What a device of ours says. */

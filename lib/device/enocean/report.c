@@ -235,8 +235,8 @@ report_message(struct report *r, const struct device *dev,
 
 unsigned
 report_values(struct report *r, const struct device *dev,
-    const struct telegram *tel, const struct eep_value *value,
-    const uint8_t *channel, size_t n, struct buf *out)
+    const struct telegram *tel, const struct eep_value *value, size_t n,
+    struct buf *out)
 {
 	unsigned made = 0;
 
@@ -244,8 +244,8 @@ report_values(struct report *r, const struct device *dev,
 	for (size_t i = 0; i < n; i++) {
 		if (value[i].state == EEP_ABSENT || value[i].quantity == NULL)
 			continue;
-		add_event(
-		    r, heads_of(r, dev), dev, &value[i], NULL, channel[i], out);
+		add_event(r, heads_of(r, dev), dev, &value[i], NULL,
+		    value[i].channel, out);
 		made++;
 	}
 	return made + add_strength(r, dev, tel, out);

@@ -32,8 +32,8 @@ unsigned report_message(struct report *r, const struct device *dev,
 
 /* The same for n values that do not come from a table. */
 unsigned report_values(struct report *r, const struct device *dev,
-    const struct telegram *tel, const struct eep_value *value,
-    const uint8_t *channel, size_t n, struct buf *out);
+    const struct telegram *tel, const struct eep_value *value, size_t n,
+    struct buf *out);
 
 /*
  * report_telegram(dev, profile, m, tel, out) - Append one event
