@@ -88,6 +88,12 @@ test_rows(void)
 		read_rows(csv, &b);
 		check(strcmp(buf_cstr(&b), rows[i].want) == 0, "%.60s: %s",
 		    rows[i].in, rows[i].why);
+		csv_close(csv);
+		buf_clear(&b);
+		csv = csv_open_text(rows[i].in, strlen(rows[i].in), ',');
+		read_rows(csv, &b);
+		check(strcmp(buf_cstr(&b), rows[i].want) == 0,
+		    "%.60s: %s: in memory", rows[i].in, rows[i].why);
 		buf_fini(&b);
 		csv_close(csv);
 	}
@@ -220,6 +226,8 @@ test_errors(void)
 	    "%.60s: no such file", "/nowhere");
 	check(csv_open(file, '"') == NULL && errno == EINVAL,
 	    "%.60s: no delimiter", "quote");
+	check(csv_open_text("", 0, '"') == NULL && errno == EINVAL,
+	    "%.60s: no delimiter of a text", "quote");
 	check(csv_open(file, '\n') == NULL && errno == EINVAL,
 	    "%.60s: no delimiter", "newline");
 	check(csv != NULL && csv_next(csv, &c, &n) == -1 && errno == EISDIR &&

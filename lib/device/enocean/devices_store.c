@@ -47,8 +47,7 @@ real_path(const struct devices *d, struct buf *why)
 	if (errno == ENOENT && lstat(d->path, &st) < 0 && errno == ENOENT)
 		return xstrdup(d->path);
 	fault(d, 0, why, "%s",
-	    errno == 0 || errno == ENOENT ? "a symbolic link to no file"
-					  : strerror(errno));
+	    errno == ENOENT ? "a symbolic link to no file" : strerror(errno));
 	return NULL;
 }
 
