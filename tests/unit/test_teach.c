@@ -372,6 +372,13 @@ static const struct {
 	{ "A5 00021C0C", 0,
 	    "4BS data 00021C0C, perhaps of a meter (A5-12-01): "
 	    "its profile is told only by its teach-in (A5-xx-xx)" },
+	{ "A5 62020A09", 0,
+	    "4BS data 62020A09, perhaps of a temperature and humidity sensor "
+	    "(A5-04-03): its profile is told only by its teach-in (A5-xx-xx)" },
+	{ "A5 006A940A", 0,
+	    "4BS data 006A940A, perhaps of a temperature and humidity sensor "
+	    "(A5-04-01, A5-04-02) or a meter (A5-12-01): its profile is told "
+	    "only by its teach-in (A5-xx-xx)" },
 	{ "A5 FFFFFFFF", 0,
 	    "4BS data FFFFFFFF: its profile is told only by its teach-in "
 	    "(A5-xx-xx)" },
@@ -381,6 +388,13 @@ static const struct {
 	{ "D2 0000000000000000000000000000000000000000", 0,
 	    "VLD data 00000000000000000000000000000000...: "
 	    "its profile is told only by its teach-in (D2-xx-xx)" },
+	{ "D2 0E", 0,
+	    "VLD data 0E, perhaps a switch (D2-03-00) or window handle "
+	    "(D2-03-10): its profile is told only by its teach-in "
+	    "(D2-xx-xx)" },
+	{ "D2 70", 0,
+	    "VLD data 70: its profile is told only by its teach-in "
+	    "(D2-xx-xx)" },
 	{ "D1 0461", 0,
 	    "data of its manufacturer's own form (manufacturer 0x046): "
 	    "D1-xx-xx" },

@@ -61,7 +61,7 @@ add_payload(const struct telegram *tel, struct buf *b)
 		buf_adds(b, "...");
 }
 
-/* Shapes that sensors without further fields have (EEP 2.6.8, A5). */
+/* Shapes that devices without further fields have (EEP 2.6.8, A5). */
 static const char *
 shape_4bs(const uint8_t *p)
 {
@@ -70,8 +70,11 @@ shape_4bs(const uint8_t *p)
 	if (p[0] == 0 && p[1] == 0 && (p[3] == 0x08 || p[3] == 0x0F))
 		return "a temperature sensor (A5-02-xx)";
 	if (p[0] == 0 && p[3] == 0x0A)
-		return "a temperature and humidity sensor (A5-04-01, A5-04-02)";
-	if (p[0] == 0 && p[1] < 0x80 && (low == 0x09 || low == 0x0C))
+		return "a temperature and humidity sensor (A5-04-01, "
+		       "A5-04-02) or a meter (A5-12-01)";
+	if (p[0] >= 0x10 && p[1] < 4 && (p[3] == 0x08 || p[3] == 0x09))
+		return "a temperature and humidity sensor (A5-04-03)";
+	if (p[0] < 0x10 && (low == 0x09 || low >= 0x0B))
 		return "a meter (A5-12-01)";
 	return NULL;
 }
@@ -92,8 +95,10 @@ guess_4bs(const struct telegram *tel, struct buf *b)
 static const char *
 shape_vld(const uint8_t *p, size_t n)
 {
-	if (n == 1)
-		return "a secured switch or a battery's push button (D2-03-xx)";
+	if (n == 1 && p[0] >= 5 && p[0] <= 15)
+		return "a switch (D2-03-00) or window handle (D2-03-10)";
+	if (n == 3 && (p[0] & 0x0F) == 1)
+		return "a command to an actuator (D2-01-xx)";
 	if (n == 3 && (p[0] & 0x0F) == 4)
 		return "the status of an actuator (D2-01-xx)";
 	if (n == 6 && (p[0] & 0x0F) == 7)
