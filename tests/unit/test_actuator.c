@@ -122,6 +122,10 @@ static const struct scenario scenarios[] = {
 	    "c c1 9 COMMAND/plug:1/switch \"d\":{\"on\":true,\"all\":true}\n"
 	    "= c1 received\n"
 	    "= c1 rejected: channel 1, and all of them\n" },
+	{ "a controller", "01020305,A5-38-08,panel,0,controller\n",
+	    "c c1 9 COMMAND/panel/switch \"vb\":true\n"
+	    "= c1 received\n"
+	    "= c1 rejected: it is a controller, which takes no commands\n" },
 	{ "locked by the duty cycle until its time is over",
 	    "01020304,D2-01-0B,plug\n",
 	    "e 0601\n"
@@ -689,6 +693,34 @@ static const struct scenario scenarios[] = {
 	    "= c1 started\n"
 	    "t 200000\n"
 	    "= c1 expired: sent, but not confirmed in time\n" },
+	{ "the line goes away while a valve listens",
+	    "01020307,A5-20-01,valve\n",
+	    "c c1 900 COMMAND/valve/valve \"v\":40\n"
+	    "= c1 received\n"
+	    "= c1 accepted: waits until the device listens\n"
+	    "d 01020307 A532008008\n"
+	    "> A528000008 00 FF800000>01020307\n"
+	    "down\n"
+	    "t 1000\n"
+	    "up\n"
+	    "t 1000\n"
+	    "d 01020307 A532008008\n"
+	    "> A528000008 00 FF800000>01020307\n"
+	    "r 0\n"
+	    "= c1 started\n"
+	    "c c2 900 COMMAND/valve/configure \"d\":{\"RIN\":true}\n"
+	    "= c2 received\n"
+	    "= c2 accepted: waits until the device listens\n"
+	    "d 01020307 A528008008\n"
+	    "= c1 completed\n"
+	    "> A528008008 00 FF800000>01020307\n"
+	    "down\n"
+	    "= c2 failed: the line to the module went away: it may have been "
+	    "sent\n"
+	    "up\n"
+	    "d 01020307 A528008008\n"
+	    "> A528000008 00 FF800000>01020307\n"
+	    "r 0\n" },
 	{ "a set point with the room's temperature, and what is done once",
 	    "01020307,A5-20-01,valve\n",
 	    "c c1 900 COMMAND/valve/configure \"d\":{\"RIN\":true}\n"

@@ -92,6 +92,8 @@ begin(struct actuator *a, const struct device *device, int channel,
 		buf_adds(&why, "too many commands are under way");
 	else if (call->verb[0] == '\0')
 		buf_adds(&why, "the topic is not COMMAND/DEVICE/VERB");
+	else if (device->options & DEVICE_CONTROLLER)
+		buf_adds(&why, "it is a controller, which takes no commands");
 	else
 		(void)actuator_order(
 		    a, device, channel, call->verb, e, &order, &why);

@@ -117,18 +117,23 @@ actuator_post_release(struct actuator *a, struct pending_command *c)
 	uint8_t nothing[1] = { 0 };
 	const struct actuator_letter up = { nothing, 1, RORG_RPS, 0x20 };
 
+	if (actuator_post(a, c->order.device, &up, 1, c->deadline,
+		MODULE_URGENT, actuator_tag(c, STEP_RELEASE)) != 0)
+		return -1;
 	c->stage = STAGE_RELEASING;
-	return actuator_post(a, c->order.device, &up, 1, c->deadline,
-	    MODULE_URGENT, actuator_tag(c, STEP_RELEASE));
+	return 0;
 }
 
 /* A button that is held by an earlier command is released first. */
 static void
 release_held(struct actuator *a, const struct actuator_order *new)
 {
-	for (struct pending_command *c = a->first; c != NULL; c = c->next)
-		if (c->order.device == new->device && c->stage == STAGE_HOLD &&
-		    (new->verb->how &HOW_OUTPUT))
+	struct pending_command *c;
+
+	if ((new->verb->how &HOW_OUTPUT) == 0)
+		return;
+	for (c = a->first; c != NULL; c = c->next)
+		if (c->order.device == new->device && c->stage == STAGE_HOLD)
 			(void)actuator_post_release(a, c);
 }
 

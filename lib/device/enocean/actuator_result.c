@@ -66,9 +66,11 @@ static void
 main_away(struct actuator *a, struct pending_command *c, int64_t now,
     int64_t mono, struct buf *out)
 {
-	if (c->order.verb->how & HOW_WAKES) {
+	unsigned how = c->order.verb->how;
+
+	if ((how & HOW_WAKES) && (how & HOW_AGAIN)) {
 		c->stage = STAGE_ASLEEP;
-	} else if ((c->order.verb->how & HOW_AGAIN) && !c->superseded &&
+	} else if ((how & HOW_AGAIN) && !c->superseded &&
 	    c->tries < ACTUATOR_TRIES) {
 		if (actuator_post_main(a, c, mono) != 0)
 			actuator_end(
