@@ -276,6 +276,7 @@ outputs() {
 	sg-sim sg-sim --limit 3 --speed max
 	sg-open sg-open -k net/keys/dso.key --trust net --keep events
 	sg-check sg-check keys --trust net
+	sg-proxy-enocean sg-proxy-enocean --telegrams packets
 	END
 }
 
@@ -294,6 +295,7 @@ output_inputs() {
 	cd "$TEST_TMP" || return 1
 	printf 't,meter,v\n2020-01-01T00:00:00Z,1,5\n' >rows.csv
 	events A/1 1 10 >events
+	echo 'D5 09 01825DAB' | "$ROOT/tests/enocean_packets.py" >packets
 	sg-trust demo net
 	start_memory_broker
 	sg-pub <events

@@ -10,6 +10,8 @@
 #include "device/enocean/devices_part.h"
 #include "device/enocean/generic.h"
 
+enum { ID_LINK_TEST = 0xA53F00 };
+
 /* Fibonacci hashing: addresses of one maker differ in a few low bits only. */
 static uint64_t
 spread(uint64_t key)
@@ -134,6 +136,15 @@ device_at(const struct devices *d, size_t i)
 	return i < d->n ? &d->entry[i]->dev : NULL;
 }
 
+/* The messages of a radio link test come as 4BS and as 1BS. */
+static int
+is_sent_as(const struct eep_profile *p, uint8_t rorg)
+{
+	uint32_t id = eep_profile_id(p);
+
+	return id >> 16 == rorg || (id == ID_LINK_TEST && rorg == RORG_1BS);
+}
+
 const struct eep_profile *
 device_profile(const struct device *dev, const struct telegram *tel,
     enum eep_direction direction, const struct eep_message **message)
@@ -144,7 +155,7 @@ device_profile(const struct device *dev, const struct telegram *tel,
 	for (size_t i = 0; i < dev->profiles; i++) {
 		const struct eep_profile *p = dev->profile[i];
 
-		if (eep_profile_id(p) >> 16 != tel->rorg)
+		if (!is_sent_as(p, tel->rorg))
 			continue;
 		if ((*message = eep_match(p, tel, direction)) != NULL)
 			return p;

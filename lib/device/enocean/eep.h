@@ -104,6 +104,9 @@ struct eep_value {
 	size_t which; /* of the field's quantities, from 0 */
 };
 
+/* eep_signed(f, raw) - The raw bits of the field as a number, with its sign. */
+int64_t eep_signed(const struct eep_field *f, uint64_t raw);
+
 /*
  * eep_value(f, tel, out) - Read one field.  out->state, and all else that
  * goes with it.

@@ -148,6 +148,12 @@ tell(const struct eep_use *use, const struct eep_label *label, size_t index,
 		v->truth = is_above(use, v);
 }
 
+int64_t
+eep_signed(const struct eep_field *f, uint64_t raw)
+{
+	return eep_raw_number(f, raw);
+}
+
 /* A number that no selector makes one is none of any quantity. */
 static int
 is_silent(const struct eep_field *f, const struct eep_value *v)

@@ -256,7 +256,7 @@ add_field(
     struct buf *b, const struct eep_field *field, const struct eep_value *v)
 {
 	buf_addf(b, "\"%s\":{\"raw\":", eep_field_shortcut(field));
-	buf_addu(b, v->raw);
+	buf_addi(b, eep_signed(field, v->raw));
 	if (v->state == EEP_NUMBER) {
 		buf_adds(b, ",\"value\":");
 		num_add_decimal(b, v->units, v->decimals);
