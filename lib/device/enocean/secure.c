@@ -164,6 +164,8 @@ enum secure_result
 secure_take(struct secure *s, const struct telegram *in, int learn,
     struct telegram *out, const char **why)
 {
+	const struct secure_device *d;
+
 	switch (in->rorg) {
 	case RORG_SEC:
 	case RORG_SEC_ENCAPS: return open_telegram(s, in, out, why);
@@ -181,7 +183,8 @@ secure_take(struct secure *s, const struct telegram *in, int learn,
 			return refuse(why, "said to be decrypted, and was not");
 		break;
 	}
-	if (secure_has(s, in->sender))
+	d = secure_find(s, in->sender);
+	if (d != NULL && (d->has_key || d->has_psk))
 		return refuse(why, "plain, from a device that is secured");
 	return SECURE_PLAIN;
 }

@@ -15,7 +15,8 @@
  * the next telegram to it (none: nothing can be sent), sendkey its key (none:
  * the device's own; then anybody may send our telegrams back to us as the
  * device's, and only the last ones are known again).  A pre-shared key may
- * have the checksum of its label behind it (CRC8).  Comments are kept.
+ * have the checksum of its label behind it (CRC8); of a device that has only
+ * that, all is refused until it was taught in.  Comments are kept.
  */
 #ifndef SG_DEVICE_ENOCEAN_SECURE_H
 #define SG_DEVICE_ENOCEAN_SECURE_H
