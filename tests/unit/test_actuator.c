@@ -996,7 +996,9 @@ step(const char *title, struct commanded *c, char *line)
 	switch (line[0]) {
 	case 'c': give(c, line + 2); break;
 	case 'l': commanded_line(c, line + 2, strlen(line + 2)); break;
-	case 'r': commanded_response(c, (uint8_t)atoi(line + 2)); break;
+	case 'r':
+		commanded_response(c, (uint8_t)strtoul(line + 2, NULL, 10));
+		break;
 	case 't': commanded_wait(c, 1000 * strtol(line + 2, NULL, 10)); break;
 	case 'e': event(c, line + 2); break;
 	case 'd':

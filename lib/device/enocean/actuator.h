@@ -60,6 +60,10 @@ struct actuator_parts { /* all borrowed */
 	struct command_guard *guard;
 };
 
+/*
+ * actuator_new(parts), actuator_free(a) - free says nothing of what is under
+ * way.
+ */
 struct actuator *actuator_new(const struct actuator_parts *parts);
 void actuator_free(struct actuator *a);
 

@@ -136,6 +136,7 @@ struct actuator_body {
 /* The member of d that means: all outputs, if true. */
 #define ACTUATOR_ALL "all"
 
+/* actuator_body(body, e) - Find its parts in the event; free its text. */
 void actuator_body(struct actuator_body *body, const struct event *e);
 
 /*
@@ -234,6 +235,7 @@ enum {
 	ACTUATOR_STEPS = 4	   /* tags of one command */
 };
 
+/* actuator_tag(c, step) - Of the request to the module for that step. */
 uint64_t actuator_tag(const struct pending_command *c, enum actuator_step step);
 /* The telegram itself, (again); what releases a button.  As actuator_post(). */
 int
