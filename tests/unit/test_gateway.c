@@ -279,6 +279,57 @@ teaching_needs_leave(void)
 	tear_down(&b);
 }
 
+/* A switch is usable at once; a two-way device is told our key. */
+static void
+secured_devices_are_taught(void)
+{
+	static const uint8_t first[13] = { 0x24, 0x8B, 0x3E, 0x2D, 0x00, 0x45,
+		0x6E, 0x4F, 0x63, 0x65, 0x61, 0x6E, 0x20 };
+	static const uint8_t second[10] = { 0x40, 0x47, 0x6D, 0x62, 0x48, 0x2E,
+		0x31, 0x33, 0x00 };
+	static const uint8_t pressed[4] = { 0x0E, 0x05, 0xE5, 0x6D };
+	static const uint8_t version[33] = { 0 }, ok[1] = { 0 },
+			     base[] = { 0, 0xFF, 0x8B, 0x1A, 0x00 };
+	uint8_t two_way[13];
+	struct buf bytes = { 0 };
+	struct bench b;
+
+	set_up(&b, 1, GATEWAY_QUANTITIES, 0);
+	radio(&b, 1, RORG_SEC_TI, first, 13, 0x0185E177, TELEGRAM_BROADCAST, 0);
+	radio(&b, 2, RORG_SEC_TI, second, 9, 0x0185E177, TELEGRAM_BROADCAST, 0);
+	check(device_by_sender(b.devices, 0x0185E177) != NULL,
+	    "the switch is learned");
+	radio(&b, 3, RORG_SEC, pressed, 4, 0x0185E177, TELEGRAM_BROADCAST, 0);
+	check(strstr(buf_cstr(&b.out), "/0185E177/ButtonPressed") != NULL,
+	    "the switch is understood: %s", buf_cstr(&b.out));
+	tear_down(&b);
+
+	set_up(&b, 1, GATEWAY_QUANTITIES, 0);
+	module_up(b.module, 1);
+	module_tick(b.module, 1, &bytes);
+	answer(&b, 1, version, sizeof version);
+	module_tick(b.module, 1, &bytes);
+	answer(&b, 1, base, sizeof base);
+	memcpy(two_way, first, sizeof two_way);
+	two_way[0] = 0x21;
+	radio(
+	    &b, 2, RORG_SEC_TI, two_way, 13, 0x0194E3B9, TELEGRAM_BROADCAST, 0);
+	radio(&b, 3, RORG_SEC_TI, second, 9, 0x0194E3B9, TELEGRAM_BROADCAST, 0);
+	/* sync, header, RORG, INFO, ...; its offset is 3 */
+	for (int i = 0; i < 2; i++) {
+		buf_clear(&bytes);
+		module_tick(b.module, 4, &bytes);
+		check(bytes.len > 20 && (uint8_t)bytes.p[6] == RORG_SEC_TI &&
+			(uint8_t)bytes.p[7] == (i == 0 ? 0x21 : 0x40) &&
+			memmem(bytes.p, bytes.len, "\xFF\x8B\x1A\x03", 4) !=
+			    NULL,
+		    "our teach-in, part %d of %zu bytes", i, bytes.len);
+		answer(&b, 5, ok, sizeof ok);
+	}
+	buf_fini(&bytes);
+	tear_down(&b);
+}
+
 static void
 what_cannot_be_read_is_counted(void)
 {
@@ -322,6 +373,7 @@ main(void)
 	our_own_echo_is_dropped();
 	commands_of_others_are_no_measurements();
 	teaching_needs_leave();
+	secured_devices_are_taught();
 	what_cannot_be_read_is_counted();
 	manufacturers_close(manufacturers);
 	eep_close(eep);

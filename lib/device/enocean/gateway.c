@@ -9,9 +9,10 @@
 #include "device/enocean/report.h"
 
 enum {
-	ANSWER_TIME = 500000, /* us in which a teach-in is to be answered */
-	ID_SIGNAL = 0xD00000, /* any device may send these */
-	ID_CONTACT = 0xD50001 /* the only profile of 1BS */
+	ANSWER_TIME = 500000,  /* us in which a teach-in is to be answered */
+	ID_SIGNAL = 0xD00000,  /* any device may send these */
+	ID_CONTACT = 0xD50001, /* the only profile of 1BS */
+	ID_SECURE_SWITCH = 0xD20300 /* and of secured switches */
 };
 
 struct gateway {
@@ -426,6 +427,36 @@ is_own(const struct gateway *g, const struct telegram *tel)
 	    (info->chip != 0 && tel->sender == info->chip);
 }
 
+/* info: what its teach-in tells of it. */
+static void
+key_taught(
+    struct gateway *g, const struct telegram *tel, uint8_t info, int64_t mono)
+{
+	static const struct teach as_secure_switch = { .kind = TEACH_SECURE,
+		.profile = ID_SECURE_SWITCH,
+		.manufacturer = 0xFFFF };
+	struct telegram out[SECURE_ANSWERS];
+	const char *why;
+
+	news_say(g->news, NEWS_NOTE, "sender %s: its key is known now",
+	    address(tel));
+	if ((info & SECURE_INFO_SWITCH) != 0) {
+		if (device_by_sender(g->p.devices, tel->sender) == NULL)
+			learn_profile(g, tel, &as_secure_switch);
+		return;
+	}
+	if ((info & SECURE_INFO_TWO_WAY) == 0 || g->p.module == NULL)
+		return;
+	if (secure_answer(g->p.secure, tel->sender, our_address(g, tel->sender),
+		out, &why) != 0) {
+		warn_of(g, tel, why);
+		return;
+	}
+	for (int i = 0; i < SECURE_ANSWERS; i++)
+		module_send(
+		    g->p.module, &out[i], mono + ANSWER_TIME, MODULE_URGENT, 0);
+}
+
 static void
 secured(struct gateway *g, struct telegram *tel, int64_t mono, struct buf *out)
 {
@@ -444,8 +475,7 @@ secured(struct gateway *g, struct telegram *tel, int64_t mono, struct buf *out)
 	case SECURE_PART: g->counts.teach++; break;
 	case SECURE_TAUGHT:
 		g->counts.teach++;
-		news_say(g->news, NEWS_NOTE, "sender %s: its key is known now",
-		    address(tel));
+		key_taught(g, tel, plain.p[0], mono);
 		break;
 	}
 }

@@ -57,8 +57,12 @@ enum secure_result {	    /* zero refuses */
 			  RORG_SEC_D if it carried none (a switch) */
 	SECURE_PART,   /* teach-in: the other telegram has to come, too */
 	SECURE_TAUGHT  /* teach-in: the device's key is known (and durable);
-			  out->p[0] is its INFO, of which 4 means that it is a
-			  switch (D2-03-00), else 1 that it is two-way */
+			  out->p[0] is its INFO, see below */
+};
+
+enum {				     /* of INFO */
+	SECURE_INFO_SWITCH = 1 << 2, /* its profile is D2-03-00 */
+	SECURE_INFO_TWO_WAY = 1 << 0 /* if it is no switch: secure_answer() */
 };
 
 /*
