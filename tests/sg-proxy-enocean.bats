@@ -433,6 +433,27 @@ tape_at() {
 	says 'sealed (019EB63B): '
 }
 
+@test "what was opened before kill -9 is not opened after it, nor used by two" {
+	local key=456E4F6365616E20476D62482E313300
+	printf 'sender,profile,name\n0185E177,D2-03-00,button\n' >button.csv
+	echo "0185E177,$key,8B,3E2D00" >keys
+	chmod 600 keys
+	packets '30 0E05E56D 0185E177' >in
+	mkfifo fifo
+	background proxy sg-proxy-enocean --devices button.csv --keys keys fifo
+	exec 5>fifo
+	cat in >&5
+	wait_lines 1 proxy.out
+	refused 78 'another process uses it' --devices button.csv --keys keys in
+	kill -9 "$proxy_pid"
+	exec 5>&-
+	ends "$proxy_pid" 137
+	expect 0 sg-proxy-enocean --devices button.csv --keys keys in
+	[ ! -s out ]
+	says 'its rolling code was used before'
+	grep -q ',8B,3E2D11$' keys
+}
+
 @test "a secure teach-in is taken with --learn only, and makes a row of keys" {
 	packets '35 20ABC0FFEE456E4F6365616E 019EB63B' \
 	    '35 4020476D62482E313300 019EB63B' >in
