@@ -2,6 +2,7 @@
 # the radio module are in enocean.bats.
 
 load helpers
+load enocean
 
 setup() {
 	common_setup
@@ -15,11 +16,6 @@ setup() {
 	0194E3B9,A5-12-01,plug,south
 	019EB63B,A5-04-01,sealed,north
 	END
-}
-
-# packets LINE... - As the module hands them over.
-packets() {
-	printf '%s\n' "$@" | python3 "$ROOT/tests/enocean_packets.py"
 }
 
 # expect STATUS COMMAND... - Its status; output in out, messages in err.
@@ -494,30 +490,16 @@ tape_at() {
 	ends "$proxy_pid"
 }
 
-# module [OPTION]... - The module that is played; its input is descriptor 6,
-# what it tells is in module.out, its path in $line.
-module() {
-	mkfifo module.in
-	python3 "$ROOT/tests/enocean_module.py" "$@" <module.in >module.out \
-	    2>module.err 3>&- &
-	started+=($!)
-	exec 6>module.in
-	wait_lines 1 module.out
-	line=$(sed -n '1s/.*"path": "\([^"]*\)".*/\1/p' module.out)
-}
-
 @test "a terminal is a line, and so is tcp" {
 	local way
 	for way in '' --tcp; do
-		rm -f module.in
 		# shellcheck disable=SC2086	# nothing, or one word
 		module $way
 		ready proxy sg-proxy-enocean --devices devices.csv "$line"
-		echo 'split 1' >&6
-		echo 'telegram D5 09 01825DAB' >&6
+		play 'split 1' 'telegram D5 09 01825DAB'
 		wait_lines 1 proxy.out
 		grep -q '"vb":true' proxy.out
-		wait_until grep -q RD_IDBASE module.out
+		told 1 RD_IDBASE
 		kill -TERM "$proxy_pid"
 		ends "$proxy_pid" 143
 		exec 6>&-
