@@ -410,9 +410,6 @@ read_devices(void)
 	s.manufacturers = manufacturers_open(path, &why);
 	if (s.manufacturers == NULL)
 		die(EXIT_CONFIG, "%s", buf_cstr(&why));
-	s.secure = secure_open(o.keys, o.learn, &why);
-	if (s.secure == NULL)
-		die(EXIT_CONFIG, "%s", buf_cstr(&why));
 }
 
 /* --describe and --list-topics: 1 if that was all. */
@@ -491,6 +488,9 @@ open_source(const char *source)
 	struct buf why = { 0 };
 	int live;
 
+	s.secure = secure_open(o.keys, o.learn, &why);
+	if (s.secure == NULL)
+		die(EXIT_CONFIG, "%s", buf_cstr(&why));
 	if (o.replay) {
 		open_gateway(1);
 		return;
@@ -520,7 +520,7 @@ print_stats(int64_t begun)
 static void
 close_all(void)
 {
-	if (secure_close(s.secure) < 0)
+	if (s.secure != NULL && secure_close(s.secure) < 0)
 		fail(o.keys);
 	if (s.guard != NULL && command_close(s.guard) < 0)
 		fail("the memory of commands");

@@ -17,6 +17,7 @@ enum news_kind {
 
 struct news;
 
+/* news_new() - Nothing to tell yet; the caller frees it with news_free(). */
 struct news *news_new(void);
 void news_free(struct news *n);
 

@@ -273,7 +273,11 @@ teaching_needs_leave(void)
 	radio(&b, 1, RORG_UTE, query, 7, 0x01949ECA, TELEGRAM_BROADCAST, 0);
 	said(&b, "a teach-in", "taught in as D2-01-09");
 	check(device_by_sender(b.devices, 0x01949ECA) != NULL, "not learned");
-	radio(&b, 2, RORG_UTE, query, 7, 0x01949ECA, TELEGRAM_BROADCAST, 0);
+	radio(
+	    &b, 1000000, RORG_UTE, query, 7, 0x01949ECA, TELEGRAM_BROADCAST, 0);
+	said(&b, "not answered, it asks again", "taught in as D2-01-09");
+	radio(
+	    &b, 9000000, RORG_UTE, query, 7, 0x01949ECA, TELEGRAM_BROADCAST, 0);
 	said(&b, "the other way", "taught out of D2-01-09");
 	check(device_by_sender(b.devices, 0x01949ECA) == NULL, "still there");
 	tear_down(&b);

@@ -9,6 +9,7 @@
 #include "device/enocean/report.h"
 
 enum {
+	ASKS_AGAIN = 5000000,  /* us in which a teach-in is the same one */
 	ANSWER_TIME = 500000,  /* us in which a teach-in is to be answered */
 	ID_SIGNAL = 0xD00000,  /* any device may send these */
 	ID_CONTACT = 0xD50001, /* the only profile of 1BS */
@@ -22,6 +23,10 @@ struct gateway {
 	struct report *report;
 	struct gateway_counts counts;
 	struct news *news;
+	/* The last device that asked to be taught in or out, as it is. */
+	uint64_t toggled;
+	int64_t toggled_at; /* us, by its telegram */
+	enum teach_result toggle;
 };
 
 struct gateway *
@@ -229,6 +234,21 @@ has_profile(const struct device *dev, uint32_t id)
 	return 0;
 }
 
+/*
+ * A device that has not heard our answer asks again, the same: it is not to be
+ * taught out of what it was taught in a moment ago.
+ */
+static enum teach_result
+toggle(struct gateway *g, const struct telegram *tel, int known)
+{
+	if (tel->sender != g->toggled || tel->t < g->toggled_at ||
+	    tel->t > g->toggled_at + ASKS_AGAIN)
+		g->toggle = known ? TEACH_DELETED : TEACH_ACCEPTED;
+	g->toggled = tel->sender;
+	g->toggled_at = tel->t;
+	return g->toggle;
+}
+
 /* profile is what to write into the file; known: it is there already. */
 static enum teach_result
 learn(struct gateway *g, const struct telegram *tel, const struct teach *teach,
@@ -241,7 +261,8 @@ learn(struct gateway *g, const struct telegram *tel, const struct teach *teach,
 	const struct device *dev;
 
 	if (teach->request == TEACH_OUT ||
-	    (teach->request == TEACH_TOGGLE && known)) {
+	    (teach->request == TEACH_TOGGLE &&
+		toggle(g, tel, known) == TEACH_DELETED)) {
 		if (devices_forget(g->p.devices, tel->sender, profile, &why) ==
 		    0)
 			result = TEACH_DELETED;
@@ -493,17 +514,17 @@ radio(struct gateway *g, const struct telegram *tel, int64_t mono,
 		g->counts.own++;
 		return;
 	}
-	if (repeat_is(g->repeat, tel)) {
-		g->counts.repeated++;
-		return;
-	}
 	switch (chain_take(g->chain, tel, &whole, &why)) {
 	case 0: g->counts.chained++; break;
 	case -1:
 		g->counts.broken++;
 		warn_of(g, tel, why);
 		break;
-	default: secured(g, &whole, mono, out);
+	default:
+		if (repeat_is(g->repeat, &whole))
+			g->counts.repeated++;
+		else
+			secured(g, &whole, mono, out);
 	}
 }
 

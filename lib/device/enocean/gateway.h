@@ -55,6 +55,7 @@ struct gateway_counts {
 
 struct gateway;
 
+/* gateway_new(parts) - parts is copied, what it points to is borrowed. */
 struct gateway *gateway_new(const struct gateway_parts *parts);
 void gateway_free(struct gateway *g);
 
@@ -78,6 +79,7 @@ gateway_results(struct gateway *g, int64_t now, int64_t mono, struct buf *out);
  */
 enum news_kind gateway_news(struct gateway *g, const char **line);
 
+/* gateway_counts(g) - So far; valid until gateway_free(). */
 const struct gateway_counts *gateway_counts(const struct gateway *g);
 
 /*

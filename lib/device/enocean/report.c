@@ -32,6 +32,8 @@ struct report {
 	struct buf time;
 };
 
+enum { DBM_UNKNOWN = -255 }; /* the byte of packets that are to be sent */
+
 static const struct quantity strength = { "SignalStrength", "dBm",
 	"Received radio signal strength", QUANTITY_NUMBER };
 
@@ -200,7 +202,7 @@ add_strength(struct report *r, const struct device *dev,
 		.quantity = &strength,
 		.event_units = tel->dbm };
 
-	if (!r->signal || tel->dbm == 0)
+	if (!r->signal || tel->dbm == 0 || tel->dbm <= DBM_UNKNOWN)
 		return 0;
 	add_event(r, heads_of(r, dev), dev, &v, NULL, -1, out);
 	return 1;
