@@ -108,8 +108,11 @@ read_columns(struct devices *d, const struct csv_cell *c, size_t n,
 			return -1;
 	for (enum column i = COLUMN_SENDER; i <= COLUMN_NAME; i++)
 		if (d->columns.at[i] == SIZE_MAX)
-			return fault(
-			    d, line, why, "no column \"%s\"", column_name[i]);
+			return fault(d, line, why, "no column \"%s\"%s",
+			    column_name[i],
+			    n == 1 && memchr(c->p, ';', c->n) != NULL
+				? "; columns are separated by ',', not ';'"
+				: "");
 	return 0;
 }
 

@@ -201,8 +201,9 @@ heard(struct gateway *g, struct device *dev, struct telegram *tel, int64_t mono,
 	if (m == NULL) {
 		g->counts.undecoded++;
 		warn_of(g, tel,
-		    profile == NULL ? "it sends what no profile of its is for"
-				    : "it sends what its profile does not say");
+		    profile == NULL
+			? "it sends what none of its profiles is for"
+			: "it sends what its profile does not say");
 		return;
 	}
 	g->counts.decoded++;
