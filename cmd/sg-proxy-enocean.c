@@ -517,6 +517,22 @@ print_stats(int64_t begun)
 	    &b, gateway_counts(s.gateway)->telegrams, date_mono() - begun);
 }
 
+/* A source of another kind, a wrong speed: 65, and that is said. */
+static int
+source_status(const char *source)
+{
+	const struct esp3_counts *c = &s.reader.counts;
+
+	for (size_t i = 0; i < sizeof c->packets / sizeof c->packets[0]; i++)
+		if (c->packets[i] > 0)
+			return EXIT_OK;
+	if (c->bytes == 0)
+		return EXIT_OK;
+	error("%s: no packet in %llu bytes", source,
+	    (unsigned long long)c->bytes);
+	return EXIT_DATA;
+}
+
 static void
 close_all(void)
 {
@@ -555,7 +571,7 @@ check_options(int operands)
 int
 main(int argc, char **argv)
 {
-	int first = opt_parse(&command, argc, argv), status;
+	int first = opt_parse(&command, argc, argv), status = EXIT_OK;
 	int64_t begun = date_mono();
 
 	check_options(argc - first);
@@ -574,10 +590,12 @@ main(int argc, char **argv)
 			replay();
 		else
 			run(argv[first]);
+		status = source_status(argv[first]);
 		if (o.stats)
 			print_stats(begun);
 	}
 	close_all();
-	status = line_status(&s.in);
+	if (status == EXIT_OK)
+		status = line_status(&s.in);
 	return app_stop() ? 128 + app_stop() : status;
 }

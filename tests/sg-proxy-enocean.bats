@@ -202,6 +202,15 @@ STATUS/TELEGRAM/01020304   -60" ]
 	    "$SG_TEST_DATA/enocean/cases.jsonl"
 }
 
+@test "a source in which no packet is, is another kind of thing" {
+	printf 'no radio here, only words U and U\n' >words
+	run -65 sg-proxy-enocean words
+	[[ $output == *"words: no packet in 34 bytes" ]]
+	: >empty
+	run -0 sg-proxy-enocean empty
+	[ -z "$output" ]
+}
+
 @test "streams give what is in them, amid garbage" {
 	need_data enocean/streams.jsonl
 	python3 "$ROOT/tests/enocean_cases.py" streams \

@@ -71,16 +71,21 @@ static const struct {
 	    "a quote" },
 	{ HEAD "0181B744,A5-02-05,a\"b\n", "2: malformed quoting",
 	    "a quote inside" },
-	{ HEAD ",A5-02-05,a\n", "2: sender \"\": no address of a device",
+	{ HEAD ",A5-02-05,a\n",
+	    "2: sender \"\": no address of a device: 8 hex digits",
 	    "no sender" },
 	{ HEAD "0181B74,A5-02-05,a\n",
-	    "2: sender \"0181B74\": no address of a device", "7 digits" },
+	    "2: sender \"0181B74\": no address of a device: 8 hex digits",
+	    "7 digits" },
 	{ HEAD "0181B74G,A5-02-05,a\n",
-	    "2: sender \"0181B74G\": no address of a device", "no digit" },
+	    "2: sender \"0181B74G\": no address of a device: 8 hex digits",
+	    "no digit" },
 	{ HEAD "FFFFFFFF,A5-02-05,a\n",
-	    "2: sender \"FFFFFFFF\": no address of a device", "broadcast" },
+	    "2: sender \"FFFFFFFF\": no address of a device: 8 hex digits",
+	    "broadcast" },
 	{ HEAD "00000000,A5-02-05,a\n",
-	    "2: sender \"00000000\": no address of a device", "nobody" },
+	    "2: sender \"00000000\": no address of a device: 8 hex digits",
+	    "nobody" },
 	{ HEAD "0181B744,,a\n", "2: no profile", "no profile" },
 	{ HEAD "0181B744,A5-2-5,a\n",
 	    "2: profile \"A5-2-5\": not of the form A5-12-01", "short id" },
@@ -125,7 +130,8 @@ static const struct {
 	{ WIDE "0181B744,A5-02-05,a,,,kit\xe9"
 	       "chen\n",
 	    "2: room: invalid UTF-8", "Latin 1" },
-	{ HEAD "1,A5-02-01,a\n", "2: sender \"1\": no address of a device",
+	{ HEAD "1,A5-02-01,a\n",
+	    "2: sender \"1\": no address of a device: 8 hex digits",
 	    "one digit" },
 };
 
@@ -520,8 +526,9 @@ static const struct {
 	{ 0x0181B745, "A5-02-06", "t", "t is the name of 0181B744" },
 	{ 0x0181B745, "A5-02-06", "a/b", "name \"a/b\": has a '/'" },
 	{ 0x0181B745, "GP:ABC", NULL, "no hex digits of definitions" },
-	{ 0, "A5-02-06", NULL, "no address of a device" },
-	{ TELEGRAM_BROADCAST, "A5-02-06", NULL, "no address of a device" },
+	{ 0, "A5-02-06", NULL, "no address of a device: 8 hex digits" },
+	{ TELEGRAM_BROADCAST, "A5-02-06", NULL,
+	    "no address of a device: 8 hex digits" },
 };
 
 static void

@@ -362,8 +362,8 @@ devices_row(struct devices *d, const struct csv_cell *c, size_t n,
 
 	if (read_sender(&sender, &fresh.dev.sender) < 0)
 		return fault(d, line, why,
-		    "sender \"%.*s\": no address of a device", shown(&sender),
-		    sender.p);
+		    "sender \"%.*s\": no address of a device: 8 hex digits",
+		    shown(&sender), sender.p);
 	if (wrong != NULL)
 		return fault(d, line, why, "name \"%.*s\": %s", shown(&name),
 		    name.p, wrong);
