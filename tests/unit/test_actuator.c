@@ -15,6 +15,8 @@
  *	d SENDER HEX		a device's telegram: RORG and payload
  *	r CODE			the module's response to the telegram in flight
  *	t MILLISECONDS		time passes
+ *	w MILLISECONDS		it passes by the wall clock only
+ *	q			the program is to end; Q: it ends
  *	up, down		the line comes and goes
  *	e HEX			an event of the module
  *
@@ -176,6 +178,104 @@ static const struct scenario scenarios[] = {
 	    "= c1 expired: not sent: its time is over\n"
 	    "up\n"
 	    "t 60000\n" },
+	{ "the machine slept, or its clock was put right",
+	    "01020304,D2-01-0B,plug\n"
+	    "01020307,A5-20-01,valve\n",
+	    "down\n"
+	    "c c1 30 COMMAND/plug/switch \"vb\":true\n"
+	    "= c1 received\n"
+	    "= c1 accepted\n"
+	    "w 29000\n"
+	    "w 1000\n"
+	    "= c1 expired: not sent: its time is over\n"
+	    "up\n"
+	    "c c2 30 COMMAND/valve/valve \"v\":50\n"
+	    "= c2 received\n"
+	    "= c2 accepted: waits until the device listens\n"
+	    "w 30000\n"
+	    "= c2 expired: not sent: the device did not listen in time\n"
+	    "d 01020307 A532008008\n"
+	    "c c3 30 COMMAND/plug/switch \"vb\":true\n"
+	    "= c3 received\n"
+	    "= c3 accepted\n"
+	    "> D2010064 00 FF800000>01020304\n"
+	    "r 0\n"
+	    "= c3 started\n"
+	    "w 30000\n"
+	    "= c3 expired: sent, but not confirmed in time\n"
+	    "t 60000\n" },
+	{ "the program ends",
+	    "01020304,D2-01-0B,plug\n"
+	    "01020305,D2-01-0B,plug2\n"
+	    "01020306,D2-01-0B,plug3\n"
+	    "01020307,A5-20-01,valve\n",
+	    "c c1 30 COMMAND/plug/switch \"vb\":true\n"
+	    "= c1 received\n"
+	    "= c1 accepted\n"
+	    "> D2010064 00 FF800000>01020304\n"
+	    "r 0\n"
+	    "= c1 started\n"
+	    "c c2 30 COMMAND/plug2/switch \"vb\":true\n"
+	    "= c2 received\n"
+	    "= c2 accepted\n"
+	    "> D2010064 00 FF800000>01020305\n"
+	    "c c3 30 COMMAND/plug3/switch \"vb\":true\n"
+	    "= c3 received\n"
+	    "= c3 accepted\n"
+	    "c c4 30 COMMAND/valve/valve \"v\":50\n"
+	    "= c4 received\n"
+	    "= c4 accepted: waits until the device listens\n"
+	    "q\n"
+	    "= c1 failed: sent, but not confirmed: the program ends\n"
+	    "= c2 failed: it may have been sent: the program ends\n"
+	    "= c3 failed: not sent: the program ends\n"
+	    "= c4 failed: not sent: the program ends\n"
+	    "r 0\n"
+	    "t 60000\n" },
+	{ "the program ends while a button is pressed",
+	    "01020305,F6-02-01,lamp\n"
+	    "01020306,F6-02-01,lamp2,1\n",
+	    "c c1 30 COMMAND/lamp/press \"vs\":\"A0\"\n"
+	    "= c1 received\n"
+	    "= c1 accepted\n"
+	    "> F630 30 FF800000>FFFFFFFF\n"
+	    "c c2 30 COMMAND/lamp2/press \"vs\":\"A0\"\n"
+	    "= c2 received\n"
+	    "= c2 accepted\n"
+	    "q\n"
+	    "= c2 failed: not sent: the program ends\n"
+	    "r 0\n"
+	    "t 100\n"
+	    "> F600 20 FF800000>FFFFFFFF\n"
+	    "r 0\n"
+	    "= c1 started: sent; this device reports nothing\n"
+	    "c c3 30 COMMAND/lamp/press \"vs\":\"A0\"\n"
+	    "= c3 received\n"
+	    "= c3 accepted\n"
+	    "> F630 30 FF800000>FFFFFFFF\n"
+	    "r 0\n"
+	    "Q\n"
+	    "= c3 failed: pressed, but perhaps not released: the program "
+	    "ends\n" },
+	{ "a press that is superseded while it is in flight is released",
+	    "01020305,F6-02-01,lamp\n",
+	    "c c1 30 COMMAND/lamp/press \"vs\":\"A0\"\n"
+	    "= c1 received\n"
+	    "= c1 accepted\n"
+	    "> F630 30 FF800000>FFFFFFFF\n"
+	    "c c2 30 COMMAND/lamp/press \"vs\":\"BI\"\n"
+	    "= c2 received\n"
+	    "= c1 superseded: by c2\n"
+	    "= c2 accepted\n"
+	    "r 0\n"
+	    "> F600 20 FF800000>FFFFFFFF\n"
+	    "r 0\n"
+	    "> F650 30 FF800000>FFFFFFFF\n"
+	    "r 0\n"
+	    "t 100\n"
+	    "> F600 20 FF800000>FFFFFFFF\n"
+	    "r 0\n"
+	    "= c2 started: sent; this device reports nothing\n" },
 	{ "the line is away for a while", "01020304,D2-01-0B,plug\n",
 	    "down\n"
 	    "c c1 3 COMMAND/plug/switch \"vb\":true\n"
@@ -978,6 +1078,16 @@ hear(struct commanded *c, const char *line)
 }
 
 static void
+quit(struct commanded *c, int patient)
+{
+	struct buf lines = { 0 };
+
+	(void)actuator_quit(c->actuator, patient, c->wall, &lines);
+	commanded_take_lines(c, &lines);
+	buf_fini(&lines);
+}
+
+static void
 step(const char *title, struct commanded *c, char *line)
 {
 	if (line[0] == '=') {
@@ -1000,6 +1110,9 @@ step(const char *title, struct commanded *c, char *line)
 		commanded_response(c, (uint8_t)strtoul(line + 2, NULL, 10));
 		break;
 	case 't': commanded_wait(c, 1000 * strtol(line + 2, NULL, 10)); break;
+	case 'w': c->wall += 1000 * strtol(line + 2, NULL, 10); break;
+	case 'q': quit(c, 1); break;
+	case 'Q': quit(c, 0); break;
 	case 'e': event(c, line + 2); break;
 	case 'd':
 		if (line[1] == ' ')
@@ -1224,6 +1337,35 @@ test_many(struct commanded *c)
 	devices_close(c->devices);
 }
 
+/* What a valve was set to is nothing to a device of another profile. */
+static void
+test_other_profile(struct commanded *c)
+{
+	static const uint8_t report[] = { 0xA5, 0x32, 0, 0x80, 0x08 };
+	struct device *dev;
+
+	check(commanded_devices(c, "01020307,A5-20-01,valve\n") == NULL,
+	    "devices");
+	commanded_start(c, NULL);
+	module_up(c->module, c->mono);
+	commanded_pump(c);
+	commanded_give(c, "c1", 30, "COMMAND/valve/valve", "\"v\":50");
+	commanded_hear(c, 0x01020307, report, sizeof report);
+	commanded_response(c, 0);
+	check(c->sent.len > 0, "the valve is set");
+	buf_clear(&c->sent);
+	commanded_hear(c, 0x01020307, report, sizeof report);
+	commanded_response(c, 0);
+	check(c->sent.len > 0, "and again");
+	buf_clear(&c->sent);
+	dev = device_by_sender(c->devices, 0x01020307);
+	dev->profile[0] = eep_find(c->eep, 0xA52004);
+	commanded_hear(c, 0x01020307, report, sizeof report);
+	check(c->sent.len == 0, "another profile: %s", buf_cstr(&c->sent));
+	commanded_stop(c);
+	devices_close(c->devices);
+}
+
 /* An id as a level of a topic. */
 static void
 test_topics(void)
@@ -1278,6 +1420,7 @@ main(void)
 		test_verbs(&c);
 		test_secured(&c);
 		test_many(&c);
+		test_other_profile(&c);
 	}
 	test_topics();
 	commanded_close(&c);

@@ -22,7 +22,9 @@
  *	superseded	a later command for the same output was accepted
  *
  * What sets an absolute state is sent again when no report of it comes, at
- * most ACTUATOR_TRIES times in all and never after t + ttl; presses of a
+ * most ACTUATOR_TRIES times in all and never after t + ttl, whichever clock
+ * says so first (one stands still while the machine sleeps, the other may be
+ * set); presses of a
  * button, and what only the table knows ("send"), are sent once.
  *
  * A valve that listens only after its own telegrams (A5-20) gets its command
@@ -103,6 +105,15 @@ void actuator_sent(struct actuator *a, const struct module_result *result,
 void
 actuator_tick(struct actuator *a, int64_t now, int64_t mono, struct buf *out);
 int64_t actuator_due(const struct actuator *a);
+
+/*
+ * actuator_quit(a, patient, now, out) - The program is to end: what is under
+ * way gets its last word ("failed", and whether it was sent).  patient: but
+ * for buttons that are or may be pressed, which are to be released first: go
+ * on for a moment.  1 if there are any left, else 0.
+ */
+int
+actuator_quit(struct actuator *a, int patient, int64_t now, struct buf *out);
 
 /*
  * actuator_verbs(profile) - What a device of the profile understands, NULL at

@@ -193,7 +193,8 @@ struct pending_command {
 	char *id;
 	char *name; /* level of its topic */
 	struct actuator_order order;
-	int64_t deadline; /* monotonic, as all times here */
+	int64_t deadline; /* monotonic, as all times here but: */
+	int64_t end;	  /* the same by the wall clock */
 	int64_t due;
 	uint64_t serial; /* its requests to the module have tags of it */
 	enum actuator_stage stage;

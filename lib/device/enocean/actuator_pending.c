@@ -157,7 +157,10 @@ supersede(struct actuator *a, struct pending_command *new, int64_t now,
 		c->want &= ~new->order.channels;
 		if (c->want != 0)
 			continue;
-		(void)module_drop(a->p.module, actuator_tag(c, STEP_MAIN));
+		if (!module_drop(a->p.module, actuator_tag(c, STEP_MAIN)) &&
+		    c->stage == STAGE_SENDING &&
+		    (c->order.verb->how & HOW_ROCKER))
+			(void)actuator_post_release(a, c);
 		actuator_end_with(
 		    a, c, SAY_SUPERSEDED, "by ", new->id, now, out);
 	}
@@ -196,6 +199,8 @@ actuator_pend(struct actuator *a, struct actuator_order *order, const char *id,
 		    "not sent: too little time to press and release", now, out);
 		return;
 	}
+	if (__builtin_add_overflow(now, deadline - mono, &c->end))
+		c->end = INT64_MAX;
 	release_held(a, &c->order);
 	if (!asleep && actuator_post_main(a, c, mono) != 0) {
 		actuator_end(a, c, SAY_REJECTED, buf_cstr(&a->why), now, out);
@@ -257,6 +262,48 @@ report_due(struct actuator *a, struct pending_command *c, int64_t now,
 	}
 }
 
+static const char *
+quit_word(struct actuator *a, const struct pending_command *c)
+{
+	switch (c->stage) {
+	case STAGE_ASLEEP: return "not sent: the program ends";
+	case STAGE_HOLD:
+	case STAGE_RELEASING:
+		return "pressed, but perhaps not released: the program ends";
+	case STAGE_SENDING:
+		if (!module_drop(a->p.module, actuator_tag(c, STEP_MAIN)))
+			return "it may have been sent: the program ends";
+		if (!c->started)
+			return "not sent: the program ends";
+		break;
+	case STAGE_REPORT: break;
+	}
+	return "sent, but not confirmed: the program ends";
+}
+
+/* It is pressed, or its press is in flight. */
+static int
+may_be_pressed(struct actuator *a, const struct pending_command *c)
+{
+	return (c->order.verb->how & HOW_ROCKER) &&
+	    (c->stage != STAGE_SENDING ||
+		!module_waits(a->p.module, actuator_tag(c, STEP_MAIN)));
+}
+
+int
+actuator_quit(struct actuator *a, int patient, int64_t now, struct buf *out)
+{
+	struct pending_command *c, *next;
+
+	for (c = a->first; c != NULL; c = next) {
+		next = c->next;
+		if (!patient || !may_be_pressed(a, c))
+			actuator_end(
+			    a, c, SAY_FAILED, quit_word(a, c), now, out);
+	}
+	return a->first != NULL;
+}
+
 static int64_t
 due_of(const struct pending_command *c)
 {
@@ -268,10 +315,33 @@ due_of(const struct pending_command *c)
 	}
 }
 
+/*
+ * Its time is over by the wall clock, not by the other one: 1 if that was its
+ * end.  A button that is pressed is released nevertheless.
+ */
+static int
+end_by_clock(struct actuator *a, struct pending_command *c, int64_t now,
+    int64_t mono, struct buf *out)
+{
+	if (c->stage == STAGE_ASLEEP || c->stage == STAGE_REPORT)
+		c->deadline = mono;
+	if (c->stage != STAGE_SENDING ||
+	    !module_drop(a->p.module, actuator_tag(c, STEP_MAIN)))
+		return 0;
+	actuator_end(a, c, SAY_EXPIRED,
+	    c->started ? "sent, but not confirmed in time"
+		       : "not sent: its time is over",
+	    now, out);
+	return 1;
+}
+
 static void
 tick(struct actuator *a, struct pending_command *c, int64_t now, int64_t mono,
     struct buf *out)
 {
+	if (now >= c->end && mono < c->deadline &&
+	    end_by_clock(a, c, now, mono, out))
+		return;
 	if (mono < due_of(c))
 		return;
 	switch (c->stage) {

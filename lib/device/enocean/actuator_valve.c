@@ -66,6 +66,18 @@ actuator_forget(struct actuator *a)
 	free(a->kept);
 }
 
+/* Not if the device has another profile meanwhile. */
+static int
+is_its(const struct device *device, const struct eep_message *m)
+{
+	const char *name = eep_message_name(m);
+
+	for (size_t i = 0; i < device->profiles; i++)
+		if (eep_message(device->profile[i], name, strlen(name)) == m)
+			return 1;
+	return 0;
+}
+
 /* It listens now, for a moment. */
 void
 actuator_wake(struct actuator *a, const struct device *device, int64_t now,
@@ -76,7 +88,7 @@ actuator_wake(struct actuator *a, const struct device *device, int64_t now,
 
 	while (c != NULL &&
 	    !(c->order.device == device && c->stage == STAGE_ASLEEP &&
-		mono < c->deadline))
+		mono < c->deadline && now < c->end))
 		c = c->next;
 	if (c != NULL) {
 		if (actuator_post_main(a, c, mono) != 0)
@@ -85,7 +97,7 @@ actuator_wake(struct actuator *a, const struct device *device, int64_t now,
 		return;
 	}
 	k = actuator_kept(a, device);
-	if (k != NULL)
+	if (k != NULL && is_its(device, k->message))
 		(void)actuator_post(a, device, &k->letter, 0,
 		    mono + ACTUATOR_LISTENS, MODULE_URGENT, ACTUATOR_STEPS - 1);
 }

@@ -133,6 +133,17 @@ module_drop(struct module *m, uint64_t tag)
 	return 0;
 }
 
+int
+module_waits(const struct module *m, uint64_t tag)
+{
+	for (int i = 0; i < 2; i++)
+		for (const struct module_request *r = m->queues[i].first;
+		     r != NULL; r = r->next)
+			if (r->tag == tag && !r->unanswered)
+				return 1;
+	return 0;
+}
+
 /* The size of the whole packet at p. */
 static size_t
 packet_size(const char *p)

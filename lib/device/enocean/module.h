@@ -91,6 +91,9 @@ int module_send(struct module *m, const struct telegram *tel, int64_t deadline,
  */
 int module_drop(struct module *m, uint64_t tag);
 
+/* module_waits(m, tag) - 1 if module_drop() could take it back. */
+int module_waits(const struct module *m, uint64_t tag);
+
 /*
  * module_take(m, packet, now) - A RESPONSE or EVENT; others are ignored.  Call
  * module_tick() after it, and fetch results.
