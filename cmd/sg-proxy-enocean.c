@@ -89,6 +89,7 @@ static struct {
 	struct buf events;
 	int64_t came;	/* when bytes came last, monotonic */
 	int commands;	/* standard input is still read */
+	int more;	/* another line of it may have been read already */
 	uint64_t taken; /* commands for our devices */
 } s;
 
@@ -179,18 +180,22 @@ take_command(const char *line, size_t n)
 	return r;
 }
 
+/* One at a time: each is written down durably, and the line is to be read. */
 static void
-take_commands(void)
+take_next_command(void)
 {
 	const char *line;
 	size_t n;
 	enum line_result r;
 
-	while (s.commands && (r = line_take(&s.in, &line, &n)) != LINE_WAIT) {
-		if (r == LINE_ERROR)
-			fail(s.in.name);
+	if (!s.commands)
+		return;
+	r = line_take(&s.in, &line, &n);
+	if (r == LINE_ERROR)
+		fail(s.in.name);
+	s.more = r == LINE_GIVEN;
+	if (r != LINE_WAIT)
 		s.commands = r != LINE_END && take_command(line, n);
-	}
 }
 
 static void
@@ -203,8 +208,8 @@ send_bytes(void)
 	actuator_tick(s.actuator, date_now(), date_mono(), &s.events);
 	module_tick(s.module, date_mono(), &bytes);
 	if (bytes.len > 0) {
-		record(TAPE_SENT, date_now(), bytes.p, bytes.len);
 		port_write(s.port, bytes.p, bytes.len);
+		record(TAPE_SENT, date_now(), bytes.p, bytes.len);
 		buf_clear(&bytes);
 	}
 	gateway_results(s.gateway, date_now(), date_mono(), &s.events);
@@ -221,7 +226,7 @@ earliest(int64_t a, int64_t b)
 static int64_t
 next_due(void)
 {
-	int64_t due = port_due(s.port);
+	int64_t due = s.commands && s.more ? 0 : port_due(s.port);
 
 	if (esp3_pending(&s.reader))
 		due = earliest(due, s.came + ESP3_GAP);
@@ -252,7 +257,8 @@ wait_for_work(void)
 {
 	struct pollfd fds[3] = {
 		{ .fd = port_fd(s.port), .events = POLLIN },
-		{ .fd = s.commands ? line_fd(&s.in) : -1, .events = POLLIN },
+		{ .fd = s.commands && !s.more ? line_fd(&s.in) : -1,
+		    .events = POLLIN },
 		{ .fd = app_signal_fd(), .events = POLLIN },
 	};
 
@@ -296,6 +302,30 @@ take_line(const char *source)
 	return 1;
 }
 
+/*
+ * Commands that were read are answered, buttons that are pressed are released,
+ * and all that is under way gets its last word.
+ */
+static void
+end_commands(const char *source)
+{
+	int64_t end = date_mono() + DATE_SECOND;
+
+	if (s.actuator == NULL)
+		return;
+	while (s.commands && s.more)
+		take_next_command();
+	s.commands = 0;
+	while (actuator_quit(s.actuator, 1, date_now(), &s.events) &&
+	    date_mono() < end) {
+		send_bytes();
+		wait_for_work();
+		(void)take_line(source);
+	}
+	(void)actuator_quit(s.actuator, 0, date_now(), &s.events);
+	put();
+}
+
 static void
 run(const char *source)
 {
@@ -307,12 +337,13 @@ run(const char *source)
 	while (more && !app_stop() && !s.in.stop) {
 		send_bytes();
 		wait_for_work();
-		take_commands();
+		take_next_command();
 		more = take_line(source);
 		if (esp3_pending(&s.reader) && date_mono() >= s.came + ESP3_GAP)
 			end_packet(date_mono());
 	}
 	end_packet(date_mono());
+	end_commands(source);
 }
 
 /* Until the moment that stands in a recording, when the first is now. */
@@ -454,7 +485,7 @@ open_commands(void)
 		return;
 	s.guard = command_open(guard_path(), &why);
 	if (s.guard == NULL)
-		die(EXIT_CONFIG, "%s", why);
+		die(EXIT_CONFIG, "%s: %s", guard_path(), why);
 	parts = (struct actuator_parts){ s.eep, s.devices, s.module, s.secure,
 		s.guard };
 	s.actuator = actuator_new(&parts);

@@ -515,6 +515,35 @@ tape_at() {
 	done
 }
 
+@test "asked to end, it says of each command what became of it" {
+	local i
+	module
+	echo 'device switch 0194E3B9 mute' >&6
+	mkfifo commands
+	exec 7<>commands
+	ready proxy bash -c \
+	    'exec sg-proxy-enocean --devices devices.csv "$@" <commands' proxy "$line"
+	printf '{"topic":"COMMAND/%s","t":946684800,"id":"c%d","ttl":30,"src":"op","seq":%d,%s}\n' \
+	    plug/switch 1 1 '"vb":true' >&7
+	wait_until grep -q '"re":"c1","vs":"started"' proxy.out
+	for i in {2..40}; do
+		printf '{"topic":"COMMAND/plug/query","t":946684800,"id":"c%d","ttl":30,"src":"op","seq":%d,"vb":true}\n' \
+		    "$i" "$i"
+	done >&7
+	wait_until grep -q '"re":"c2","vs":"received"' proxy.out
+	kill -HUP "$proxy_pid"
+	kill -TERM "$proxy_pid"
+	ends "$proxy_pid" 143
+	exec 6>&- 7>&-
+	grep -F '"re":"c1","vs":"failed","reason":"sent, but not confirmed: the program ends"' proxy.out
+	# What was read has exactly one last word.
+	grep -o '"re":"c[0-9]*","vs":"received"' proxy.out | cut -d'"' -f4 |
+	    sort >received
+	grep -o '"re":"c[0-9]*","vs":"failed"' proxy.out | cut -d'"' -f4 |
+	    sort >failed
+	diff received failed
+}
+
 @test "a full disk is status 74, a closed pipe 141, whatever is written" {
 	local options
 	some_packets >in
