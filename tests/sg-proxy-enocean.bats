@@ -63,6 +63,10 @@ bad_file() {
 	refused 78 "in.bad:$3" "$1" in.bad in && says "$4"
 }
 
+@test "the sessions of the manual come out as they stand there" {
+	"$ROOT/tests/tutorial.py" "$ROOT/man/sg-proxy-enocean.1"
+}
+
 @test "options that make no sense are refused with what is wrong" {
 	refused 64 'SOURCE: which?' --devices devices.csv
 	refused 64 'one SOURCE' a b
