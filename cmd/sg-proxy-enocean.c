@@ -198,6 +198,17 @@ take_next_command(void)
 		s.commands = r != LINE_END && take_command(line, n);
 }
 
+/* A telegram without response may still be on its way. */
+static void
+renew_if_silent(void)
+{
+	static unsigned silences;
+
+	if (module_info(s.module)->silences != silences)
+		port_renew(s.port);
+	silences = module_info(s.module)->silences;
+}
+
 static void
 send_bytes(void)
 {
@@ -207,6 +218,7 @@ send_bytes(void)
 		return;
 	actuator_tick(s.actuator, date_now(), date_mono(), &s.events);
 	module_tick(s.module, date_mono(), &bytes);
+	renew_if_silent();
 	if (bytes.len > 0) {
 		port_write(s.port, bytes.p, bytes.len);
 		record(TAPE_SENT, date_now(), bytes.p, bytes.len);

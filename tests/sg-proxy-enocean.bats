@@ -519,6 +519,26 @@ tape_at() {
 	done
 }
 
+@test "a line without response to a telegram is opened again" {
+	module
+	printf '%s\n' 'device switch 0194E3B9' 'answer silent silent silent' >&6
+	mkfifo commands
+	exec 7<>commands
+	ready proxy bash -c \
+	    'exec sg-proxy-enocean --devices devices.csv "$@" <commands' \
+	    proxy "$line"
+	printf '{"topic":"COMMAND/plug/switch","t":946684800,"id":"c%d","ttl":30,"src":"op","seq":%d,"vb":true}\n' \
+	    1 1 >&7
+	wait_until grep -q '"re":"c1","vs":"failed","reason":"the module does not answer"' proxy.out
+	printf '{"topic":"COMMAND/plug/switch","t":946684800,"id":"c%d","ttl":30,"src":"op","seq":%d,"vb":true}\n' \
+	    2 2 >&7
+	wait_until grep -q '"re":"c2","vs":"completed"' proxy.out
+	grep -q 'does not answer: it will be opened again' proxy.err
+	kill -TERM "$proxy_pid"
+	ends "$proxy_pid" 143
+	exec 6>&- 7>&-
+}
+
 @test "asked to end, it says of each command what became of it" {
 	local i
 	module

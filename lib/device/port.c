@@ -22,7 +22,7 @@ struct port {
 	int dialling;	       /* a connection is being made */
 	int told;	       /* the caller knows that it is away */
 	int end;	       /* of a file */
-	int error;	       /* of the last write, or 0 */
+	int error;	       /* of the last write, SILENT, or 0 */
 	int64_t pause;	       /* before the next attempt but one */
 	int64_t due;	       /* the next attempt, date_mono time */
 	struct port_dial dial; /* PORT_TCP */
@@ -38,11 +38,24 @@ say(struct port *p, const char *what)
 	(void)buf_cstr(&p->why);
 }
 
+enum { SILENT = -1 }; /* an error of port_renew() */
+
+/* A connection that is closed so does not send what it still holds. */
+static void
+drop_unsent(int fd)
+{
+	const struct linger linger = { .l_onoff = 1, .l_linger = 0 };
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
+}
+
 static void
 let_go(struct port *p)
 {
+	if (p->kind == PORT_TCP && p->error != 0)
+		drop_unsent(p->fd);
 	if (p->kind == PORT_SERIAL && p->fd >= 0)
-		port_serial_close(p->fd);
+		port_serial_close(p->fd, p->error != 0);
 	else if (p->fd > STDIN_FILENO)
 		close(p->fd);
 	p->fd = -1;
@@ -293,6 +306,23 @@ port_write(struct port *p, const void *bytes, size_t n)
 	flush(p);
 }
 
+void
+port_renew(struct port *p)
+{
+	if (p->kind != PORT_FILE && p->fd >= 0 && p->error == 0)
+		p->error = SILENT;
+}
+
+static const char *
+error_text(int error)
+{
+	switch (error) {
+	case SILENT: return "does not answer";
+	case ETIMEDOUT: return "takes no bytes";
+	default: return strerror(error);
+	}
+}
+
 /* A FIFO to which nobody has written yet reads as if it had ended. */
 static enum port_state
 read_file(struct port *p, void *space, size_t room, size_t *n)
@@ -342,9 +372,7 @@ port_read(struct port *p, void *space, size_t room, size_t *n)
 		    p->kind == PORT_SERIAL && errno == EIO ? "unplugged"
 							   : strerror(errno));
 	if (p->error != 0)
-		return gone(p,
-		    p->error == ETIMEDOUT ? "takes no bytes"
-					  : strerror(p->error));
+		return gone(p, error_text(p->error));
 	return PORT_NONE;
 }
 

@@ -80,6 +80,13 @@ const char *port_why(const struct port *p);
  */
 void port_write(struct port *p, const void *bytes, size_t n);
 
+/*
+ * port_renew(p) - What is behind the line does not answer: what it has not
+ * taken yet is dropped, so that it does not come late, and the line opened
+ * again.  The next port_read()s say so.  Ignored for PORT_FILE.
+ */
+void port_renew(struct port *p);
+
 /* port_due(p) - When to call port_read() although nothing is readable. */
 int64_t port_due(const struct port *p);
 

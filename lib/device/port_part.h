@@ -12,10 +12,11 @@
 /*
  * port_serial(path, baud, why) - Open and set it: a descriptor that does not
  * block.  -1 with errno and why appended; ENOTTY: no terminal device.
- * port_serial_close(fd) - Let others use it, too.
+ * port_serial_close(fd, drop) - Let others use it, too; drop 1: what it has
+ * not sent yet is not sent any more.
  */
 int port_serial(const char *path, unsigned baud, struct buf *why);
-void port_serial_close(int fd);
+void port_serial_close(int fd, int drop);
 
 /* port_serial_rate(baud) - 1 if lines can be set to it. */
 int port_serial_rate(unsigned baud);

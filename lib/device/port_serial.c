@@ -161,8 +161,10 @@ port_serial(const char *path, unsigned baud, struct buf *why)
 
 /* Who has had it open since before we came shall not keep it closed. */
 void
-port_serial_close(int fd)
+port_serial_close(int fd, int drop)
 {
+	if (drop)
+		(void)tcflush(fd, TCOFLUSH);
 	(void)ioctl(fd, TIOCNXCL);
 	close(fd);
 }

@@ -37,14 +37,17 @@ static const struct {
 	    "its deadline passes while it waits" },
 	{ "known +100 s1:100 >- =1:late",
 	    "a deadline that is now is too late" },
-	{ "known s1:600 >1 +500 >1 +500 >- =1:silent",
+	{ "known s1:600 >1 +500 >1 +500 >V =1:silent",
 	    "after its deadline it is not tried again" },
-	{ "known o1:9000 >1 +500 >- =1:silent ?not_answer",
+	{ "known o1:9000 >1 +500 >V =1:silent ?not_answer",
 	    "what toggles is not sent twice" },
 	{ "known s1:9000 >1 <wrong =1:refused3 >-", "refused" },
-	{ "known s1:9000 >1 +500 >1 +500 >1 +499 >- +1 >- =1:silent "
-	  "?not_answer ?- s2:9000 >2 <ok =2:sent ?-",
+	{ "known s1:9000 >1 +500 >1 +500 >1 +499 >- +1 >V =1:silent "
+	  "?not_answer ?- s2:9000 <V >B <B >2 <ok =2:sent ?base_id ?-",
 	    "silence, three times" },
+	{ "known o1:9000 >1 o2:9000 +500 >V =1:silent <ok >- <V >B <B >2 =- "
+	  "<ok =2:sent",
+	    "a response that comes too late is not the next one's" },
 	{ "up >V <V >B <zero s1:9000 >- ?none_that due:9000 +9000 >- =1:late "
 	  "due:10000 +1000 >B",
 	    "without a base id those that need it wait" },
@@ -110,7 +113,7 @@ static const struct {
 	{ "known c1:9000 >c0 <ok >c1 <wrong =1:refused3 >-",
 	    "a chain of which a part is refused" },
 	{ "known c1:9000 >c0 <ok +10 >c1 +500 >c1 <ok >c2 +500 >c2 +500 >c2 "
-	  "+500 >- =1:silent",
+	  "+500 >V =1:silent",
 	    "parts of a chain are tried, too" },
 	{ "known c1:100 >c0 +100 <ok >- =1:late",
 	    "a chain is not sent to its end after its deadline" },

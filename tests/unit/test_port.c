@@ -427,6 +427,46 @@ test_stuck(void)
 	close(fd);
 }
 
+/* What is on its way when there is no answer must not come in late. */
+static void
+test_renew(void)
+{
+	static char block[65536];
+	char source[64];
+	in_port_t port = 0;
+	int fd = listener(AF_INET, &port), peer;
+	size_t wrote = 0, came = 0;
+	struct port *p;
+	ssize_t n;
+
+	snprintf(source, sizeof source, "tcp://127.0.0.1:%u", ntohs(port));
+	p = open_good(source, 0);
+	peer = accept(fd, NULL, NULL);
+	while (!port_wants_write(p)) {
+		port_write(p, block, 1000);
+		wrote += 1000;
+	}
+	port_renew(p);
+	check(port_due(p) == 0, "due at once");
+	expect(p, PORT_GONE, "renewed");
+	check(strstr(port_why(p), "does not answer") != NULL, "why: %s",
+	    port_why(p));
+	while ((n = recv(peer, block, sizeof block, 0)) > 0)
+		came += (size_t)n;
+	check(n < 0 && errno == ECONNRESET, "it was reset");
+	/* Of what this machine held for the peer nothing came. */
+	check(came + 100000 < wrote, "%zu of %zu came", came, wrote);
+	close(peer);
+	expect(p, PORT_BACK, "there again");
+	peer = accept(fd, NULL, NULL);
+	port_write(p, "new", 3);
+	check(recv(peer, block, sizeof block, 0) == 3 && block[0] == 'n',
+	    "only what is new");
+	close(peer);
+	port_close(p);
+	close(fd);
+}
+
 int
 main(void)
 {
@@ -445,6 +485,7 @@ main(void)
 	test_tcp(AF_INET6, "[::1]", 0);
 	test_tcp(AF_INET, "localhost", 0);
 	test_stuck();
+	test_renew();
 	unlink(in_dir("shared"));
 	unlink(in_dir("file"));
 	unlink(in_dir("fifo"));

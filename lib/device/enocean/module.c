@@ -203,8 +203,13 @@ give_up(struct module *m, int64_t now)
 {
 	if (m->flight != MODULE_FLIGHT_RADIO)
 		unanswered_ask(m, now);
-	else if (module_unanswered(m, now))
+	else if (module_unanswered(m, now)) {
+		/* A late response must not count for the next telegram. */
+		if (!m->silent)
+			module_ask_anew(m, now);
 		fell_silent(m);
+		m->info.silences++;
+	}
 	m->flight = MODULE_FLIGHT_NONE;
 }
 

@@ -51,8 +51,10 @@ struct module_info {
 	int has_base, has_version;
 	int writes; /* how often the base may be changed; -1 unknown */
 	uint8_t app[4], api[4];
-	char name[17]; /* of its firmware */
-	int locked;    /* the duty cycle's limit is reached */
+	char name[17];	   /* of its firmware */
+	int locked;	   /* the duty cycle's limit is reached */
+	unsigned silences; /* telegrams that got no response: what the line
+			      holds of them is not to come late */
 };
 
 /* module_new() - It is not there until module_up(). */
