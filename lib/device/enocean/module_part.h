@@ -77,7 +77,7 @@ struct module {
 	struct module_queue queues[2]; /* normal, urgent */
 
 	enum module_flight flight; /* what a response would answer */
-	int64_t until;	    /* for it */
+	int64_t until;		   /* for it */
 	struct module_request
 	    *current;	    /* of it, or of what follows in its chain */
 	struct buf packets; /* all of current */
