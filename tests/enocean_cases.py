@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""enocean_cases.py cases|streams|events FILE - run sg-proxy-enocean (in
-PATH) on the packets of FILE, JSON lines, each in a process of its own, and
-compare what comes out.
+"""enocean_cases.py cases|generated|streams|events FILE - run
+sg-proxy-enocean (in PATH) on the packets of FILE, JSON lines, and compare what
+comes out.
 
 cases: kind (radio if absent) says what is expected of the packet in hex, with
 --telegrams.  Of a radio telegram eep, msg and expect are the profile, the
@@ -9,8 +9,9 @@ message and its fields by shortcut: raw, value (to 1e-6 of it), unit, label,
 out_of_range.  With dir 2 it is a command, whose sender is a controller.
 Fields that the case does not name may be there.
 
-streams: hex has senders' telegrams amid whatever bytes; all of them come out,
-in whatever pieces the bytes come.
+generated: the same, where only eep, msg, expect and dir are said.
+
+streams: hex has senders' telegrams amid whatever bytes; all of them come out.
 
 events: each telegram gives nothing but quantities of share/quantities.csv, of
 the kind and in the unit that stand there.
@@ -28,6 +29,8 @@ import re
 import subprocess
 import sys
 import tempfile
+
+from enocean_module import packet as esp3_packet
 
 # What is written otherwise in events: SenML's symbols.
 UNITS = {"°C": ("Cel",), "%": ("/100", "%RH", "%EL"), "cpm": ("1/min",),
@@ -252,17 +255,44 @@ CHECKS = {"radio": radio, "erp2": erp2, "teach_in": teach_in,
 
 
 def check_case(case):
-    # What is generated does not say what a packet tells by itself.
-    if "sender" not in case and "expect" in case:
-        data = bytes.fromhex(case["hex"])
-        end = 6 + (data[1] << 8 | data[2])
-        case = {**case, "rorg": f"{data[6]:02X}",
-                "sender": data[end - 5:end - 1].hex().upper()}
     yield from CHECKS[case.get("kind", "radio")](case)
 
 
+def parts(case):
+    """Of the telegram in a packet: data, optional data."""
+    data = bytes.fromhex(case["hex"])
+    end = 6 + (data[1] << 8 | data[2])
+    return data[6:end], data[end:-1]
+
+
+def together(cases, *options):
+    """All in one process, each of a device of its own, named by its place."""
+    stream, rows = b"", []
+    for i, case in enumerate(cases):
+        data, opt = parts(case)
+        sender = 0x01000000 + i
+        stream += esp3_packet(
+            1, data[:-5] + sender.to_bytes(4, "big") + data[-1:], opt)
+        rows.append(f"{sender:08X},{case['eep']},{i}," +
+                    ("controller" if case.get("dir") == 2 else ""))
+    return Run(stream, "--window", "0", *options, rows=rows)
+
+
+def check_generated(cases):
+    """These do not say what a packet tells by itself."""
+    ran = together(cases, "--telegrams")
+    found = {event["topic"].split("/")[-1]: event["d"]
+             for event in ran.events}
+    if ran.status != 0 or ran.messages:
+        yield {"id": "all"}, f"status {ran.status}: {ran.messages}"
+    for i, case in enumerate(cases):
+        rorg = f"{parts(case)[0][0]:02X}"
+        for why in telegram_differs({**case, "rorg": rorg},
+                                    found.get(str(i), {"rorg": None})):
+            yield case, why
+
+
 def check_stream(case):
-    """Whole, and byte by byte through a FIFO, which a shell fills."""
     ran = Run(bytes.fromhex(case["hex"]), "--telegrams", "--window", "0")
     have = collections.Counter(e["d"]["sender"] for e in ran.events)
     want = {address(a): n for a, n in case["senders"].items()}
@@ -281,7 +311,7 @@ def registry():
 
 
 QUANTITY = re.compile(
-    r"MEASUREMENT/SENSOR/it(?::[1-9][0-9]*)?/([A-Za-z0-9]+)")
+    r"MEASUREMENT/SENSOR/[0-9]+(?::[1-9][0-9]*)?/([A-Za-z0-9]+)")
 VALUES = {"number": ("v", (int, float)), "bool": ("vb", bool),
           "text": ("vs", str)}
 
@@ -304,35 +334,43 @@ def event_differs(event, known):
     return None if set(event) == allowed else "other members"
 
 
-def check_events(case):
-    if case.get("kind", "radio") != "radio" or "eep" not in case:
-        return
-    options = "controller" if case.get("dir") == 2 else ""
-    data = bytes.fromhex(case["hex"])
-    end = 6 + (data[1] << 8 | data[2])
-    sender = data[end - 5:end - 1].hex().upper()
-    ran = Run(data, rows=[f"{sender},{case['eep']},it,{options}"])
+def check_events(cases):
+    cases = [case for case in cases
+             if case.get("kind", "radio") == "radio" and "eep" in case]
+    known = registry()
+    ran = together(cases)
     if ran.status != 0 or ran.messages:
-        yield f"status {ran.status}: {ran.messages}"
+        yield {"id": "all"}, f"status {ran.status}: {ran.messages}"
+    if len(ran.events) < len(cases):
+        yield {"id": "all"}, f"{len(ran.events)} events"
     for event in ran.events:
-        why = event_differs(event, registry())
+        why = event_differs(event, known)
         if why:
-            yield f"{event['topic']}: {why}"
+            name = event["topic"].split("/")[2].split(":")[0]
+            yield cases[int(name)], f"{event['topic']}: {why}"
+
+
+def each(check):
+    """A process for each case."""
+    def check_all(cases):
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            for case, found in zip(cases, pool.map(
+                    lambda c: list(check(c)), cases)):
+                for why in found:
+                    yield case, why
+    return check_all
 
 
 def main():
-    check = {"cases": check_case, "streams": check_stream,
-             "events": check_events}[sys.argv[1]]
+    check = {"cases": each(check_case), "streams": each(check_stream),
+             "generated": check_generated, "events": check_events}[sys.argv[1]]
     with open(sys.argv[2], encoding="utf-8") as file:
         cases = [json.loads(line) for line in file]
     bad = 0
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for case, found in zip(cases, pool.map(
-                lambda c: list(check(c)), cases)):
-            for why in found:
-                print(f"{case['id']} {case.get('eep', '')}: {why}")
-            bad += bool(found)
-    print(f"{len(cases)} cases, {bad} differ")
+    for case, why in check(cases):
+        print(f"{case['id']} {case.get('eep', '')}: {why}")
+        bad += 1
+    print(f"{len(cases)} cases, {bad} differences")
     return 1 if bad or not cases else 0
 
 

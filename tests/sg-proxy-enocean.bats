@@ -223,7 +223,7 @@ STATUS/TELEGRAM/01020304   -60" ]
 
 @test "every message of every profile is decoded" {
 	need_data enocean/synthetic.jsonl
-	python3 "$ROOT/tests/enocean_cases.py" cases \
+	python3 "$ROOT/tests/enocean_cases.py" generated \
 	    "$SG_TEST_DATA/enocean/synthetic.jsonl"
 }
 
@@ -231,6 +231,8 @@ STATUS/TELEGRAM/01020304   -60" ]
 	need_data enocean/synthetic.jsonl
 	python3 "$ROOT/tests/enocean_cases.py" events \
 	    "$SG_TEST_DATA/enocean/synthetic.jsonl"
+	python3 "$ROOT/tests/enocean_cases.py" events \
+	    "$SG_TEST_DATA/enocean/cases.jsonl"
 }
 
 @test "an unknown sender is reported once, with what can be guessed" {
