@@ -351,7 +351,7 @@ true" ]
 
 # tape_at TIME PACKET-LINE - A line of a recording.
 tape_at() {
-	printf '%s < %s\n' "$1" "$(packets "$2" | xxd -p | tr -d '\n' |
+	printf '%s < %s\n' "$1" "$(packets "$2" | od -An -v -tx1 | tr -d ' \n' |
 	    tr a-f A-F)"
 }
 
@@ -568,6 +568,36 @@ tape_at() {
 	grep -o '"re":"c[0-9]*","vs":"failed"' proxy.out | cut -d'"' -f4 |
 	    sort >failed
 	diff received failed
+}
+
+@test "a command that is no event is refused by its line, and the next is taken" {
+	unset SG_NOW
+	module
+	{
+		echo junk
+		echo '{"topic":"COMMAND/plug/switch","t":1,"id":"c1","ttl":1,"src":"a","seq":1,"vb":true}'
+	} >commands
+	mkfifo orders
+	sg-proxy-enocean --devices devices.csv --dead dead "$line" <orders \
+	    >proxy.out 2>proxy.err 3>&- &
+	proxy_pid=$!
+	started+=($proxy_pid)
+	exec 5>orders
+	cat commands >&5
+	wait_until grep -q '"re":"c1","vs":"expired"' proxy.out
+	grep -q 'stdin:1: ' proxy.err
+	[ "$(cat dead)" = junk ]
+	# Its end does not end the measuring side.
+	exec 5>&-
+	play 'telegram D5 09 01825DAB'
+	wait_until grep -q window/Contact proxy.out
+	# One process has the line at a time.
+	refused 66 "$line" --devices devices.csv --act other "$line"
+	kill -TERM "$proxy_pid"
+	ends "$proxy_pid" 143
+	run -65 sg-proxy-enocean --strict --act other --devices devices.csv \
+	    "$line" <commands
+	exec 6>&-
 }
 
 @test "a full disk is status 74, a closed pipe 141, whatever is written" {
