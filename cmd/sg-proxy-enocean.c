@@ -540,7 +540,8 @@ open_source(const char *source)
 	}
 	s.port = port_open(source, (unsigned)o.baud, 0, &why);
 	if (s.port == NULL)
-		die(EXIT_NOINPUT, "%s", buf_cstr(&why));
+		die(app_stop() ? 128 + app_stop() : EXIT_NOINPUT, "%s",
+		    buf_cstr(&why));
 	live = port_kind(s.port) != PORT_FILE;
 	if (live)
 		open_commands();

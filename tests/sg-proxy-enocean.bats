@@ -541,6 +541,31 @@ tape_at() {
 	exec 6>&- 7>&-
 }
 
+@test "a signal while it connects for the first time is no fault of the line" {
+	# Nobody accepts, so that connecting goes on until it is too late.
+	python3 -c '
+import socket
+import time
+full = socket.socket()
+full.bind(("127.0.0.1", 0))
+full.listen(0)
+others = [socket.socket() for _ in range(4)]
+for other in others:
+    other.setblocking(False)
+    other.connect_ex(full.getsockname())
+print(full.getsockname()[1], flush=True)
+time.sleep(60)' >port 3>&- &
+	started+=($!)
+	wait_lines 1 port
+	background proxy sg-proxy-enocean --devices devices.csv \
+	    "tcp://127.0.0.1:$(cat port)"
+	# It catches signals.
+	wait_until grep -q '^SigCgt:.*[1-9a-f]' "/proc/$proxy_pid/status"
+	kill -HUP "$proxy_pid"
+	kill -TERM "$proxy_pid"
+	ends "$proxy_pid" 143
+}
+
 @test "asked to end, it says of each command what became of it" {
 	local i
 	module

@@ -144,7 +144,8 @@ attempt_waiting(struct port *p)
 	while ((done = attempt(p)) == 0) {
 		poll_fd.fd = port_dial_fd(&p->dial);
 		wait = (p->dial.until - date_mono()) / 1000 + 1;
-		if (poll(&poll_fd, 1, wait > 0 ? (int)wait : 0) < 0) {
+		if (poll(&poll_fd, 1, wait > 0 ? (int)wait : 0) < 0 &&
+		    (errno != EINTR || app_stop())) {
 			port_dial_end(&p->dial);
 			p->dialling = 0;
 			say(p, strerror(errno));
