@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.." || exit 1
 jobs=$(nproc)
 make=${MAKE:-make}
 unset MAKEFLAGS MFLAGS MAKELEVEL
-fuzz_seconds=${FUZZ_SECONDS:-24}
+fuzz_seconds=${FUZZ_SECONDS:-18}
 logs=build/logs
 export BATS_TEST_TIMEOUT="${BATS_TEST_TIMEOUT:-180}"
 mkdir -p $logs

@@ -162,6 +162,20 @@ def erp2(case):
             yield f"{shortcut}: {d['fields'][shortcut]}, not {value}"
 
 
+def teach_differs(want, got):
+    """What the telegram tells of its sender, in the words of the case."""
+    role = want.get("command", want.get("role", "query"))
+    pairs = [("role", role), ("method", want["method"])]
+    pairs += [(name, want.get(name)) for name in ("eep", "request")]
+    if "manufacturer" in want:
+        pairs.append(("manufacturer", want["manufacturer"][2:]))
+    if want.get("response_expected"):
+        pairs.append(("wants_answer", True))
+    for name, value in pairs:
+        if got.get(name) != value:
+            yield f"teach.{name}: {got.get(name)}, not {value}"
+
+
 def teach_in(case):
     """Told without --learn; with it the device is in the file, if the
     telegram says what it is."""
@@ -171,6 +185,7 @@ def teach_in(case):
         yield why
     else:
         yield from telegram_differs(case, d)
+        yield from teach_differs(teach, d.get("teach", {}))
     profile = "D5-00-01" if teach["method"] == "1BS" else teach.get("eep")
     is_query = teach.get("command", teach.get("role", "query")) == "query"
     ran = Run(bytes.fromhex(case["hex"]))

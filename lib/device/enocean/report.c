@@ -5,6 +5,7 @@
 
 #include "base/die.h"
 #include "base/num.h"
+#include "device/enocean/teach.h"
 #include "event/json.h"
 
 /*
@@ -328,6 +329,49 @@ add_radio(struct buf *b, const struct telegram *tel)
 		buf_addf(b, ",\"dbm\":%d", tel->dbm);
 }
 
+static const char *
+method_of(const struct telegram *tel)
+{
+	switch (tel->rorg) {
+	case RORG_UTE: return "UTE";
+	case RORG_4BS: return "4BS";
+	case RORG_1BS: return "1BS";
+	case RORG_GP_TI:
+	case RORG_GP_TR: return "GP";
+	case RORG_SEC_TI: return "secure";
+	default: return "smart_ack";
+	}
+}
+
+/* What a teach-in telegram tells of its sender. */
+static void
+add_teach(struct buf *b, const struct telegram *tel)
+{
+	static const char *const requests[] = { "teach_in", "teach_out",
+		"either" };
+	struct teach t;
+	char text[9];
+
+	if (teach_parse(tel, &t) == TEACH_NONE)
+		return;
+	buf_addf(b, ",\"teach\":{\"method\":\"%s\",\"role\":\"%s\"",
+	    method_of(tel), t.kind == TEACH_ANSWER ? "response" : "query");
+	if (t.kind == TEACH_4BS_UNKNOWN || t.kind == TEACH_4BS ||
+	    t.kind == TEACH_4BS_TWO_WAY)
+		buf_addf(b, ",\"variant\":%d", t.kind - TEACH_4BS_UNKNOWN + 1);
+	if (t.profile != 0) {
+		eep_format_id(text, t.profile);
+		buf_addf(b, ",\"eep\":\"%s\"", text);
+	}
+	if (t.manufacturer != 0xFFFF)
+		buf_addf(b, ",\"manufacturer\":\"%03X\"", t.manufacturer);
+	if (t.kind == TEACH_UTE || t.kind == TEACH_GENERIC)
+		buf_addf(b, ",\"request\":\"%s\"", requests[t.request]);
+	if (t.kind == TEACH_UTE)
+		buf_addf(b, ",\"channels\":%u", t.channels);
+	buf_adds(b, t.wants_answer ? ",\"wants_answer\":true}" : "}");
+}
+
 void
 report_telegram(const struct device *dev, const struct eep_profile *profile,
     const struct eep_message *m, const struct telegram *tel, struct buf *out)
@@ -346,6 +390,8 @@ report_telegram(const struct device *dev, const struct eep_profile *profile,
 	if (m != NULL) {
 		buf_addf(out, ",\"msg\":\"%s\"", eep_message_name(m));
 		add_fields(out, m, tel);
+	} else {
+		add_teach(out, tel);
 	}
 	buf_adds(out, "}}\n");
 }
