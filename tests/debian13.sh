@@ -63,6 +63,10 @@ run_inside() {
 	mount -t proc proc "$root/proc"
 	mount -t tmpfs -o mode=1777 tmpfs "$root/tmp"
 	mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm" 2>/dev/null || :
+	# Pseudo-terminals of its own.
+	mkdir -p "$root/dev/pts"
+	mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
+	ln -sf pts/ptmx "$root/dev/ptmx"
 	if [ -d "$data" ]; then
 		mkdir -p "$root/data"
 		mount --bind "$data" "$root/data"
