@@ -72,7 +72,7 @@ altered() {
 @test "an altered enc is refused" {
 	altered 's/\(.*\)\(.\)\(...\)"}/\1\3\2"}/'
 	refused '' altered
-	altered 's/\("enc":".\{60\}\)./\1_/'
+	altered 's/\("enc":".\{60\}\)_/\1-/;t;s/\("enc":".\{60\}\)./\1_/'
 	refused altered altered
 	altered 's/\("enc":".\{40\}\).*/\1"}/'
 	refused malformed altered
