@@ -91,7 +91,7 @@ run_bats() {
 	parallel_jobs=
 	if command -v parallel >/dev/null; then
 		# Most of them wait most of the time.
-		parallel_jobs="-j $((jobs + 1))"
+		parallel_jobs="-j $((jobs * 2))"
 	fi
 	# shellcheck disable=SC2086
 	timeout "${BATS_LIMIT:-600}" bats --formatter tap $parallel_jobs "$@" \

@@ -1,7 +1,7 @@
 #!/bin/sh
-# debian13.sh - build the tree and run its tests in a Debian 13 root, which
-# is made once under build/ (or $SG_DEBIAN13).  Needs root.  Packages come
-# from where this machine gets its own.
+# debian13.sh [--root] - build the tree and run its tests in a Debian 13 root,
+# which is made once under build/ (or $SG_DEBIAN13); --root: only make that.
+# Needs root.  Packages come from where this machine gets its own.
 # The last line is "N passed, N failed", perhaps with ", N skipped".
 set -eu
 
@@ -87,6 +87,9 @@ command -v debootstrap >/dev/null || give_up "no debootstrap here"
 if [ "$(tests/deps.sh --list build test)" != \
     "$(cat "$root/complete" 2>/dev/null)" ]; then
 	make_root
+fi
+if [ "${1:-}" = --root ]; then
+	exit 0
 fi
 echo '127.0.0.1 localhost' >"$root/etc/hosts"
 rm -rf "$root/tree"
