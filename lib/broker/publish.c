@@ -788,7 +788,7 @@ request_fault(const struct wire_request *r, uint64_t lines)
 	if (r->from.kind == JSON_STRING &&
 	    (r->from.escaped || !wire_name_check(r->from.p, r->from.n)))
 		return "from: no valid name";
-	if (r->name.kind != JSON_NONE)
+	if (r->commit.kind != JSON_NONE)
 		return "commit: not offered by this broker";
 	if (r->has_chan && r->from.kind != JSON_STRING)
 		return "chan without from";

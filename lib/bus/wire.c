@@ -91,6 +91,8 @@ static const struct member reply_members[] = {
 	    offsetof(struct wire_reply, has_next), "next: not a count" },
 	{ "after", SECONDS, offsetof(struct wire_reply, after), NO_FLAG,
 	    "after: not a number of seconds" },
+	{ "mark", COUNT, offsetof(struct wire_reply, mark),
+	    offsetof(struct wire_reply, has_mark), "mark: not a count" },
 	{ "line", INTEGER, offsetof(struct wire_reply, line), NO_FLAG,
 	    "line: not a count" },
 	{ "end", FLAG, offsetof(struct wire_reply, end), NO_FLAG,
@@ -426,18 +428,13 @@ get_start(struct wire_request *r, const struct json_value *v)
 	return 0;
 }
 
-/* pub's "commit": {"name":S,"cursor":C} */
 static int
 get_commit(struct wire_request *r, const struct json_value *v)
 {
-	struct json_value name, cursor;
+	struct wire_mark mark;
 
-	if (v->kind != JSON_OBJECT || !json_get(v, "name", &name) ||
-	    !json_get(v, "cursor", &cursor) || cursor.kind != JSON_OBJECT)
-		return -1;
-	if (get_name(&name, &r->name) < 0)
-		return -1;
-	return get_start(r, &cursor);
+	r->commit = *v;
+	return wire_mark_parse(&mark, v);
 }
 
 /* seek's "to": "begin" or "end". */
@@ -463,7 +460,7 @@ decode_by_op(struct wire_request *r, const struct json_value *name,
 		return get_start(r, v) < 0 ? -1 : 1;
 	}
 	if (r->op == WIRE_PUB && json_equal(name, "commit")) {
-		*why = "commit: no name and cursor";
+		*why = "commit: no name and after, or no cursor, t and id";
 		return get_commit(r, v) < 0 ? -1 : 1;
 	}
 	if (r->op == WIRE_SEEK && json_equal(name, "to")) {
@@ -614,8 +611,8 @@ wire_hello(struct buf *b)
 	buf_adds(b, "}\n");
 }
 
-void
-wire_pub(struct buf *b, const char *from, uint64_t chan, uint64_t first,
+static void
+add_pub(struct buf *b, const char *from, uint64_t chan, uint64_t first,
     uint64_t n, uint64_t safe)
 {
 	buf_adds(b, "{\"op\":\"pub\"");
@@ -625,7 +622,32 @@ wire_pub(struct buf *b, const char *from, uint64_t chan, uint64_t first,
 	add_count(b, ",\"first\":", first);
 	add_count(b, ",\"n\":", n);
 	add_some(b, ",\"safe\":", (int64_t)safe);
+}
+
+void
+wire_pub(struct buf *b, const char *from, uint64_t chan, uint64_t first,
+    uint64_t n, uint64_t safe)
+{
+	add_pub(b, from, chan, first, n, safe);
 	buf_adds(b, "}\n");
+}
+
+void
+wire_pub_mark(struct buf *b, const char *from, uint64_t first, uint64_t n,
+    uint64_t safe, const struct wire_mark *mark)
+{
+	add_pub(b, from, wire_mark_chan(mark->name), first, n, safe);
+	add_text(b, ",\"commit\":{\"name\":", mark->name);
+	add_count(b, ",\"after\":", mark->after);
+	if (mark->has_cursor) {
+		buf_adds(b, ",\"t\":");
+		num_add_micros(b, mark->t);
+		add_text(b, ",\"id\":", mark->id);
+		buf_adds(b, ",\"cursor\":");
+		wire_cursor_add(b, &mark->cursor);
+		add_some(b, ",\"ahead\":", (int64_t)mark->ahead);
+	}
+	buf_adds(b, "}}\n");
 }
 
 void

@@ -16,7 +16,7 @@
  *	answer's sg is the newest of them that the broker speaks too; if
  *	there is none: error "bad".  twin: it is one of two.
  *  {"op":"pub","from":S,"chan":"16 hex digits","first":N,"n":N,"safe":N,
- *   "commit":{"name":S,"cursor":C}} + lines
+ *   "commit":{"name":S,"after":N,"t":T,"id":S,"cursor":C,"ahead":N}} + lines
  *	-> {"ok":true,"local":N,"safe":N,"refused":[[I,"why"],…]}
  *	first is the number of the first line in the channel; n (lines) is
  *	checked if present, and without lines the answer is that to the
@@ -26,8 +26,8 @@
  *	COMMAND, a topic denied) are refused one by one, by their index from
  *	1; they use up their numbers.  A malformed line refuses the whole
  *	frame: {"ok":false,"error":"bad","line":I,"why":S}, no number used.
- *	commit is reserved for results and cursor moving in one transaction;
- *	a broker that does not offer it answers "bad".
+ *	commit: the lines are results of what the durable cursor name has
+ *	read, and move with it in one transaction: see "Marks" below.
  *	Without chan the frame is not numbered and the answer is
  *	{"ok":true,"n":N}.  A frame ahead of the channel waits; beyond the
  *	bounds: {"ok":false,"error":"gap","local":N,"safe":N}.
@@ -83,6 +83,33 @@
  * "denied"; lines that may not be published are refused one by one, their why
  * begins with "denied: ".
  *
+ * Marks.  A flow is a durable cursor of an actor whose results are published
+ * with commit, in the channel wire_mark_chan(name), numbered.  With cursor
+ * (then t and id too) the frame takes one number more than it has lines, which
+ * may be none: the broker appends to the lines, in the same frame, the event
+ *	{"topic":"$SG/MARK/A/N","t":T,"d":{"name":S,"id":S,"cursor":C},
+ *	 "seq":M}
+ * the flow's newest mark, whose number M is the frame's last (first + lines),
+ * and once that is durable the cursor is C.  A and N: wire_mark_topic().
+ * Without cursor the lines only belong to a group that a later frame ends.
+ * after is the number of the flow's newest mark as the sender knows it, 0: it
+ * has none; if the broker knows of another one, and the frame is no repetition,
+ * nothing is stored:
+ *	{"ok":false,"error":"busy","mark":M,"local":N,"safe":N,"why":S}
+ * with M the newest mark's number: another reader has gone on.  What is behind
+ * the newest mark in the channel when a flow is taken up (local of a pub
+ * without lines, minus M) are the first lines of a group that was never ended.
+ * Whoever computes them again and comes to a mark before all of them are passed
+ * sends it with first local + 1 and ahead, how many of them are still to come;
+ * it is then in the stored mark's d.  A frame with a cursor whose number is
+ * used up already, by such a line, is answered "gap".
+ * Deleting the cursor of a flow ends it with the event
+ *	{"topic":"$SG/MARK/A/N","t":T,"d":{"name":S,"deleted":true},"seq":M}
+ * and the next flow of that name goes on after M.  An actor may subscribe to
+ * $SG/MARK/A/# with its own A.  Errors of a cursor that cannot be, or is one
+ * too many, are those of the operation commit; the lease of the reader is not
+ * asked for.
+ *
  * Errors: {"ok":false,"error":E,"why":S} with E one of denied gap gone busy
  * full limit bad behind.  behind: one of two twins has lost what the other
  * knows and this publisher or reader has been told of; it takes nothing from
@@ -113,6 +140,11 @@ enum {
 	WIRE_FETCH = 1048576,			/* default bytes of a fetch */
 	WIRE_NAME_MAX = 64,			/* broker, cursor, from */
 	WIRE_LOGS_MAX = 16,			/* entries of a cursor */
+	WIRE_ID_MAX = 64,			/* of a mark */
+	WIRE_MARK_MAX = 4096,			/* bytes of its line: of a frame
+						   with a cursor the lines have
+						   less room by that */
+	WIRE_MARK_TOPIC = 48,			/* of its topic, with the NUL */
 	WIRE_REFUSED_MAX = 100			/* entries of "refused" */
 };
 
@@ -158,6 +190,32 @@ void wire_chan_add(struct buf *b, uint64_t chan);
  */
 int wire_name_check(const char *p, size_t n);
 
+/* What a publish request commits, "Marks" above. */
+struct wire_mark {
+	char name[WIRE_NAME_MAX + 1];
+	uint64_t after;
+	int has_cursor;		    /* else its group goes on: only these two */
+	char id[WIRE_ID_MAX + 1];   /* printable ASCII but space, '"', '\\' */
+	int64_t t;		    /* microseconds */
+	uint64_t ahead;
+	struct wire_cursor cursor;  /* big: only its n is ever cleared */
+};
+
+/* wire_mark_parse(m, value) - Decode the member commit: 0, or -1. */
+int wire_mark_parse(struct wire_mark *m, const struct json_value *value);
+
+/*
+ * wire_mark_chan(name) - The channel of the flow with that cursor: the first 8
+ * bytes of the name's SHA-256, the first byte the highest.
+ * wire_mark_topic(topic, actor, name) - The topic of its marks,
+ * $SG/MARK/<A>/<N>: A and N are 16 hex digits, the same of the actor's subject
+ * ("" without a session) and of the name.  name NULL: the filter of all of the
+ * actor's, $SG/MARK/<A>/#.
+ */
+uint64_t wire_mark_chan(const char *name);
+void wire_mark_topic(
+    char topic[WIRE_MARK_TOPIC], const char *actor, const char *name);
+
 enum wire_op {
 	WIRE_NONE = 0,
 	WIRE_HELLO, WIRE_PUB, WIRE_FETCH_OP, WIRE_LAST, WIRE_SEEK,
@@ -184,7 +242,8 @@ struct wire_request {
 	enum wire_from start;
 	int64_t time;			/* seek: microseconds */
 	int has_cursor, has_until, meta, ids;
-	struct json_value name;		/* fetch, commit, mirror; pub's commit */
+	struct json_value name;		/* fetch, commit, mirror */
+	struct json_value commit;	/* pub: wire_mark_parse(); or JSON_NONE */
 	uint64_t done;			/* mirror */
 	int64_t sub, max, count;	/* 0 if absent */
 	int64_t wait;			/* microseconds */
@@ -208,6 +267,13 @@ int wire_request_parse(struct wire_request *r, const char *p, size_t n,
 void wire_hello(struct buf *b);
 void wire_pub(struct buf *b, const char *from, uint64_t chan, uint64_t first,
     uint64_t n, uint64_t safe);
+
+/*
+ * wire_pub_mark(b, from, first, n, safe, mark) - wire_pub() of a flow with its
+ * commit; the channel is the flow's.  safe: the least it can be is mark->after.
+ */
+void wire_pub_mark(struct buf *b, const char *from, uint64_t first, uint64_t n,
+    uint64_t safe, const struct wire_mark *mark);
 void wire_bye(struct buf *b, const char *from, uint64_t chan);
 void wire_commit(struct buf *b, const char *name,
     const struct wire_cursor *cursor);
@@ -250,7 +316,8 @@ struct wire_reply {
 	uint64_t local, safe, n, part, lost, next;
 	int64_t line;			/* pub "bad": index from 1, else 0 */
 	int64_t after;			/* "busy": microseconds, 0 if absent */
-	int end, has_next;
+	uint64_t mark;			/* "busy": the flow's newest, has_mark */
+	int end, has_next, has_mark;
 	int has_cursor, has_now;
 	struct json_value meta, refused;	/* arrays or JSON_NONE */
 	struct json_value header;	/* the whole object: hello, stat */

@@ -58,6 +58,28 @@ check_pub(const struct wire_request *r)
 	buf_fini(&b);
 }
 
+/* What a publisher commits is read back equal. */
+static void
+check_mark(const struct wire_request *r)
+{
+	struct wire_mark m, again;
+	struct wire_request back;
+	struct buf b = { 0 };
+	const char *why;
+
+	check(wire_mark_parse(&m, &r->commit) == 0);
+	check_cursor(&m.cursor);
+	wire_pub_mark(&b, NULL, 1, 0, 0, &m);
+	check(wire_request_parse(&back, b.p, b.len, &why) == 0);
+	check(wire_mark_parse(&again, &back.commit) == 0);
+	check(back.chan == wire_mark_chan(m.name) &&
+	    strcmp(again.name, m.name) == 0 && again.after == m.after &&
+	    again.has_cursor == m.has_cursor && strcmp(again.id, m.id) == 0 &&
+	    again.t == m.t && again.ahead == m.ahead &&
+	    again.cursor.n == m.cursor.n);
+	buf_fini(&b);
+}
+
 static void
 check_request(const char *p, size_t n)
 {
@@ -76,6 +98,8 @@ check_request(const char *p, size_t n)
 	check_cursor(&r.until);
 	if (r.op == WIRE_PUB && r.has_chan)
 		check_pub(&r);
+	if (r.commit.kind != JSON_NONE)
+		check_mark(&r);
 }
 
 static void

@@ -162,9 +162,9 @@ static const struct step steps[] = {
 	{ 0, "{\"op\":\"pub\",\"n\":2}\n{\"topic\":\"T/a\",\"t\":1,\"v\":1}",
 	    "n does not equal", "n" },
 	{ 0,
-	    "{\"op\":\"pub\",\"commit\":{\"name\":\"x\",\"cursor\":{}}}\n"
+	    "{\"op\":\"pub\",\"commit\":{\"name\":\"x\",\"after\":0}}\n"
 	    "{\"topic\":\"T/a\",\"t\":1,\"v\":1}",
-	    "\"error\":\"bad\"", "commit is not offered" },
+	    "\"error\":\"bad\"", "commit without chan" },
 	{ 0,
 	    "{\"op\":\"pub\"}\n{\"topic\":\"T/a\",\"t\":1,\"v\":1}\n\n"
 	    "{\"topic\":\"T/a\",\"t\":1,\"v\":1}\n",

@@ -20,7 +20,10 @@ static const struct {
 	    WIRE_PUB, "either case" },
 	{ "{\"op\":\"pub\",\"x\":{\"y\":[1]},\"from\":\"a@b/c\"}", WIRE_PUB,
 	    "unknown member" },
-	{ "{\"op\":\"pub\",\"commit\":{\"name\":\"c\",\"cursor\":{}}}",
+	{ "{\"op\":\"pub\",\"commit\":{\"name\":\"c\",\"after\":0}}", WIRE_PUB,
+	    "a group that goes on" },
+	{ "{\"op\":\"pub\",\"commit\":{\"name\":\"c\",\"after\":7,\"t\":1.5,"
+	  "\"id\":\"1.2\",\"cursor\":{\"A.1\":2},\"ahead\":3,\"x\":[]}}",
 	    WIRE_PUB, "commit" },
 	{ "{\"op\":\"fetch\",\"filters\":[\"#\"]}", WIRE_FETCH_OP, "fetch" },
 	{ "{\"op\":\"fetch\",\"sub\":2147483647}", WIRE_FETCH_OP,
@@ -66,10 +69,8 @@ static const struct {
 	{ "{\"op\":\"pub\",\"first\":9223372036854775808}",
 	    "first: not a count" },
 	{ "{\"op\":\"pub\",\"n\":null}", "n: not a count" },
-	{ "{\"op\":\"pub\",\"commit\":{\"name\":\"c\"}}",
-	    "commit: no name and cursor" },
-	{ "{\"op\":\"pub\",\"commit\":{\"name\":\"c\",\"cursor\":null}}",
-	    "commit: no name and cursor" },
+	{ "{\"op\":\"pub\",\"commit\":[]}",
+	    "commit: no name and after, or no cursor, t and id" },
 	{ "{\"op\":\"fetch\",\"filters\":\"#\"}",
 	    "filters: not an array of strings" },
 	{ "{\"op\":\"fetch\",\"filters\":[\"#\",1]}",
@@ -106,6 +107,47 @@ static const struct {
 	{ "{\"op\":\"bye\"}", "chan: missing" },
 };
 
+static const char *const bad_commits[] = {
+	"{}",
+	"{\"name\":\"c\"}",
+	"{\"after\":0}",
+	"{\"name\":\"a b\",\"after\":0}",
+	"{\"name\":\"\\u0061\",\"after\":0}",
+	"{\"name\":\"c\",\"after\":-1}",
+	"{\"name\":\"c\",\"after\":9223372036854775808}",
+	"{\"name\":\"c\",\"after\":0,\"cursor\":null}",
+	"{\"name\":\"c\",\"after\":0,\"cursor\":{}}",
+	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1}",
+	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"id\":\"1\"}",
+	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":\"1\",\"id\":\"1\"}",
+	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1,\"id\":\"a b\"}",
+	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1,\"id\":\"a\\\"b\"}",
+	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1,\"id\":\"\"}",
+	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1,\"id\":"
+	"\"01234567890123456789012345678901234567890123456789012345678901234\""
+	"}",
+	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1,\"id\":\"1\","
+	"\"ahead\":-1}",
+};
+
+static void
+test_bad_commits(void)
+{
+	struct wire_request r;
+	struct buf b = { 0 };
+	const char *why;
+	size_t i;
+
+	for (i = 0; i < sizeof bad_commits / sizeof bad_commits[0]; i++) {
+		buf_clear(&b);
+		buf_addf(&b, "{\"op\":\"pub\",\"commit\":%s}", bad_commits[i]);
+		check(wire_request_parse(&r, b.p, b.len, &why) == -1 &&
+			strncmp(why, "commit: ", 8) == 0,
+		    "%s: refused", bad_commits[i]);
+	}
+	buf_fini(&b);
+}
+
 static const struct {
 	const char *in;
 	int want; /* 1 ok, 0 an error reply, -1 no reply */
@@ -121,6 +163,9 @@ static const struct {
 	{ "{\"ok\":false,\"error\":\"gap\",\"local\":3}", 0, "gap" },
 	{ "{\"ok\":false,\"error\":\"denied\",\"why\":\"no\"}", 0, "denied" },
 	{ "{\"ok\":false,\"error\":\"busy\",\"after\":0.25}", 0, "busy" },
+	{ "{\"ok\":false,\"error\":\"busy\",\"mark\":7}", 0, "fenced" },
+	{ "{\"ok\":false,\"error\":\"busy\",\"mark\":-1}", -1,
+	    "mark is no count" },
 	{ "{\"ok\":false,\"error\":\"busy\",\"after\":\"1\"}", -1,
 	    "after is no number" },
 	{ "{\"ok\":false}", -1, "no error" },
@@ -229,6 +274,66 @@ test_pub(struct buf *b)
 	check(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
 		r.op == WIRE_BYE && is(&r.from, "x") && r.chan == 1,
 	    "%.120s: read back", "bye");
+	buf_clear(b);
+}
+
+/* A flow's names are the same for ever: SHA-256 as sha256sum prints it. */
+static void
+test_names(void)
+{
+	char topic[WIRE_MARK_TOPIC];
+
+	check(wire_mark_chan("agg") == 0x548e750b9cadc2a9, "chan of agg: %llx",
+	    (unsigned long long)wire_mark_chan("agg"));
+	wire_mark_topic(topic, "", "agg");
+	check(strcmp(topic, "$SG/MARK/e3b0c44298fc1c14/548e750b9cadc2a9") == 0,
+	    "topic without a session: %s", topic);
+	wire_mark_topic(topic, "flat12", NULL);
+	check(strcmp(topic, "$SG/MARK/894e43b56200aa10/#") == 0,
+	    "filter of an actor: %s", topic);
+}
+
+static void
+test_mark(struct buf *b)
+{
+	struct wire_mark m = { .name = "agg",
+		.after = 17,
+		.has_cursor = 1,
+		.id = "1795388400123456.17",
+		.t = 1795388400123000,
+		.ahead = 4,
+		.cursor = full_cursor() };
+	struct wire_mark back;
+	struct wire_request r;
+	const char *why;
+
+	wire_pub_mark(b, "x", 18, 1, 17, &m);
+	buf_adds(b, "{}\n");
+	check(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+		r.op == WIRE_PUB && r.has_chan &&
+		r.chan == wire_mark_chan("agg") && r.first == 18 && r.n == 1 &&
+		r.safe == 17 && r.lines_len == 3 &&
+		wire_mark_parse(&back, &r.commit) == 0 &&
+		strcmp(back.name, "agg") == 0 && back.after == 17 &&
+		back.has_cursor && strcmp(back.id, m.id) == 0 &&
+		back.t == m.t && back.ahead == 4 &&
+		same_cursor(&back.cursor, &m.cursor),
+	    "%.120s: read back", "a frame that commits");
+	buf_clear(b);
+	m.has_cursor = 0;
+	wire_pub_mark(b, NULL, 18, 0, 0, &m);
+	check(wire_request_parse(&r, b->p, b->len, &why) == 0 &&
+		wire_mark_parse(&back, &r.commit) == 0 && !back.has_cursor &&
+		back.after == 17,
+	    "%.120s: read back", "a frame whose group goes on");
+	buf_clear(b);
+	wire_pub(b, "x", 1, 2, 3, 4);
+	buf_addc(b, '\0');
+	check(strcmp(b->p,
+		  "{\"op\":\"pub\",\"from\":\"x\","
+		  "\"chan\":\"0000000000000001\",\"first\":2,\"n\":3,"
+		  "\"safe\":4}\n") == 0,
+	    "%s: pub without commit is as it was", b->p);
 	buf_clear(b);
 }
 
@@ -368,7 +473,10 @@ main(void)
 	struct buf b = { 0 };
 
 	test_tables();
+	test_bad_commits();
+	test_names();
 	test_pub(&b);
+	test_mark(&b);
 	test_fetch(&b);
 	test_others(&b);
 	test_long(&b);
