@@ -23,10 +23,11 @@
 enum late { LATE_CORRECT, LATE_DEAD, LATE_DROP };
 
 static struct {
-	const char *window, *from, *to, *stat, *join, *source, *tz;
+	const char *window, *to, *stat, *join, *source, *tz;
 	const char *dead;
 	int per_source, late, strict, stats;
 	int64_t topics_max;
+	struct opt_list from;
 	struct window_rule rule;
 } o = {
 	.window = "1m",
@@ -44,7 +45,7 @@ static const char *const per_source[] = { "each", "mean", "last", "sum", "min",
 static const char *const late[] = { "correct", "dead", "drop", NULL };
 
 static const struct opt options[] = {
-	{ 0, "from", OPT_STRING, "PATTERN", "topics to read, with {captures}",
+	{ 0, "from", OPT_LIST, "PATTERN", "topics to read, with {captures}",
 	    &o.from },
 	{ 0, "to", OPT_STRING, "TEMPLATE", "topic of the result", &o.to },
 	{ 'W', "window", OPT_STRING, "LENGTH", "duration, month or year (1m)",
@@ -62,8 +63,8 @@ static const struct opt options[] = {
 	    per_source },
 	{ 0, "value", OPT_STRING, "MEMBER", "v, or m.NAME (v)", &o.rule.value },
 	{ 0, "unit", OPT_STRING, "UNIT", "unit of the result", &o.rule.unit },
-	{ 0, "every", OPT_DURATION, "DURATION",
-	    "interval of power readings, for energy", &o.rule.every },
+	{ 0, "interval", OPT_DURATION, "DURATION",
+	    "interval of power readings, for energy", &o.rule.interval },
 	{ 0, "tz", OPT_STRING, "ZONE", "align windows to local time (UTC)",
 	    &o.tz },
 	{ 0, "grace", OPT_DURATION, "DURATION",
@@ -74,8 +75,8 @@ static const struct opt options[] = {
 	    "how long to correct a window (1h)", &o.rule.keep },
 	{ 0, "skew", OPT_DURATION, "DURATION",
 	    "how far t may be in the future (60s)", &o.rule.skew },
-	{ 0, "list-missing", OPT_FLAG, NULL, "name the missing sources",
-	    &o.rule.list_missing },
+	{ 0, "missing", OPT_FLAG, NULL, "name the missing sources",
+	    &o.rule.missing },
 	{ 0, "max-topics", OPT_INT, "N", "topics to tell apart (1000000)",
 	    &o.topics_max },
 	{ 0, "dead", OPT_STRING, "FILE", "append refused lines to FILE",
@@ -96,7 +97,7 @@ static const struct opt_command command = {
 		"sg-aggregate --from 'METER/{meter}/Load' --join meters.csv \\\n"
 		"      --to 'AGGREGATE/{feeder}/Load/60s' readings.ndjson",
 		"sg-aggregate -W 1d --tz Europe/London --stat energy,max,max_at "
-		"\\\n      --every 1m --from 'METER/{meter}/Load' "
+		"\\\n      --interval 1m --from 'METER/{meter}/Load' "
 		"--to 'DAY/{meter}/Load'",
 	},
 };
@@ -157,9 +158,10 @@ check_energy(void)
 	if (i == o.rule.nstats)
 		return;
 	power_unit();
-	if (o.rule.every == 0 &&
+	if (o.rule.interval == 0 &&
 	    (o.per_source == CELL_EACH || o.per_source == CELL_SUM))
-		opt_usage("energy needs --every, the interval of the readings");
+		opt_usage(
+		    "energy needs --interval, the interval of the readings");
 }
 
 static void
@@ -168,7 +170,7 @@ parse_rule(void)
 	struct window_rule *rule = &o.rule;
 	const char *why;
 
-	if (o.from == NULL || o.to == NULL)
+	if (o.from.n == 0 || o.to == NULL)
 		opt_usage("--from and --to are needed");
 	if (slot_rule_parse(&rule->slot, o.window, &why) == -1)
 		opt_usage("--window %s: %s", o.window, why);
@@ -180,7 +182,7 @@ parse_rule(void)
 	    (strncmp(rule->value, "m.", 2) != 0 || rule->value[2] == '\0'))
 		opt_usage("--value %s: neither v nor m.NAME", rule->value);
 	if (rule->grace > SLOT_WIDTH_MAX || rule->skew > SLOT_WIDTH_MAX ||
-	    rule->keep > SLOT_WIDTH_MAX || rule->every > SLOT_WIDTH_MAX)
+	    rule->keep > SLOT_WIDTH_MAX || rule->interval > SLOT_WIDTH_MAX)
 		opt_usage("a duration is longer than 10 years");
 	rule->per_source = (enum cell_reduce)o.per_source;
 	if (o.late != LATE_CORRECT)
@@ -215,7 +217,8 @@ open_join(struct route_rule *rule)
 static void
 open_route(void)
 {
-	struct route_rule rule = { .from = o.from,
+	struct route_rule rule = { .from = o.from.v,
+		.nfrom = o.from.n,
 		.to = o.to,
 		.source = o.source,
 		.topics_max = (size_t)o.topics_max };
@@ -254,7 +257,7 @@ refuse(const char *p, size_t n, const char *why)
 }
 
 static void
-add(struct window_input *input, const struct event *e)
+add(uint32_t input, const struct event *e)
 {
 	const char *why;
 
@@ -280,7 +283,7 @@ static void
 handle(const char *p, size_t n)
 {
 	struct event e;
-	struct window_input *input;
+	uint32_t input;
 	char space[256];
 	const char *why = NULL, *topic;
 	size_t tn;

@@ -129,7 +129,7 @@ when() {
 	printf 'meter\n' >known.csv
 	tail -n +2 "$SGSC/expected/meter_total.csv" | cut -d, -f1 >>known.csv
 	aggregate -W 30m --join known.csv --to 'AGGREGATE/all/Energy/1800s' \
-	    --list-missing >windows
+	    --missing >windows
 	[ "$(wc -l <windows)" -eq 2928 ]
 	jq -r '.absent // [] | .[] | split("/")[2]' windows | sort | uniq -c |
 	    awk '{ print $2 "," 2928 - $1 }' >got
@@ -191,14 +191,14 @@ cron_job() {
 	    --to 'AGGREGATE/{feeder}/Load/60s' batch >>minutes
 	sg-aggregate -W 15m --from "\$load" --join '$LV/meters.csv' \
 	    --to 'AGGREGATE/{feeder}/{phase}/Load/900s' \
-	    --stat sum,energy,min,max --every 1m batch >>quarters
+	    --stat sum,energy,min,max --interval 1m batch >>quarters
 	sg-aggregate -W 1m --from "\$load" --join '$LV/meters.csv' \
 	    --to 'AGGREGATE/{substation}/Load/60s' batch |
 	    sg-aggregate -W 1h --from 'AGGREGATE/{substation}/Load/60s' \
 		--to 'AGGREGATE/{substation}/Load/3600s' \
-		--stat energy,max,max_at --every 1m >>hours
+		--stat energy,max,max_at --interval 1m >>hours
 	sg-aggregate -W 1h --from "\$load" --to 'AGGREGATE/{meter}/Load/1h' \
-	    --stat energy,min,max,max_at --every 1m batch >>meter_hours
+	    --stat energy,min,max,max_at --interval 1m batch >>meter_hours
 	END
 	chmod +x job
 }
@@ -214,7 +214,7 @@ cron_tables() {
 	    't,{substation},n,m.energy,m.max,m.max_at' hours >hour
 	sg-aggregate -W 1d --from 'AGGREGATE/{meter}/Load/1h' \
 	    --to 'AGGREGATE/{meter}/Load/1d' --stat energy,min,max,max_at \
-	    --every 1m meter_hours |
+	    --interval 1m meter_hours |
 	    sg-csv --to-csv -t 'AGGREGATE/{meter}/Load/1d' --columns \
 		'{meter},n,m.energy,m.min,m.max,m.max_at,t' >day
 	mkdir tables

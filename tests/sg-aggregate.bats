@@ -161,16 +161,16 @@ figures() {
 	} >in
 	run -65 --separate-stderr aggregate in
 	[ "$stderr" = 'sg-aggregate: error: in:2: unit V does not convert to the W of A/all' ]
-	run -65 --separate-stderr aggregate --stat energy --every 1m --unit V in
+	run -65 --separate-stderr aggregate --stat energy --interval 1m --unit V in
 	[ "$output" = '' ]
 }
 
 @test "energy is power by the interval of the readings" {
 	for t in 0 60 120; do
 		reading a $t 0.1 kW
-	done | aggregate -W 15m --stat energy --every 1m >out
+	done | aggregate -W 15m --stat energy --interval 1m >out
 	[ "$(figures v u <out)" = '0 5 Wh' ]
-	reading a 0 120 | aggregate --stat energy --every 1m --unit kWh >out
+	reading a 0 120 | aggregate --stat energy --interval 1m --unit kWh >out
 	[ "$(figures v u <out)" = '0 0.002 kWh' ]
 }
 
@@ -201,10 +201,10 @@ figures() {
 		    i % 11, int(i / 5), (i * 7919) % 1000 / 100 - 3,
 		    i % 3 ? "W" : "kW" }' >in
 	stats=sum,mean,min,max,min_at,max_at,first,last,count,energy
-	aggregate --stat $stats --every 1s -W 1m in |
-	    sg-aggregate --from 'A/{x}' --to 'A/{x}' --stat $stats --every 1s \
+	aggregate --stat $stats --interval 1s -W 1m in |
+	    sg-aggregate --from 'A/{x}' --to 'A/{x}' --stat $stats --interval 1s \
 		-W 5m | jq -c 'del(.sources,.missing,.age)' >twice
-	aggregate --stat $stats --every 1s -W 5m in |
+	aggregate --stat $stats --interval 1s -W 5m in |
 	    jq -c 'del(.sources,.missing,.age)' >once
 	cmp once twice
 	aggregate --stat mean in | sg-aggregate --from 'A/{x}' --to 'A/{x}' \
@@ -284,7 +284,7 @@ figures() {
 		reading b 0 1
 		reading a 60 1
 	} | sg-aggregate --from 'M/{m}/Load' --join meters.csv --to 'A/{feeder}' \
-	    --list-missing >out
+	    --missing >out
 	jq -c '[.sources,.missing,.age,.absent]' out | diff - <(
 	echo '[2,1,60,["M/c/Load"]]'
 	echo '[1,2,120,["M/b/Load","M/c/Load"]]')

@@ -1,154 +1,232 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/die.h"
 #include "event/unit.h"
 #include "grid/group.h"
 
+/* In the name of a source: it is expected; it is a number in sources. */
+static const uint32_t expected = UINT32_C(1) << 31;
+static const uint32_t named = UINT32_C(1) << 30;
+
 struct group *
-groups_get(struct groups *groups, const char *topic)
+groups_get(struct groups *groups, const char *topic, size_t n)
 {
-	size_t n = strlen(topic);
-	uint32_t id = index_get(&groups->by_topic, topic, n);
+	uint32_t id = names_find(&groups->topics, topic, n);
 	struct group *g;
 
-	if (id != INDEX_NONE)
+	if (id != NAMES_NONE)
 		return groups->group[id];
-	if (groups->n == groups->cap) {
+	id = names_add(&groups->topics, topic, n);
+	if (id == NAMES_NONE)
+		return NULL;
+	if (id >= groups->cap) {
 		groups->cap = groups->cap * 2 + 16;
 		groups->group = xrealloc(
 		    groups->group, groups->cap * sizeof *groups->group);
 	}
 	g = xcalloc(1, sizeof *g);
-	g->topic = xstrndup(topic, n);
-	g->id = groups->n;
-	groups->group[groups->n++] = g;
-	index_put(&groups->by_topic, g->topic, n, g->id);
+	g->id = id;
+	groups->group[id] = g;
 	return g;
 }
 
-static char *
-source_key(const struct group *g, const char *name, size_t n)
+const char *
+group_topic(const struct groups *groups, const struct group *g)
 {
-	size_t tn = strlen(g->topic);
-	char *key = xmalloc(tn + 1 + n + 1);
+	size_t n;
 
-	memcpy(key, g->topic, tn);
-	key[tn] = ' ';
-	memcpy(key + tn + 1, name, n);
-	key[tn + 1 + n] = '\0';
-	return key;
+	return names_text(&groups->topics, g->id, &n);
+}
+
+static uint32_t
+add_source(struct groups *groups, struct group *g, uint32_t name)
+{
+	if (g->nsources == g->capsources) {
+		g->capsources += g->capsources / 2 + 1;
+		g->last = xrealloc(g->last, g->capsources * sizeof *g->last);
+		g->name = xrealloc(g->name, g->capsources * sizeof *g->name);
+	}
+	g->last[g->nsources] = GROUP_ALWAYS;
+	g->name[g->nsources] = name;
+	groups->nsources++;
+	return g->nsources++;
+}
+
+static void
+set_slot(struct groups *groups, uint32_t number, uint32_t slot)
+{
+	if (number >= groups->capslots) {
+		groups->capslots = groups->capslots * 2 + 64;
+		groups->slot = xrealloc(
+		    groups->slot, groups->capslots * sizeof *groups->slot);
+	}
+	groups->slot[number] = slot;
 }
 
 uint32_t
 groups_source(
     struct groups *groups, struct group *g, const char *name, size_t n)
 {
-	char *key = source_key(g, name, n);
-	size_t kn = strlen(key), cap = g->nsources == 0 ? 1 : g->nsources;
-	uint32_t i = index_get(&groups->by_source, key, kn);
-	struct group_source source = { key, GROUP_NEVER, GROUP_ALWAYS };
+	struct buf key = { 0 };
+	uint32_t number, slot = NAMES_NONE;
 
-	if (i != INDEX_NONE) {
-		free(key);
-		return i;
+	buf_add(&key, &g->id, sizeof g->id);
+	buf_add(&key, name, n);
+	number = names_find(&groups->sources, key.p, key.len);
+	if (number != NAMES_NONE)
+		slot = groups->slot[number];
+	else {
+		number = names_add(&groups->sources, key.p, key.len);
+		if (number < named) {
+			slot = add_source(groups, g, number | named);
+			set_slot(groups, number, slot);
+		}
 	}
-	/* Grown at powers of two. */
-	if ((g->nsources & (g->nsources - 1)) == 0)
-		g->sources = xrealloc(g->sources, cap * 2 * sizeof source);
-	g->sources[g->nsources] = source;
-	index_put(&groups->by_source, key, kn, g->nsources);
-	groups->nsources++;
-	return g->nsources++;
+	buf_fini(&key);
+	return slot;
+}
+
+uint32_t
+groups_topic(struct groups *groups, struct group *g, uint32_t input)
+{
+	return input < named ? add_source(groups, g, input) : NAMES_NONE;
 }
 
 const char *
-group_source_name(const struct group *g, uint32_t i)
+group_source_name(
+    const struct groups *groups, const struct group *g, uint32_t i)
 {
-	return g->sources[i].key + strlen(g->topic) + 1;
+	uint32_t name = g->name[i] & ~expected;
+	size_t n;
+
+	if (name & named)
+		return names_text(&groups->sources, name & ~named, &n) +
+		    sizeof g->id;
+	return names_text(groups->inputs, name, &n);
 }
+
+void
+group_expect(struct group *g, uint32_t i)
+{
+	g->name[i] |= expected;
+}
+
+int
+group_expected(const struct group *g, uint32_t i)
+{
+	return (g->name[i] & expected) != 0;
+}
+
+struct ranked {
+	const char *topic;
+	struct group *group;
+};
 
 static int
 by_topic(const void *a, const void *b)
 {
-	const struct group *const *x = a, *const *y = b;
+	const struct ranked *x = a, *y = b;
 
-	return strcmp((*x)->topic, (*y)->topic);
+	return strcmp(x->topic, y->topic);
 }
 
 void
 groups_rank(struct groups *groups)
 {
-	struct group **order;
+	uint32_t n = groups->topics.n;
+	struct ranked *order;
 
-	if (groups->ranked == groups->n)
+	if (groups->ranked == n)
 		return;
-	order = xcalloc(groups->n, sizeof *order);
-	memcpy(order, groups->group, groups->n * sizeof *order);
-	qsort(order, groups->n, sizeof *order, by_topic);
-	for (uint32_t i = 0; i < groups->n; i++)
-		order[i]->rank = i;
-	groups->ranked = groups->n;
+	order = xcalloc(n, sizeof *order);
+	for (uint32_t i = 0; i < n; i++) {
+		order[i].group = groups->group[i];
+		order[i].topic = group_topic(groups, groups->group[i]);
+	}
+	qsort(order, n, sizeof *order, by_topic);
+	for (uint32_t i = 0; i < n; i++)
+		order[i].group->rank = i;
+	groups->ranked = n;
 	free(order);
 }
 
 void
 groups_fini(struct groups *groups)
 {
-	for (uint32_t i = 0; i < groups->n; i++) {
+	for (uint32_t i = 0; i < groups->topics.n; i++) {
 		struct group *g = groups->group[i];
 
-		for (uint32_t j = 0; j < g->nsources; j++)
-			free(g->sources[j].key);
-		free(g->sources);
-		free(g->topic);
+		free(g->last);
+		free(g->name);
 		free(g);
 	}
 	free(groups->group);
-	index_fini(&groups->by_topic);
-	index_fini(&groups->by_source);
+	free(groups->slot);
+	names_fini(&groups->topics);
+	names_fini(&groups->sources);
 	memset(groups, 0, sizeof *groups);
 }
 
+/* Units. */
+
+const struct group_unit *
+group_unit(const struct groups *groups, const struct group *g, size_t field)
+{
+	return &groups->unit[g->unit[field]];
+}
+
+/* Number of the unit in the table, 0 if that is full. */
+static uint8_t
+unit_number(struct groups *groups, const char *u, size_t n)
+{
+	for (size_t i = 1; i <= groups->nunits; i++)
+		if (groups->unit[i].n == n &&
+		    memcmp(groups->unit[i].text, u, n) == 0)
+			return (uint8_t)i;
+	if (groups->nunits == GROUP_UNITS_MAX)
+		return 0;
+	memcpy(groups->unit[++groups->nunits].text, u, n);
+	groups->unit[groups->nunits].n = (uint8_t)n;
+	return (uint8_t)groups->nunits;
+}
+
 /* The unit that kW, W and MW are all counted in, by itself if there is none. */
-static void
-base_unit(struct group_unit *base, const char *u, size_t n)
+static uint8_t
+base_unit(struct groups *groups, const char *u, size_t n)
 {
 	static const char *const bases[] = { "W", "Wh", "var", "varh", "VA",
 		"VAh", "V", "A", "J", "Hz", "m", "s", "g", "Pa", "C" };
 	struct tally_scale scale;
 	int64_t mul, div;
 
-	if (n > 0)
-		memcpy(base->text, u, n);
-	base->n = n;
 	for (size_t i = 0; i < sizeof bases / sizeof bases[0]; i++) {
 		size_t bn = strlen(bases[i]);
 
 		if (unit_ratio(u, n, bases[i], bn, &mul, &div) == 0 &&
-		    tally_scale_set(&scale, mul, div) == 0 && scale.mul == 1) {
-			memcpy(base->text, bases[i], bn);
-			base->n = bn;
-			return;
-		}
+		    tally_scale_set(&scale, mul, div) == 0 && scale.mul == 1)
+			return unit_number(groups, bases[i], bn);
 	}
+	return unit_number(groups, u, n);
 }
 
 const char *
-group_convert(struct group *g, const char *u, size_t n, const char *wanted,
-    struct tally_scale *scale)
+group_convert(struct groups *groups, struct group *g, size_t field,
+    const char *u, size_t n, const char *wanted, struct tally_scale *scale)
 {
-	struct group_unit *to = &g->unit;
+	const struct group_unit *to;
 	int64_t mul, div;
 
 	if (n > GROUP_UNIT_MAX)
 		return "is too long: no unit for the";
-	if (!to->known && wanted != NULL) {
-		to->n = strlen(wanted);
-		memcpy(to->text, wanted, to->n);
-	} else if (!to->known)
-		base_unit(to, u, n);
-	to->known = 1;
+	if (g->unit[field] == 0)
+		g->unit[field] = wanted != NULL
+		    ? unit_number(groups, wanted, strlen(wanted))
+		    : base_unit(groups, u, n);
+	if (g->unit[field] == 0)
+		return "is one too many: no unit for the";
+	to = group_unit(groups, g, field);
 	scale->mul = 1;
 	scale->shift = 0;
 	if (n == to->n && memcmp(u, to->text, n) == 0)
@@ -161,18 +239,18 @@ group_convert(struct group *g, const char *u, size_t n, const char *wanted,
 }
 
 const char *
-group_stat_unit(const struct group *g, enum tally_stat stat, size_t *n)
+group_stat_unit(const struct group_unit *unit, enum tally_stat stat, size_t *n)
 {
 	const char *u;
 
 	*n = 0;
 	if (stat == TALLY_ENERGY) {
-		u = unit_energy(g->unit.text, g->unit.n);
+		u = unit_energy(unit->text, unit->n);
 		*n = u == NULL ? 0 : strlen(u);
 		return u;
 	}
 	if (stat > TALLY_LAST)
 		return NULL;
-	*n = g->unit.n;
-	return g->unit.text;
+	*n = unit->n;
+	return unit->text;
 }

@@ -1,6 +1,6 @@
 /*
  * The readings that become one result: the topic of the result, the sources
- * that the readings come from, and the unit that they are counted in.
+ * that the readings come from, and the units that they are counted in.
  */
 #ifndef SG_GRID_GROUP_H
 #define SG_GRID_GROUP_H
@@ -8,10 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "grid/index.h"
+#include "grid/names.h"
 #include "grid/tally.h"
 
-enum { GROUP_UNIT_MAX = 31 };
+enum {
+	GROUP_UNIT_MAX = 31,
+	GROUP_UNITS_MAX = 255, /* different ones, in all groups */
+	GROUP_FIELDS_MAX = 8
+};
 
 /* Times that are before and after all others, with room to calculate. */
 #define GROUP_ALWAYS (-INT64_MAX / 2)
@@ -19,42 +23,47 @@ enum { GROUP_UNIT_MAX = 31 };
 
 struct group_unit {
 	char text[GROUP_UNIT_MAX + 1];
-	size_t n;
-	int known;
-};
-
-struct group_source {
-	char *key;     /* "TOPIC NAME"; neither has a space */
-	int64_t first; /* least t seen, GROUP_ALWAYS if it is expected */
-	int64_t last;  /* greatest t in the windows that have closed */
+	uint8_t n; /* 0: no unit */
 };
 
 struct group {
-	char *topic;
-	uint32_t id;   /* counts from 0 */
+	uint32_t id;   /* number in groups.topics */
 	uint32_t rank; /* by topic, as of the last groups_rank() */
-	struct group_source *sources;
-	uint32_t nsources;
-	struct group_unit unit; /* the first one settles it */
+	uint32_t nsources, capsources;
+	int64_t *last;	/* of each: greatest t in the panes that have closed */
+	uint32_t *name; /* of each: number, and whether it is expected */
+	uint8_t unit[GROUP_FIELDS_MAX]; /* 0: not yet known */
 };
 
 /* All-zero is no groups. */
 struct groups {
+	struct names topics;  /* of the results */
 	struct group **group; /* by id */
-	uint32_t n, cap, ranked;
-	size_t nsources; /* of all groups */
-	struct index by_topic, by_source;
+	uint32_t cap, ranked;
+	size_t nsources;	    /* of all groups */
+	const struct names *inputs; /* their topics, names of sources */
+	struct names sources;	    /* other names: group, then the name */
+	uint32_t *slot; /* by number in sources: that within the group */
+	uint32_t capslots;
+	struct group_unit unit[GROUP_UNITS_MAX + 1];
+	size_t nunits;
 };
 
-/* groups_get(groups, topic) - The group of that topic, made if need be. */
-struct group *groups_get(struct groups *groups, const char *topic);
+/* groups_get(groups, topic, n) - That group, made if need be; NULL: full. */
+struct group *groups_get(struct groups *groups, const char *topic, size_t n);
+
+/* group_topic(groups, g) - The topic of its result. */
+const char *group_topic(const struct groups *groups, const struct group *g);
 
 /*
  * groups_source(groups, g, name, n) - Number of the source name[0..n) in g,
- * made if need be.
+ * made if need be.  groups_topic(groups, g, input) - A source that has the
+ * name and the events of one topic, number input in groups->inputs, and is
+ * not there yet.  No name may stand in both.  NAMES_NONE if all are full.
  */
 uint32_t groups_source(
     struct groups *groups, struct group *g, const char *name, size_t n);
+uint32_t groups_topic(struct groups *groups, struct group *g, uint32_t input);
 
 /* groups_rank(groups) - Number all groups by topic. */
 void groups_rank(struct groups *groups);
@@ -62,23 +71,35 @@ void groups_rank(struct groups *groups);
 /* groups_fini(groups) - Free and make empty. */
 void groups_fini(struct groups *groups);
 
-/* group_source_name(g, i) - Borrowed from g. */
-const char *group_source_name(const struct group *g, uint32_t i);
+/* group_source_name(groups, g, i) - Borrowed from groups. */
+const char *group_source_name(
+    const struct groups *groups, const struct group *g, uint32_t i);
 
 /*
- * group_convert(g, u, n, wanted, scale) - How numbers in the unit u[0..n)
- * (n 0: none) become the group's.  The first call settles that as wanted,
- * or, if wanted is NULL, as the unit that kW, W and MW are all counted in.
- * NULL, or what is wrong.
+ * group_expect(g, i) - Source i is known, whether it reports or not.
+ * group_expected(g, i) - 1 if so.
  */
-const char *group_convert(struct group *g, const char *u, size_t n,
-    const char *wanted, struct tally_scale *scale);
+void group_expect(struct group *g, uint32_t i);
+int group_expected(const struct group *g, uint32_t i);
+
+/* group_unit(groups, g, field) - Of a field; empty if it is not yet known. */
+const struct group_unit *
+group_unit(const struct groups *groups, const struct group *g, size_t field);
 
 /*
- * group_stat_unit(g, stat, n) - The unit of a statistic, *n its length, 0 if
- * it has none.
+ * group_convert(groups, g, field, u, n, wanted, scale) - How numbers in the
+ * unit u[0..n) (n 0: none) become the group's.  The first call settles that as
+ * wanted, or, if wanted is NULL, as the unit that kW, W and MW are all counted
+ * in.  NULL, or what is wrong.
  */
-const char *group_stat_unit(
-    const struct group *g, enum tally_stat stat, size_t *n);
+const char *group_convert(struct groups *groups, struct group *g, size_t field,
+    const char *u, size_t n, const char *wanted, struct tally_scale *scale);
+
+/*
+ * group_stat_unit(unit, stat, n) - The unit of a statistic of values in unit,
+ * *n its length, 0 if it has none.
+ */
+const char *
+group_stat_unit(const struct group_unit *unit, enum tally_stat stat, size_t *n);
 
 #endif

@@ -5,7 +5,7 @@
 #include "base/buf.h"
 #include "base/die.h"
 #include "event/topic.h"
-#include "grid/index.h"
+#include "grid/names.h"
 #include "grid/route.h"
 
 enum { WHY_MAX = 512 };
@@ -23,32 +23,30 @@ struct template
 	size_t n;
 };
 
-struct known {
-	char *topic;
-	uint32_t n;
-	uint32_t next;		    /* the topic that came after it last time */
-	struct window_input *input; /* NULL: refused */
+/* One pattern, and what becomes of its topics. */
+struct way {
+	struct topic_pattern *pattern;
+	int capture; /* that finds the row, -1 without a table */
+	struct template to, source;
 };
 
 struct route {
 	struct route_rule rule;
 	struct window_set *set;
-	struct topic_pattern *pattern;
-	int capture; /* that finds the row, -1 without a table */
-	struct template to, source;
-	struct known *topics;
-	uint32_t n, cap, last;
-	struct index index;
+	const struct names *topics; /* the set's, number by number */
+	struct way *ways;
+	uint32_t *next; /* by topic: what came after it the last time */
+	uint32_t cap, last;
 	struct buf text;
 };
 
 static char reason[WHY_MAX];
 
 static int
-capture_find(const struct route *route, const char *name, size_t n)
+capture_find(const struct way *way, const char *name, size_t n)
 {
 	size_t count;
-	const char *const *names = topic_pattern_names(route->pattern, &count);
+	const char *const *names = topic_pattern_names(way->pattern, &count);
 
 	for (size_t i = 0; i < count; i++)
 		if (strlen(names[i]) == n && memcmp(names[i], name, n) == 0)
@@ -69,8 +67,8 @@ piece_add(
 }
 
 static int
-template_parse(const struct route *route, struct template *t, const char *s,
-    const char **why)
+template_parse(const struct route *route, const struct way *way,
+    struct template *t, const char *s, const char **why)
 {
 	for (;;) {
 		size_t n = strcspn(s, "{}"), name;
@@ -85,7 +83,7 @@ template_parse(const struct route *route, struct template *t, const char *s,
 			*why = "unmatched brace";
 			return -1;
 		}
-		capture = capture_find(route, s + 1, name - 1);
+		capture = capture_find(way, s + 1, name - 1);
 		if (capture == -1 && route->rule.join != NULL)
 			column = join_column(route->rule.join, s + 1, name - 1);
 		if (capture == -1 && column == -1) {
@@ -112,35 +110,33 @@ add_level(struct buf *b, const char *s)
 static int
 column_check(const struct join *join, int column, const char **why)
 {
+	struct names seen = { 0 };
+	struct buf level = { 0 };
 	size_t rows = join_rows(join);
 	const char **cell = xcalloc(rows + 1, sizeof *cell);
-	struct index seen = { 0 };
-	struct buf *level = xcalloc(rows + 1, sizeof *level);
 	int status = 0;
 
-	for (size_t i = 0; i < rows; i++) {
+	for (size_t i = 0; i < rows && status == 0; i++) {
+		const char *text = join_cell(join, i, column);
 		uint32_t at;
 
-		cell[i] = join_cell(join, i, column);
-		add_level(&level[i], cell[i]);
-		if (level[i].len == 0)
+		buf_clear(&level);
+		add_level(&level, text);
+		if (level.len == 0)
 			continue;
-		at = index_get(&seen, level[i].p, level[i].len);
-		if (at == INDEX_NONE)
-			index_put(&seen, level[i].p, level[i].len, (uint32_t)i);
-		else if (strcmp(cell[at], cell[i]) != 0) {
+		at = names_get(&seen, level.p, level.len);
+		if (cell[at] == NULL)
+			cell[at] = text;
+		else if (strcmp(cell[at], text) != 0) {
 			snprintf(reason, sizeof reason,
 			    "\"%.100s\" and \"%.100s\" would be one topic",
-			    cell[at], cell[i]);
+			    cell[at], text);
 			*why = reason;
 			status = -1;
-			break;
 		}
 	}
-	index_fini(&seen);
-	for (size_t i = 0; i < rows; i++)
-		buf_fini(&level[i]);
-	free(level);
+	names_fini(&seen);
+	buf_fini(&level);
 	free(cell);
 	return status;
 }
@@ -186,111 +182,170 @@ template_fill(struct route *route, const struct template *t, long row,
 	return 0;
 }
 
-/* Make the input of a topic that the pattern matches; NULL with *why. */
-static struct window_input *
-input_make(struct route *route, const char *topic, size_t n,
-    const char *const *at, const size_t *len, const char **why)
+/* Make the input of a topic that the pattern matches; *why if none can be. */
+static uint32_t
+input_make(struct route *route, const struct way *way, const char *topic,
+    size_t n, const char *const *at, const size_t *len, const char **why)
 {
-	struct window_input *input;
+	uint32_t input = NAMES_NONE;
 	char *result;
+	size_t rn;
 	long row = -1;
 
-	if (route->capture != -1) {
+	if (way->capture != -1) {
 		row = join_find(
-		    route->rule.join, at[route->capture], len[route->capture]);
+		    route->rule.join, at[way->capture], len[way->capture]);
 		if (row == -1) {
 			*why = "not in the joined table";
-			return NULL;
+			return NAMES_NONE;
 		}
 	}
-	if (template_fill(route, &route->to, row, at, len, why) == -1)
-		return NULL;
+	if (template_fill(route, &way->to, row, at, len, why) == -1)
+		return NAMES_NONE;
 	if ((*why = topic_check(route->text.p, route->text.len)) != NULL)
-		return NULL;
-	result = xstrndup(route->text.p, route->text.len);
-	if (route->rule.source == NULL)
-		input = window_input(route->set, result, topic, n);
-	else if (template_fill(route, &route->source, row, at, len, why) == 0 &&
+		return NAMES_NONE;
+	rn = route->text.len;
+	result = xstrndup(route->text.p, rn);
+	if (way->source.n == 0)
+		input = window_input(route->set, topic, n, result, rn, NULL, 0);
+	else if (template_fill(route, &way->source, row, at, len, why) == 0 &&
 	    (*why = topic_check(route->text.p, route->text.len)) == NULL)
-		input = window_input(
-		    route->set, result, route->text.p, route->text.len);
-	else
-		input = NULL;
+		input = window_input(route->set, topic, n, result, rn,
+		    route->text.p, route->text.len);
+	if (input == NAMES_NONE && *why == NULL)
+		*why = "too much text";
 	free(result);
 	return input;
 }
 
-static uint32_t
-remember(struct route *route, const char *topic, size_t n,
-    struct window_input *input)
+/* Streams repeat themselves; room for what follows each topic. */
+static void
+remember(struct route *route, uint32_t input)
 {
-	struct known *k;
+	uint32_t n = route->cap;
 
-	if (route->n == route->cap) {
-		route->cap = route->cap * 2 + 64;
-		route->topics =
-		    xrealloc(route->topics, route->cap * sizeof *route->topics);
-	}
-	k = &route->topics[route->n];
-	k->topic = xstrndup(topic, n);
-	k->n = (uint32_t)n;
-	k->next = 0;
-	k->input = input;
-	index_put(&route->index, k->topic, n, route->n);
-	return route->n++;
+	if (input == NAMES_NONE || input < n)
+		return;
+	route->cap = input + input / 2 + 16;
+	route->next = xrealloc(route->next, route->cap * sizeof *route->next);
+	memset(route->next + n, 0, (route->cap - n) * sizeof *route->next);
 }
 
 /*
- * Streams repeat themselves: try the same topic, then what followed it the
- * last time, before the index.
+ * Try the same topic, then what followed it the last time, before the table.
  */
 static uint32_t
 recall(struct route *route, const char *topic, size_t n)
 {
-	struct known *last;
 	uint32_t i;
 
-	if (route->n == 0)
-		return INDEX_NONE;
-	last = &route->topics[route->last];
-	i = last->next;
-	if (route->topics[i].n != n ||
-	    memcmp(route->topics[i].topic, topic, n) != 0) {
-		i = index_get(&route->index, topic, n);
-		if (i == INDEX_NONE)
+	if (route->topics->live == 0)
+		return NAMES_NONE;
+	if (route->cap <= route->last)
+		remember(route, route->last);
+	i = route->next[route->last];
+	if (!names_is(route->topics, i, topic, n)) {
+		i = names_find(route->topics, topic, n);
+		if (i == NAMES_NONE)
 			return i;
-		last->next = i;
+		remember(route, i);
+		route->next[route->last] = i;
 	}
 	route->last = i;
 	return i;
 }
 
-enum route_result
-route_find(struct route *route, const char *topic, size_t n,
-    struct window_input **input, const char **why)
+/* A topic that comes for the first time. */
+static enum route_result
+find_new(struct route *route, const char *topic, size_t n, uint32_t *input,
+    const char **why)
 {
 	const char *at[TOPIC_LEVELS_MAX];
-	size_t len[TOPIC_LEVELS_MAX];
-	uint32_t i = recall(route, topic, n);
-	const char *what;
+	size_t len[TOPIC_LEVELS_MAX], i = 0;
+	const char *what = NULL;
 
-	if (i != INDEX_NONE) {
-		*input = route->topics[i].input;
-		return *input == NULL ? ROUTE_AGAIN : ROUTE_FOUND;
-	}
-	if (!topic_pattern_match(route->pattern, topic, n, at, len))
+	while (i < route->rule.nfrom &&
+	    !topic_pattern_match(route->ways[i].pattern, topic, n, at, len))
+		i++;
+	if (i == route->rule.nfrom)
 		return ROUTE_OTHER;
-	if (route->n >= route->rule.topics_max) {
+	if (route->topics->live >= route->rule.topics_max) {
 		*why = "too many topics";
 		return ROUTE_REFUSED;
 	}
-	*input = input_make(route, topic, n, at, len, &what);
-	remember(route, topic, n, *input);
-	if (*input != NULL)
+	*input = input_make(route, &route->ways[i], topic, n, at, len, &what);
+	if (*input != NAMES_NONE)
 		return ROUTE_FOUND;
+	window_refuse(route->set, topic, n);
 	snprintf(reason, sizeof reason, "%.*s: %s", (int)n, topic, what);
 	*why = reason;
 	return ROUTE_REFUSED;
+}
+
+enum route_result
+route_find(struct route *route, const char *topic, size_t n, uint32_t *input,
+    const char **why)
+{
+	*input = recall(route, topic, n);
+	if (*input == NAMES_NONE)
+		return find_new(route, topic, n, input, why);
+	return window_refused(route->set, *input) ? ROUTE_AGAIN : ROUTE_FOUND;
+}
+
+/* Beginning. */
+
+/* Expect the source of a topic, if it can be made. */
+static int
+expect_topic(struct route *route, const char *topic, size_t n)
+{
+	const char *at[TOPIC_LEVELS_MAX], *why;
+	size_t len[TOPIC_LEVELS_MAX];
+	uint32_t input;
+
+	if (topic_check(topic, n) != NULL)
+		return 0;
+	input = names_find(route->topics, topic, n);
+	for (size_t i = 0; input == NAMES_NONE && i < route->rule.nfrom; i++)
+		if (topic_pattern_match(
+			route->ways[i].pattern, topic, n, at, len))
+			input = input_make(
+			    route, &route->ways[i], topic, n, at, len, &why);
+	if (input == NAMES_NONE)
+		return 0;
+	window_expect(route->set, input);
+	return 1;
+}
+
+/* The filter's only '+', if it has no other wildcard. */
+static const char *
+only_capture(const struct way *way)
+{
+	size_t captures;
+	const char *filter = topic_pattern_filter(way->pattern);
+
+	topic_pattern_names(way->pattern, &captures);
+	if (captures != 1 || strpbrk(filter, "#*") != NULL)
+		return NULL;
+	return strchr(filter, '+');
+}
+
+/* Expect the source of the pattern's topic with that text for its capture. */
+static int
+expect_text(struct route *route, const struct way *way, const char *text)
+{
+	const char *filter = topic_pattern_filter(way->pattern);
+	const char *plus = only_capture(way);
+	struct buf b = { 0 };
+	int done;
+
+	if (plus == NULL)
+		return 0;
+	buf_add(&b, filter, (size_t)(plus - filter));
+	buf_adds(&b, text);
+	buf_adds(&b, plus + 1);
+	done = expect_topic(route, b.p, b.len);
+	buf_fini(&b);
+	return done;
 }
 
 /*
@@ -298,47 +353,52 @@ route_find(struct route *route, const char *topic, size_t n,
  * there are.  Rows that make no topic are left to the events, if any come.
  */
 static void
-expect_rows(struct route *route)
+expect_rows(struct route *route, const struct way *way)
 {
 	const struct join *join = route->rule.join;
-	const char *filter = topic_pattern_filter(route->pattern);
-	const char *plus = strchr(filter, '+'), *why;
 	int key = join_column(join, join_key(join), strlen(join_key(join)));
-	const char *at[TOPIC_LEVELS_MAX];
-	size_t len[TOPIC_LEVELS_MAX];
-	struct buf b = { 0 };
 
-	for (size_t row = 0; row < join_rows(join); row++) {
-		struct window_input *input = NULL;
-
-		buf_clear(&b);
-		buf_add(&b, filter, (size_t)(plus - filter));
-		buf_adds(&b, join_cell(join, row, key));
-		buf_adds(&b, plus + 1);
-		if (topic_check(b.p, b.len) == NULL &&
-		    topic_pattern_match(route->pattern, b.p, b.len, at, len))
-			input = input_make(route, b.p, b.len, at, len, &why);
-		if (input != NULL) {
-			remember(route, b.p, b.len, input);
-			window_expect(input);
-		}
-	}
-	buf_fini(&b);
+	for (size_t row = 0; row < join_rows(join); row++)
+		expect_text(route, way, join_cell(join, row, key));
 }
 
 static int
-capture_set(struct route *route, const char **why)
+expect_named(struct route *route, const char **why)
+{
+	const struct join *names = route->rule.expect;
+	int key = join_column(names, join_key(names), strlen(join_key(names)));
+
+	for (size_t row = 0; row < join_rows(names); row++) {
+		const char *text = join_cell(names, row, key);
+		int done = expect_topic(route, text, strlen(text));
+
+		for (size_t i = 0; !done && i < route->rule.nfrom; i++)
+			done = expect_text(route, &route->ways[i], text);
+		if (!done) {
+			snprintf(reason, sizeof reason,
+			    "\"%.100s\" is expected, but neither a topic that "
+			    "is read nor the text of an only capture",
+			    text);
+			*why = reason;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int
+capture_set(const struct route *route, struct way *way, const char **why)
 {
 	const char *name = route->rule.capture;
 	size_t n;
-	const char *const *names = topic_pattern_names(route->pattern, &n);
+	const char *const *names = topic_pattern_names(way->pattern, &n);
 
 	if (name == NULL && n == 1)
 		name = names[0];
 	if (name == NULL)
 		name = join_key(route->rule.join);
-	route->capture = capture_find(route, name, strlen(name));
-	if (route->capture != -1)
+	way->capture = capture_find(way, name, strlen(name));
+	if (way->capture != -1)
 		return 0;
 	snprintf(reason, sizeof reason,
 	    "which capture finds the row? FILE:COLUMN={capture} says it");
@@ -346,32 +406,47 @@ capture_set(struct route *route, const char **why)
 	return -1;
 }
 
+static int
+way_init(const struct route *route, struct way *way, const char *from,
+    const char **why)
+{
+	const struct route_rule *rule = &route->rule;
+
+	way->capture = -1;
+	way->pattern = topic_pattern_new(from, why);
+	if (way->pattern == NULL)
+		return -1;
+	if (rule->join != NULL && capture_set(route, way, why) == -1)
+		return -1;
+	if (template_parse(route, way, &way->to, rule->to, why) == -1 ||
+	    template_check(route, &way->to, why) == -1)
+		return -1;
+	if (rule->source == NULL)
+		return 0;
+	if (template_parse(route, way, &way->source, rule->source, why) == -1)
+		return -1;
+	return template_check(route, &way->source, why);
+}
+
 struct route *
 route_new(
     const struct route_rule *rule, struct window_set *set, const char **why)
 {
 	struct route *route = xcalloc(1, sizeof *route);
-	size_t captures;
 
 	route->rule = *rule;
 	route->set = set;
-	route->capture = -1;
-	route->pattern = topic_pattern_new(rule->from, why);
-	if (route->pattern == NULL)
+	route->topics = window_topics(set);
+	route->ways = xcalloc(rule->nfrom, sizeof *route->ways);
+	for (size_t i = 0; i < rule->nfrom; i++)
+		if (way_init(route, &route->ways[i], rule->from[i], why) == -1)
+			goto fail;
+	if (rule->expect != NULL && expect_named(route, why) == -1)
 		goto fail;
-	if (rule->join != NULL && capture_set(route, why) == -1)
-		goto fail;
-	if (template_parse(route, &route->to, rule->to, why) == -1 ||
-	    template_check(route, &route->to, why) == -1)
-		goto fail;
-	if (rule->source != NULL &&
-	    (template_parse(route, &route->source, rule->source, why) == -1 ||
-		template_check(route, &route->source, why) == -1))
-		goto fail;
-	topic_pattern_names(route->pattern, &captures);
-	if (rule->join != NULL && captures == 1 &&
-	    strpbrk(topic_pattern_filter(route->pattern), "#*") == NULL)
-		expect_rows(route);
+	for (size_t i = 0; i < rule->nfrom; i++)
+		if (rule->expect == NULL && rule->join != NULL &&
+		    only_capture(&route->ways[i]) != NULL)
+			expect_rows(route, &route->ways[i]);
 	return route;
 fail:
 	route_free(route);
@@ -383,13 +458,13 @@ route_free(struct route *route)
 {
 	if (route == NULL)
 		return;
-	for (uint32_t i = 0; i < route->n; i++)
-		free(route->topics[i].topic);
-	free(route->topics);
-	index_fini(&route->index);
+	for (size_t i = 0; i < route->rule.nfrom; i++) {
+		topic_pattern_free(route->ways[i].pattern);
+		free(route->ways[i].to.pieces);
+		free(route->ways[i].source.pieces);
+	}
+	free(route->ways);
+	free(route->next);
 	buf_fini(&route->text);
-	free(route->to.pieces);
-	free(route->source.pieces);
-	topic_pattern_free(route->pattern);
 	free(route);
 }

@@ -1,12 +1,12 @@
 /*
- * Event-time tumbling windows: readings of many sources go in, grouped by
- * the topic of their result, and aggregate event lines come out when the
+ * Windows of event time: readings of many sources go in, grouped by the
+ * topic of their result, and aggregate event lines come out when the
  * watermark has passed the end of a window.  The same readings give the same
  * bytes, in whatever order they come within the grace time and however long
  * the pauses between them are.
  *
  * The watermark is the greatest t seen, minus the grace time.  Lines come
- * out by window start, then by topic.
+ * out by the end of what they tell of, then by window start, then by topic.
  */
 #ifndef SG_GRID_WINDOW_H
 #define SG_GRID_WINDOW_H
@@ -17,26 +17,27 @@
 #include "base/buf.h"
 #include "event/event.h"
 #include "grid/cell.h"
+#include "grid/names.h"
 #include "grid/slot.h"
 #include "grid/tally.h"
 
 struct window_rule {
 	struct slot_rule slot;
-	int64_t grace;	/* microseconds, as all times here */
-	int64_t skew;	/* how far t may be ahead of the clock */
-	int64_t keep;	/* how long a closed window takes corrections */
-	int64_t every;	/* interval of power readings, for energy; 0 none */
-	enum cell_reduce per_source;	/* first, in each window */
+	int64_t grace;	  /* microseconds, as all times here */
+	int64_t skew;	  /* how far t may be ahead of the clock */
+	int64_t keep;	  /* how long a closed window takes corrections */
+	int64_t interval; /* of power readings, for energy; 0 none */
+	enum cell_reduce per_source; /* first, in each window */
 	enum tally_stat stats[TALLY_STATS];
 	size_t nstats;
-	const char *unit;	/* of the result, or NULL */
-	const char *value;	/* "v", "m.NAME", or NULL (reading.h) */
-	int list_missing;	/* name the missing sources */
+	const char *unit;  /* of the result, or NULL */
+	const char *value; /* "v", "m.NAME", or NULL (reading.h) */
+	int missing;	   /* name the missing sources */
 };
 
 enum {
-	WINDOW_ABSENT_MAX = 100,	/* sources that are named */
-	WINDOW_KEPT_MAX = 1 << 19	/* closed windows kept */
+	WINDOW_ABSENT_MAX = 100,  /* sources that are named */
+	WINDOW_KEPT_MAX = 1 << 19 /* closed windows kept */
 };
 
 struct window_set;
@@ -46,45 +47,57 @@ struct window_set *window_new(const struct window_rule *rule);
 void window_free(struct window_set *set);
 
 /*
- * One stream of readings: the events of one topic.  Belongs to the set.
+ * Streams of readings, the events of one topic each, by number.  Those that
+ * are refused have one too, so that each topic is looked at once.
+ *
+ * window_topics(set) - The topics: names_find() gives the number.
  */
-struct window_input;
+const struct names *window_topics(const struct window_set *set);
 
 /*
- * window_input(set, topic, source, sn) - A stream that goes into the group
- * with the result topic, as the source named source[0..sn).  Inputs of the
- * same group and source count as one source.  Strings are copied.
+ * window_input(set, topic, n, result, rn, source, sn) - A new stream goes
+ * into the group with the result topic result[0..rn), as the source named
+ * source[0..sn), or, with NULL (always or never in a set), as a source of its
+ * own.  Inputs of the same group and source count as one source.  NAMES_NONE
+ * if there is too much text.
  */
-struct window_input *window_input(struct window_set *set, const char *topic,
-    const char *source, size_t sn);
+uint32_t window_input(struct window_set *set, const char *topic, size_t n,
+    const char *result, size_t rn, const char *source, size_t sn);
+
+/* window_refuse(set, topic, n) - A new stream that is refused. */
+void window_refuse(struct window_set *set, const char *topic, size_t n);
+
+/* window_refused(set, input) - 1 if it is such a one. */
+int window_refused(const struct window_set *set, uint32_t input);
 
 /*
- * window_expect(input) - Its source is known before its first reading, so
- * that it is missing from every window of its group until then.
+ * window_expect(set, input) - Its source is known before its first reading,
+ * so that it is missing from every window of its group until then.
  */
-void window_expect(struct window_input *input);
+void window_expect(struct window_set *set, uint32_t input);
 
-/* window_source(input) - The name of its source; the set's. */
-const char *window_source(const struct window_input *input);
+/* window_source(set, input) - The name of its source; the set's. */
+const char *window_source(const struct window_set *set, uint32_t input);
 
 enum window_result {
 	WINDOW_TAKEN,
-	WINDOW_DUE,	/* taken, and window_next() has lines */
-	WINDOW_UNUSED,	/* quality BAD or MISSING: not counted */
-	WINDOW_LATE,	/* its window is closed and takes no more */
-	WINDOW_FUTURE,	/* more than skew ahead of the clock */
-	WINDOW_REFUSED	/* *why: no number, unit that does not fit */
+	WINDOW_DUE,    /* taken, and window_next() has lines */
+	WINDOW_UNUSED, /* quality BAD or MISSING: not counted */
+	WINDOW_LATE,   /* its window is closed and takes no more */
+	WINDOW_FUTURE, /* more than skew ahead of the clock */
+	WINDOW_REFUSED /* *why: no number, unit that does not fit */
 };
 
 /*
- * window_add(set, input, event, why) - Add one complete event.  An event
- * with members w and n whose m has sum, or with a member sum, is a partial
- * aggregate and adds all its readings; any other is one value, for as many
- * readings as its n says.  A partial replaces the one of the same input and
- * t that has a lower rev.  *why is valid until the next call.
+ * window_add(set, input, event, why) - Add one complete event to a stream
+ * that is not refused.  An event with members w and n whose m has sum, or
+ * with a member sum, is a partial aggregate and adds all its readings; any
+ * other is one value, for as many readings as its n says.  A partial replaces
+ * the one of the same input and t that has a lower rev.  *why is valid until
+ * the next call.
  */
-enum window_result window_add(struct window_set *set,
-    struct window_input *input, const struct event *event, const char **why);
+enum window_result window_add(struct window_set *set, uint32_t input,
+    const struct event *event, const char **why);
 
 /*
  * window_next(set, b) - Append the next finished line, without newline, to
@@ -105,7 +118,7 @@ int64_t window_idle(struct window_set *set, int64_t now);
 void window_end(struct window_set *set);
 
 struct window_stats {
-	uint64_t lines, corrections;	/* given by window_next() */
+	uint64_t lines, corrections; /* given by window_next() */
 	size_t groups, sources;
 };
 

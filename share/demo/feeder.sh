@@ -128,7 +128,7 @@ sg-sub -e 'MEASUREMENT/METER/+/Load' |
 sg-sub -e 'MEASUREMENT/METER/+/Load' |
     sg-aggregate -W 15m --grace $grace --from "$load" --join "$meters" \
 	--to 'AGGREGATE/{feeder}/{phase}/Load/900s' \
-	--stat sum,energy,min,max --every 1m |
+	--stat sum,energy,min,max --interval 1m |
     sg-csv --to-csv -t 'AGGREGATE/{feeder}/{phase}/Load/900s' \
 	--columns 't,{feeder},{phase},n,m.sum,m.energy,m.min,m.max' \
 	>"$tmp/phase"
@@ -138,7 +138,7 @@ sg-sub -e 'MEASUREMENT/METER/+/Load' |
 sg-sub -e 'MEASUREMENT/METER/+/Load' |
     sg-aggregate -W 1m --grace $grace --from "$load" --join "$meters" \
 	--to 'AGGREGATE/{substation}/Load/60s' |
-    sg-aggregate -W 1h --grace $grace --stat energy,max,max_at --every 1m \
+    sg-aggregate -W 1h --grace $grace --stat energy,max,max_at --interval 1m \
 	--from 'AGGREGATE/{substation}/Load/60s' \
 	--to 'AGGREGATE/{substation}/Load/3600s' |
     sg-csv --to-csv -t 'AGGREGATE/{substation}/Load/3600s' \
@@ -148,7 +148,7 @@ sg-sub -e 'MEASUREMENT/METER/+/Load' |
 sg-sub -e 'MEASUREMENT/METER/+/Load' |
     sg-aggregate -W 1d --grace $grace --from "$load" \
 	--to 'AGGREGATE/{meter}/Load/1d' \
-	--stat energy,min,max,max_at --every 1m |
+	--stat energy,min,max,max_at --interval 1m |
     sg-csv --to-csv -t 'AGGREGATE/{meter}/Load/1d' \
 	--columns '{meter},n,m.energy,m.min,m.max,m.max_at,t' >"$tmp/day"
 aggregated=$(took $((4 * events)))

@@ -57,7 +57,7 @@ drain(struct window_set *set, struct buf *out)
 }
 
 static void
-add(struct window_set *set, struct window_input *input, const char *p, size_t n,
+add(struct window_set *set, uint32_t input, const char *p, size_t n,
     struct buf *out)
 {
 	struct event e;
@@ -72,25 +72,28 @@ add(struct window_set *set, struct window_input *input, const char *p, size_t n,
 	drain(set, out);
 }
 
+static uint32_t
+input_of(struct window_set *set, int source)
+{
+	char topic[] = { 'S', '/', (char)('0' + source) };
+	uint32_t input = names_find(window_topics(set), topic, sizeof topic);
+
+	return input != NAMES_NONE
+	    ? input
+	    : window_input(set, topic, sizeof topic, "A", 1, NULL, 0);
+}
+
 /* The readings step apart, begun at from, so that each comes once. */
 static void
 run(const struct window_rule *rule, const struct reading_line *lines, size_t n,
     size_t from, size_t step, struct buf *out)
 {
 	struct window_set *set = window_new(rule);
-	struct window_input *inputs[4] = { 0 };
 
 	for (size_t i = 0; i < n; i++) {
 		const struct reading_line *l = &lines[(from + i * step) % n];
 
-		if (inputs[l->source] == NULL)
-			inputs[l->source] = window_input(set, "A",
-			    l->source == 0	 ? "S/0"
-				: l->source == 1 ? "S/1"
-				: l->source == 2 ? "S/2"
-						 : "S/3",
-			    3);
-		add(set, inputs[l->source], l->text, l->n, out);
+		add(set, input_of(set, l->source), l->text, l->n, out);
 	}
 	window_end(set);
 	drain(set, out);
@@ -101,7 +104,7 @@ static void
 again(const struct window_rule *rule, const struct buf *in, struct buf *out)
 {
 	struct window_set *set = window_new(rule);
-	struct window_input *input = window_input(set, "A", "A", 1);
+	uint32_t input = window_input(set, "A", 1, "A", 1, NULL, 0);
 	const char *p = in->p, *end = in->p + in->len;
 
 	while (p < end) {
@@ -202,7 +205,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.slot.width = minute,
 		.grace = year,
 		.keep = year,
-		.every = minute,
+		.interval = minute,
 		.stats = { TALLY_SUM, TALLY_MEAN, TALLY_MIN, TALLY_MAX,
 		    TALLY_FIRST, TALLY_LAST, TALLY_MIN_AT, TALLY_MAX_AT,
 		    TALLY_FIRST_AT, TALLY_LAST_AT, TALLY_COUNT, TALLY_ENERGY },
@@ -215,7 +218,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	n = make_lines(lines, data + 3, size - 3);
 	if (n == 0)
 		return 0;
-	rule.list_missing = data[0] & 1;
+	rule.missing = data[0] & 1;
 	check_partials(&rule, lines, n, (data[0] >> 1) * DATE_SECOND);
 	rule.per_source = (enum cell_reduce)(data[1] % 6);
 	check_order(&rule, lines, n, data[2], data[1] / 6);

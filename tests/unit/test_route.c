@@ -61,7 +61,7 @@ static const struct {
 
 /* The topic of what comes out of a reading that goes in. */
 static void
-describe(struct window_set *set, struct window_input *input, struct buf *b)
+describe(struct window_set *set, uint32_t input, struct buf *b)
 {
 	static const char line[] =
 	    "{\"topic\":\"X\",\"t\":0,\"v\":1,\"u\":\"W\"}";
@@ -84,7 +84,7 @@ find(const struct window_rule *windows, const struct route_rule *rule,
     const char *topic, struct buf *b)
 {
 	struct window_set *set = window_new(windows);
-	struct window_input *input, *again;
+	uint32_t input, again;
 	const char *why = "";
 	struct route *route = route_new(rule, set, &why);
 
@@ -101,7 +101,7 @@ find(const struct window_rule *windows, const struct route_rule *rule,
 			buf_adds(b, "not the same again: ");
 		describe(set, input, b);
 		buf_addc(b, ' ');
-		buf_adds(b, window_source(input));
+		buf_adds(b, window_source(set, input));
 		break;
 	case ROUTE_OTHER: buf_adds(b, "other"); break;
 	default:
@@ -120,7 +120,8 @@ check(size_t i, const char *path)
 	struct window_rule windows = {
 		.slot.width = 1000000, .stats = { TALLY_SUM }, .nstats = 1
 	};
-	struct route_rule rule = { .from = cases[i].from,
+	struct route_rule rule = { .from = &cases[i].from,
+		.nfrom = 1,
 		.to = cases[i].to,
 		.source = cases[i].source,
 		.capture = cases[i].capture,

@@ -88,13 +88,13 @@ static const struct scenario scenarios[] = {
 	    "{\"topic\":\"A\",\"t\":0,\"v\":1,\"w\":60,\"n\":1,"
 	    "\"sources\":1,\"missing\":0,\"age\":60}\n",
 	    "a unit beside none" },
-	{ "energy", { .slot.width = 15 * M, .every = M },
+	{ "energy", { .slot.width = 15 * M, .interval = M },
 	    { "a \"t\":0,\"v\":0.1,\"u\":\"kW\"",
 		"a \"t\":60,\"v\":0.2,\"u\":\"kW\"" },
 	    "{\"topic\":\"A\",\"t\":0,\"v\":5,\"u\":\"Wh\",\"w\":900,\"n\":2,"
 	    "\"sources\":1,\"missing\":0,\"age\":840}\n",
 	    "energy of power readings" },
-	{ "energy", { .slot.width = M, .every = M },
+	{ "energy", { .slot.width = M, .interval = M },
 	    { "a \"t\":0,\"v\":1,\"u\":\"V\"" },
 	    "refused: unit V is no power: no energy from the V of A\n",
 	    "no energy of voltages" },
@@ -114,7 +114,7 @@ static const struct scenario scenarios[] = {
 	    "{\"topic\":\"A\",\"t\":0,\"v\":30,\"u\":\"Wh\",\"w\":3600,\"n\":2,"
 	    "\"sources\":1,\"missing\":0,\"age\":3590}\n",
 	    "a source's mean stands for the whole window" },
-	{ "sum", { .slot.width = M, .list_missing = 1 },
+	{ "sum", { .slot.width = M, .missing = 1 },
 	    { "a \"t\":0,\"v\":1", "b \"t\":30,\"v\":1", "a \"t\":60,\"v\":1",
 		"c \"t\":120,\"v\":1" },
 	    "{\"topic\":\"A\",\"t\":0,\"v\":2,\"w\":60,\"n\":2,\"sources\":2,"
@@ -124,7 +124,7 @@ static const struct scenario scenarios[] = {
 	    "{\"topic\":\"A\",\"t\":120,\"v\":1,\"w\":60,\"n\":1,\"sources\":1,"
 	    "\"missing\":2,\"age\":150,\"absent\":[\"a\",\"b\"]}\n",
 	    "sources that fall silent are missing, those to come are not" },
-	{ "sum", { .slot.width = M, .list_missing = 1 },
+	{ "sum", { .slot.width = M, .missing = 1 },
 	    { "?b", "a \"t\":0,\"v\":1" },
 	    "{\"topic\":\"A\",\"t\":0,\"v\":1,\"w\":60,\"n\":1,\"sources\":1,"
 	    "\"missing\":1,\"age\":60,\"absent\":[\"b\"]}\n",
@@ -265,21 +265,19 @@ drain(struct window_set *set, struct buf *out)
 		buf_addc(out, '\n');
 }
 
-static struct window_input *
-input_of(
-    struct window_set *set, struct window_input **inputs, const char *source)
+static uint32_t
+input_of(struct window_set *set, const char *source)
 {
-	unsigned char c = (unsigned char)*source;
-	char topic[2] = { *source < 'a' ? *source : 'A', '\0' };
+	char result[2] = { *source < 'a' ? *source : 'A', '\0' };
+	uint32_t input = names_find(window_topics(set), source, 1);
 
-	if (inputs[c] == NULL)
-		inputs[c] = window_input(set, topic, source, 1);
-	return inputs[c];
+	return input != NAMES_NONE
+	    ? input
+	    : window_input(set, source, 1, result, 1, NULL, 0);
 }
 
 static void
-feed(struct window_set *set, struct window_input **inputs, const char *in,
-    struct buf *out)
+feed(struct window_set *set, const char *in, struct buf *out)
 {
 	static const char *const words[] = { "", "", "unused\n", "late\n",
 		"future\n", "refused: " };
@@ -289,7 +287,7 @@ feed(struct window_set *set, struct window_input **inputs, const char *in,
 	enum window_result r;
 
 	if (*in == '?') {
-		window_expect(input_of(set, inputs, in + 1));
+		window_expect(set, input_of(set, in + 1));
 		return;
 	}
 	if (*in == '!') {
@@ -303,7 +301,7 @@ feed(struct window_set *set, struct window_input **inputs, const char *in,
 		buf_fini(&b);
 		return;
 	}
-	r = window_add(set, input_of(set, inputs, in), &e, &why);
+	r = window_add(set, input_of(set, in), &e, &why);
 	buf_adds(out, words[r]);
 	if (r == WINDOW_REFUSED)
 		buf_addf(out, "%s\n", why);
@@ -315,13 +313,12 @@ static void
 run(const struct scenario *s, const int *order, size_t n, struct buf *out)
 {
 	struct window_rule rule = s->rule;
-	struct window_input *inputs[256] = { 0 };
 	struct window_set *set;
 
 	take_stats(&rule, s->stats);
 	set = window_new(&rule);
 	for (size_t i = 0; i < n; i++)
-		feed(set, inputs, s->in[order[i]], out);
+		feed(set, s->in[order[i]], out);
 	window_end(set);
 	drain(set, out);
 	window_free(set);

@@ -1,0 +1,182 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/die.h"
+#include "grid/window_part.h"
+
+static void
+window_fini(struct window *w)
+{
+	tally_fini(&w->tally);
+	if (w->cells != NULL) {
+		cells_fini(w->cells);
+		free(w->cells);
+	}
+	presence_fini(&w->seen);
+	free(w);
+}
+
+void
+pane_free(struct pane *pane)
+{
+	for (size_t i = 0; i < pane->n; i++)
+		window_fini(pane->windows[i]);
+	free(pane->windows);
+	free(pane->by_group);
+	free(pane);
+}
+
+static void
+pane_insert(struct window_set *set, size_t at, struct pane *pane)
+{
+	if (set->npanes == set->cappanes) {
+		set->cappanes = set->cappanes * 2 + 16;
+		set->panes =
+		    xrealloc(set->panes, set->cappanes * sizeof *set->panes);
+	}
+	memmove(set->panes + at + 1, set->panes + at,
+	    (set->npanes - at) * sizeof *set->panes);
+	set->panes[at] = pane;
+	set->npanes++;
+	if (pane->slot.end <= set->horizon) {
+		set->closed++;
+		pane->closed = 1;
+	} else if (pane->slot.end < set->next_end)
+		set->next_end = pane->slot.end;
+}
+
+struct pane *
+pane_get(struct window_set *set, const struct slot *slot)
+{
+	size_t low = 0, high = set->npanes;
+	struct pane *pane;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (set->panes[middle]->slot.start < slot->start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < set->npanes && set->panes[low]->slot.start == slot->start)
+		return set->panes[low];
+	pane = xcalloc(1, sizeof *pane);
+	pane->slot = *slot;
+	pane_insert(set, low, pane);
+	return pane;
+}
+
+/* In a closed pane: where the group's window stands, or would. */
+static size_t
+search(const struct pane *pane, uint32_t id)
+{
+	size_t low = 0, high = pane->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (pane->windows[middle]->group->id < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct window *
+pane_find(const struct pane *pane, const struct group *g)
+{
+	size_t i;
+
+	if (!pane->closed)
+		return g->id < pane->ngroups ? pane->by_group[g->id] : NULL;
+	i = search(pane, g->id);
+	return i < pane->n && pane->windows[i]->group == g ? pane->windows[i]
+							   : NULL;
+}
+
+static void
+grow_by_group(struct pane *pane, uint32_t id, uint32_t groups)
+{
+	uint32_t n = id + 1 > groups / 2 ? groups : id * 2 + 2;
+
+	pane->by_group = xrealloc(pane->by_group, n * sizeof *pane->by_group);
+	memset(pane->by_group + pane->ngroups, 0,
+	    (n - pane->ngroups) * sizeof *pane->by_group);
+	pane->ngroups = n;
+}
+
+struct window *
+pane_window(struct window_set *set, struct pane *pane, struct group *g)
+{
+	struct window *w = pane_find(pane, g);
+	size_t at = pane->n;
+
+	if (w != NULL)
+		return w;
+	w = xcalloc(1, sizeof *w);
+	w->group = g;
+	if (pane->n == pane->cap) {
+		pane->cap += pane->cap / 2 + 4;
+		pane->windows =
+		    xrealloc(pane->windows, pane->cap * sizeof *pane->windows);
+	}
+	if (pane->closed) {
+		at = search(pane, g->id);
+		memmove(pane->windows + at + 1, pane->windows + at,
+		    (pane->n - at) * sizeof *pane->windows);
+		set->kept++;
+	} else {
+		if (g->id >= pane->ngroups)
+			grow_by_group(pane, g->id, set->groups.topics.n);
+		pane->by_group[g->id] = w;
+	}
+	pane->windows[at] = w;
+	pane->n++;
+	return w;
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+	const struct window *const *x = a, *const *y = b;
+
+	return ((*x)->group->id > (*y)->group->id) -
+	    ((*x)->group->id < (*y)->group->id);
+}
+
+void
+pane_close(struct window_set *set, struct pane *pane)
+{
+	qsort(pane->windows, pane->n, sizeof *pane->windows, by_id);
+	free(pane->by_group);
+	pane->by_group = NULL;
+	pane->ngroups = 0;
+	pane->closed = 1;
+	set->kept += pane->n;
+}
+
+void
+pane_forget(struct window_set *set)
+{
+	size_t n = 0;
+
+	for (; n < set->closed; n++) {
+		struct pane *pane = set->panes[n];
+
+		if (set->horizon - pane->slot.end < set->rule->keep &&
+		    set->kept <= WINDOW_KEPT_MAX)
+			break;
+		set->kept -= pane->n;
+		set->forgotten = pane->slot.end;
+		if (set->current == pane)
+			set->current = NULL;
+		pane_free(pane);
+	}
+	if (n == 0)
+		return;
+	set->npanes -= n;
+	set->closed -= n;
+	memmove(set->panes, set->panes + n, set->npanes * sizeof *set->panes);
+}

@@ -1,0 +1,122 @@
+/*
+ * What the files of window.h share.
+ */
+#ifndef SG_GRID_WINDOW_PART_H
+#define SG_GRID_WINDOW_PART_H
+
+#include "grid/cell.h"
+#include "grid/group.h"
+#include "grid/presence.h"
+#include "grid/reading.h"
+#include "grid/window.h"
+
+enum { WINDOW_WHY_MAX = 256, WINDOW_CONVERSIONS_MAX = 255 };
+
+struct window_input {
+	uint32_t group; /* NAMES_NONE: refused */
+	uint32_t source;
+};
+
+/* How numbers in one unit become those of another. */
+struct window_conversion {
+	char from[GROUP_UNIT_MAX + 1];
+	uint8_t n, to; /* to: number in groups.unit */
+	struct tally_scale scale;
+};
+
+/* One group in one pane. */
+struct window {
+	struct tally tally;
+	struct group *group;
+	struct cells *cells; /* NULL if there are none */
+	struct presence seen;
+	int rev;
+	unsigned char dirty, given;
+	unsigned char filled; /* seen has the earlier times too */
+};
+
+/* All windows of one slot. */
+struct pane {
+	struct slot slot;
+	struct window **by_group; /* by id of the group, while it is open */
+	uint32_t ngroups;
+	struct window **windows; /* by id of the group, once it is closed */
+	size_t n, cap;
+	unsigned char dirty; /* has had a late reading since it closed */
+	unsigned char closed;
+};
+
+struct window_set {
+	const struct window_rule *rule;
+	unsigned parts, cell_parts;
+	int sum;  /* among the statistics */
+	int mean; /* the sum is wanted for the mean alone */
+	struct groups groups;
+	struct names topics;
+	struct window_input *inputs; /* by number in topics */
+	uint8_t *unit; /* of each, as last seen: conversion, 0 none */
+	uint32_t capinputs;
+	struct window_conversion conversion[WINDOW_CONVERSIONS_MAX + 1];
+	size_t nconversions;
+	struct pane **panes; /* by start; the first closed ones are closed */
+	size_t npanes, cappanes, closed, kept;
+	struct pane *current;
+	int64_t newest, horizon; /* what ends up to horizon is closed */
+	int64_t next_end;	 /* of the first open pane */
+	int64_t forgotten;	 /* what ends up to it is not kept */
+	int64_t limit;		 /* t up to this is not in the future */
+	int64_t interval;	 /* longest w seen */
+	int64_t judged;		 /* newest when live was last set */
+	int live, due;
+	struct pane *emitting;
+	struct window **ready;
+	size_t nready, capready, at, fix;
+	int64_t *times; /* room for as many as sources */
+	uint32_t captimes;
+	struct window_stats stats;
+	char why[WINDOW_WHY_MAX];
+};
+
+/* pane_get(set, slot) - The pane of that slot, made if need be. */
+struct pane *pane_get(struct window_set *set, const struct slot *slot);
+
+/* pane_window(set, pane, g) - The group's window there, made if need be. */
+struct window *
+pane_window(struct window_set *set, struct pane *pane, struct group *g);
+
+/* pane_find(pane, g) - The group's window there, or NULL. */
+struct window *pane_find(const struct pane *pane, const struct group *g);
+
+/* pane_close(set, pane) - No readings are to come but late ones. */
+void pane_close(struct window_set *set, struct pane *pane);
+
+/* pane_forget(set) - Free the closed panes that are kept no longer. */
+void pane_forget(struct window_set *set);
+
+void pane_free(struct pane *pane);
+
+/*
+ * window_convert(set, input, u, n, scale) - The scale of a unit, as it was
+ * the last time for this input or anew.  NULL, or what is wrong, valid until
+ * the next call.
+ */
+const char *window_convert(struct window_set *set, uint32_t input,
+    const char *u, size_t n, const struct tally_scale **scale);
+
+/*
+ * window_times(set, w, slot) - When each source of the group was last heard
+ * before the end of the slot; valid until the next call.
+ */
+const int64_t *
+window_times(struct window_set *set, struct window *w, const struct slot *slot);
+
+/* window_total(set, w, start, t) - All its readings; t is empty. */
+void window_total(const struct window_set *set, const struct window *w,
+    int64_t start, struct tally *t);
+
+/* window_line(set, w, slot, t, b) - Append its line, of which t is the total.
+ */
+void window_line(struct window_set *set, struct window *w,
+    const struct slot *slot, const struct tally *t, struct buf *b);
+
+#endif
