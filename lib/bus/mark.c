@@ -68,10 +68,16 @@ read_member(
 		return copy_cursor(m, v) < 0 ? "mark: cursor" : NULL;
 	if (json_equal(name, "n"))
 		return copy_count(&m->n, v) < 0 ? "mark: n" : NULL;
+	if (json_equal(name, "ahead"))
+		return copy_count(&m->ahead, v) < 0 ? "mark: ahead" : NULL;
 	if (json_equal(name, "done"))
 		return copy_flag(&m->done, v) < 0 ? "mark: done" : NULL;
 	if (json_equal(name, "anew"))
 		return copy_flag(&m->anew, v) < 0 ? "mark: anew" : NULL;
+	if (json_equal(name, "lead"))
+		return copy_flag(&m->lead, v) < 0 ? "mark: lead" : NULL;
+	if (json_equal(name, "idle"))
+		return copy_flag(&m->idle, v) < 0 ? "mark: idle" : NULL;
 	if (json_equal(name, "end"))
 		return copy_flag(&m->end, v) < 0 ? "mark: end" : NULL;
 	if (json_equal(name, "deleted"))
@@ -86,7 +92,9 @@ mark_read_body(struct mark *m, const struct json_value *d, const char **why)
 	struct json_walk w;
 
 	m->name[0] = m->id[0] = m->committed[0] = '\0';
-	m->done = m->anew = m->end = m->deleted = m->has_cursor = 0;
+	m->done = m->anew = m->lead = m->idle = m->end = 0;
+	m->deleted = m->has_cursor = 0;
+	m->ahead = 0;
 	m->cursor.n = 0;
 	m->d = d->p;
 	m->dn = d->n;
@@ -169,8 +177,14 @@ mark_add(struct buf *b, const struct mark *m, const char *more)
 	if (m->done)
 		buf_addf(
 		    b, ",\"done\":true,\"n\":%llu", (unsigned long long)m->n);
+	if (m->ahead > 0)
+		buf_addf(b, ",\"ahead\":%llu", (unsigned long long)m->ahead);
 	if (m->anew)
 		buf_adds(b, ",\"anew\":true");
+	if (m->lead)
+		buf_adds(b, ",\"lead\":true");
+	if (m->idle)
+		buf_adds(b, ",\"idle\":true");
 	if (m->end)
 		buf_adds(b, ",\"end\":true");
 	if (m->committed[0] != '\0')

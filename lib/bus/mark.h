@@ -24,8 +24,8 @@
 #define MARK_TOPIC "$SG/MARK"
 
 enum {
-	MARK_ID_MAX = 64, /* printable ASCII without spaces, '"' and '\' */
-	MARK_MAX = 65536  /* bytes of a line */
+	MARK_ID_MAX = WIRE_ID_MAX,
+	MARK_MAX = 65536 /* bytes of a line */
 };
 
 struct mark {
@@ -33,12 +33,16 @@ struct mark {
 	char id[MARK_ID_MAX + 1];	 /* unlike every other mark's */
 	char committed[MARK_ID_MAX + 1]; /* newest one known to be durable in
 					    the broker, or "" */
-	int64_t t;   /* microseconds: the time a filter takes for now */
-	int done;    /* durable itself; what came before is published */
-	uint64_t n;  /* done: its number in the channel, 0: never any */
-	int anew;    /* the flow begins here: state is to be empty */
-	int end;     /* the last one before the end of the input */
-	int deleted; /* stored: the durable cursor was deleted */
+	int64_t t;	/* microseconds: the time a filter takes for now */
+	int done;	/* durable itself; what came before is published */
+	uint64_t n;	/* done: its number in the channel, 0: never any */
+	uint64_t ahead; /* done: of the lines after it so many are in the
+			   channel already */
+	int anew;	/* done: the flow begins here, state is to be empty */
+	int lead;	/* done: what comes now is to be published */
+	int idle;	/* nothing came since a mark that is committed */
+	int end;	/* the last one before the end of the input */
+	int deleted;	/* stored: the durable cursor was deleted */
 	int has_cursor;
 	const char *d; /* its "d" as it stands in the line, borrowed */
 	size_t dn;

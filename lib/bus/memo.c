@@ -42,11 +42,14 @@ struct memo {
 	struct slot slot[SLOTS];
 	uint64_t generation;
 	char passed[MARK_ID_MAX + 1]; /* last mark passed; "": a done one */
-	int64_t saved_at, took;
+	int64_t passed_at, saved_at, took;
 	char why[256];
 };
 
 static char open_why[256];
+
+/* us without a mark passed, after which the position moves all the same */
+static const int64_t moves_after = 600 * (int64_t)DATE_SECOND;
 
 /* Read a file whole: 0 or -1. */
 static int
@@ -396,20 +399,26 @@ memo_begin(struct memo *m, const struct mark *mark, const char **p, size_t *n,
 }
 
 enum memo_due
-memo_due(struct memo *m, const struct mark *mark, int changed)
+memo_due(struct memo *m, const struct mark *mark, int taken, int given)
 {
-	int soon = date_mono() - m->saved_at < PAUSE * m->took;
+	int64_t now = date_mono();
+	int soon = now - m->saved_at < PAUSE * m->took;
+	int moves = now - m->passed_at > moves_after;
 
 	if (mark->done) {
 		m->passed[0] = '\0';
+		m->passed_at = now;
 		return soon || saved_for(m, mark) >= 0 ? MEMO_PASS : MEMO_SAVE;
 	}
-	/* Two states are kept; one has to be of a mark the broker has. */
 	if (m->passed[0] != '\0' && strcmp(m->passed, mark->committed) != 0)
 		return MEMO_ABSORB;
-	if (!changed || (soon && !mark->end))
+	/* sg-pub does not send an idle one without lines. */
+	if (!given && (mark->idle || (!taken && !moves)))
+		return MEMO_ABSORB;
+	if (soon && !mark->end)
 		return MEMO_ABSORB;
 	memcpy(m->passed, mark->id, sizeof m->passed);
+	m->passed_at = now;
 	return MEMO_SAVE;
 }
 

@@ -77,10 +77,18 @@ enum memo_due {
 };
 
 /*
- * memo_due(m, mark, changed) - What is to be done with a mark; changed: since
- * the last one passed an event was taken or a line given.
+ * memo_due(m, mark, taken, given) - What is to be done with a mark, where
+ * since the last one passed an event was taken, a line given.
+ *
+ * It is absorbed while the one passed last is not committed, for there is room
+ * for the state of one that is and of one that may come to nothing; while
+ * nothing has happened (now and then it is passed all the same, so that the
+ * position moves); if it is idle, unless a line was given; and as long as
+ * saving would take more than a fifth of the time.  A done one is always
+ * passed.
  */
-enum memo_due memo_due(struct memo *m, const struct mark *mark, int changed);
+enum memo_due
+memo_due(struct memo *m, const struct mark *mark, int taken, int given);
 
 /*
  * memo_save(m, mark, p, n, why) - Save the state p[0..n) as that of the mark

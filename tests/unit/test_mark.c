@@ -101,6 +101,9 @@ test_add(void)
 		HEAD "{" BODY "}}",
 		HEAD "{" BODY ",\"done\":true,\"n\":9,\"committed\":\"1.1\"}}",
 		HEAD "{" BODY ",\"done\":true,\"n\":9,\"anew\":true}}",
+		HEAD "{" BODY ",\"done\":true,\"n\":9,\"ahead\":3,"
+		     "\"lead\":true}}",
+		HEAD "{" BODY ",\"idle\":true,\"committed\":\"1.1\"}}",
 		HEAD "{" BODY ",\"end\":true,\"committed\":\"1.1\"}}",
 	};
 	static struct mark m;

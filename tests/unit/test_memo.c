@@ -282,20 +282,24 @@ test_due(void)
 	anew();
 	m = opened();
 	memo_begin(m, &begin, &p, &n, &why);
-	check(memo_due(m, &begin, 0) == MEMO_SAVE, "done, not saved yet");
+	check(memo_due(m, &begin, 0, 0) == MEMO_SAVE, "done, not saved yet");
 	save(m, &begin, "b");
-	check(memo_due(m, &begin, 1) == MEMO_PASS, "done and saved");
-	check(memo_due(m, &k1, 0) == MEMO_ABSORB, "nothing has happened");
+	check(memo_due(m, &begin, 1, 0) == MEMO_PASS, "done and saved");
+	check(memo_due(m, &k1, 0, 0) == MEMO_ABSORB, "nothing has happened");
 	k1.end = 1;
-	check(memo_due(m, &k1, 1) == MEMO_SAVE, "something has");
+	check(memo_due(m, &k1, 1, 0) == MEMO_SAVE, "something has");
 	save(m, &k1, "1");
 	k2.end = 1;
-	check(memo_due(m, &k2, 1) == MEMO_ABSORB, "k1 is not committed");
+	check(memo_due(m, &k2, 1, 0) == MEMO_ABSORB, "k1 is not committed");
 	snprintf(k2.committed, sizeof k2.committed, "%s", "1.1");
-	check(memo_due(m, &k2, 1) == MEMO_SAVE, "now it is");
+	check(memo_due(m, &k2, 1, 0) == MEMO_SAVE, "now it is");
 	save(m, &k2, "2");
+	k1.idle = 1;
+	snprintf(k1.committed, sizeof k1.committed, "%s", "1.2");
+	check(memo_due(m, &k1, 1, 0) == MEMO_ABSORB, "idle without lines");
+	check(memo_due(m, &k1, 0, 1) == MEMO_SAVE, "idle with lines");
 	k1.done = 1;
-	check(memo_due(m, &k1, 1) != MEMO_ABSORB, "done ones always");
+	check(memo_due(m, &k1, 1, 0) != MEMO_ABSORB, "done ones always");
 	memo_close(m);
 }
 
