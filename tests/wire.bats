@@ -253,6 +253,199 @@ setup() {
 	replied '.cursors.job == null'
 }
 
+# hash TEXT - As it stands in the names of flows.
+hash() {
+	printf %s "$1" | sha256sum | cut -c 1-16
+}
+
+# results FIRST AFTER ID CURSOR LINE... - Publish them with a mark of flow agg.
+results() {
+	local first=$1 after=$2 id=$3 cursor=$4
+
+	shift 4
+	ask '{"op":"pub","from":"'"${FROM:-host}"'","chan":"'"$(hash agg)"'","first":'"$first"',"n":'$#',"commit":{"name":"agg","after":'"$after"',"t":9.5,"id":"'"$id"'","cursor":'"$cursor"'}}' \
+	    "$@"
+}
+
+# mark NUMBER ID CURSOR - That mark as it is stored.
+mark() {
+	echo '{"topic":"$SG/MARK/'"$(hash "")/$(hash agg)"'","t":9.5,"d":{"name":"agg","id":"'"$2"'","cursor":'"$3"'},"seq":'"$1}"
+}
+
+# newest MARK - The newest mark of flow agg is that.
+newest() {
+	ask '{"op":"last","filters":["$SG/MARK/'"$(hash "")/$(hash agg)"'"]}'
+	lines "$@"
+}
+
+@test "results and the mark behind them move the cursor in one frame" {
+	local at
+	start_broker
+	pub "$A" "$B"
+	at='{"'$(log_id)'":2}'
+	results 1 0 x.1 "$at" "$C"
+	replied '.ok and .local == 2 and .safe == 2'
+	newest "$(mark 2 x.1 "$at")"
+	ask '{"op":"fetch","filters":["A/#","$SG/MARK/#"],"cursor":"begin"}'
+	lines "$A" "$C" "$(mark 2 x.1 "$at")"
+	ask '{"op":"stat"}'
+	replied '.cursors.agg.cursor == '"$at"
+	# Who reads everything gets no marks, whether they are in memory or not.
+	ask '{"op":"fetch","filters":["#"],"cursor":"begin"}'
+	lines "$A" "$B" "$C"
+	kill_broker
+	start_broker
+	ask '{"op":"fetch","filters":["#"],"cursor":"begin"}'
+	lines "$A" "$B" "$C"
+	newest "$(mark 2 x.1 "$at")"
+	ask '{"op":"stat"}'
+	replied '.cursors.agg.cursor == '"$at"
+}
+
+@test "a mark needs no results" {
+	start_broker
+	results 1 0 x.1 '{}'
+	replied '.ok and .local == 1'
+	results 2 1 x.2 '{}'
+	replied '.ok and .local == 2'
+	newest "$(mark 2 x.2 '{}')"
+}
+
+@test "results that do not follow on the newest mark are fenced" {
+	start_broker
+	results 1 0 x.1 '{}' "$A"
+	replied '.ok and .local == 2'
+	results 3 2 x.2 '{}' "$B"
+	replied '.ok and .local == 4'
+	results 3 2 y.2 '{}' "$C"
+	replied '.error == "busy" and .mark == 4 and (.why | test("cursor agg"))'
+	results 5 2 y.3 '{}' "$C"
+	replied '.error == "busy" and .mark == 4 and .local == 4'
+	# So is the beginning of a group, and one from another host.
+	ask '{"op":"pub","from":"host","chan":"'"$(hash agg)"'","first":5,"commit":{"name":"agg","after":2}}' "$C"
+	replied '.error == "busy" and .mark == 4'
+	FROM=other results 1 0 z.1 '{}' "$C"
+	replied '.error == "busy" and .mark == 4'
+	newest "$(mark 4 x.2 '{}')"
+	ask '{"op":"fetch","filters":["#"],"cursor":"begin"}'
+	lines "$A" "$B"
+	FROM=other results 5 4 z.1 '{}' "$C"
+	replied '.ok and .local == 6'
+	newest "$(mark 6 z.1 '{}')"
+}
+
+@test "what is sent again with its mark is there once" {
+	start_broker
+	results 1 0 x.1 '{}' "$A"
+	results 1 0 x.1 '{}' "$A"
+	replied '.ok and .local == 2'
+	results 3 2 x.2 '{}' "$B"
+	results 1 0 x.1 '{}' "$A"
+	replied '.ok and .local == 4'
+	# A mark may come alone: its results are there.
+	ask '{"op":"pub","from":"host","chan":"'"$(hash agg)"'","first":5,"commit":{"name":"agg","after":4}}' "$A"
+	replied '.ok and .local == 5'
+	results 5 4 x.3 '{}' "$A"
+	replied '.ok and .local == 6'
+	ask '{"op":"fetch","filters":["#"],"cursor":"begin"}'
+	lines "$A" "$B" "$A"
+	newest "$(mark 6 x.3 '{}')"
+}
+
+@test "a group that was never ended is passed by later marks" {
+	start_broker
+	ask '{"op":"pub","from":"host","chan":"'"$(hash agg)"'","first":1,"commit":{"name":"agg","after":0}}' "$A" "$B" "$C"
+	replied '.ok and .local == 3'
+	# Its first line and a mark: the number is another line's.
+	results 1 0 y.1 '{}' "$A"
+	replied '.error == "gap" and .local == 3'
+	ask '{"op":"pub","from":"host","chan":"'"$(hash agg)"'","first":4,"commit":{"name":"agg","after":0,"t":9.5,"id":"y.1","cursor":{},"ahead":2}}'
+	replied '.ok and .local == 4'
+	ask '{"op":"last","filters":["$SG/MARK/#"]}'
+	[ "$(tail -n +2 reply | jq -c '[.seq,.d.ahead]')" = '[4,2]' ]
+}
+
+@test "a refused result uses up its number and the mark comes all the same" {
+	start_broker
+	results 1 0 x.1 '{}' "$A" '{"topic":"COMMAND/x/y","t":1,"v":1}' "$B"
+	replied '.ok and .local == 4 and (.refused | length) == 1 and
+	    .refused[0][0] == 2'
+	results 5 4 x.2 '{}' '{"topic":"$SG/MARK/x","t":1,"v":1}'
+	replied '.ok and .local == 6 and .refused[0][0] == 1'
+	newest "$(mark 6 x.2 '{}')"
+	results 7 6 x.3 '{}' '{"topic":"A/a"}'
+	replied '.error == "bad" and .line == 1'
+	newest "$(mark 6 x.2 '{}')"
+}
+
+@test "a commit that cannot be is refused and stores nothing" {
+	local commit='"commit":{"name":"agg","after":0,"t":1,"id":"x","cursor":{}}'
+	start_broker
+	ask '{"op":"pub",'"$commit"'}' "$A"
+	replied '.error == "bad" and (.why | test("chan"))'
+	ask '{"op":"pub","from":"h","chan":"00000000000000aa","first":1,'"$commit"'}' "$A"
+	replied '.error == "bad" and (.why | test("chan"))'
+	results 1 1 x.1 '{}' "$A"
+	replied '.error == "bad" and (.why | test("first"))'
+	results 1 0 x.1 '{"'"$(log_id)"'":7}' "$A"
+	replied '.error == "bad" and (.why | test("ahead"))'
+	results 1 0 'x"1' '{}' "$A"
+	replied '.error == "bad"'
+	ask '{"op":"fetch","filters":["#","$SG/MARK/#"],"cursor":"begin"}'
+	lines
+	ask '{"op":"stat"}'
+	replied '.cursors == {}'
+}
+
+@test "a flow whose cursor is deleted ends, and the next goes on behind it" {
+	start_broker
+	results 1 0 x.1 '{}' "$A"
+	ask '{"op":"commit","name":"agg","cursor":null}'
+	replied '.ok'
+	ask '{"op":"last","filters":["$SG/MARK/#"]}'
+	[ "$(tail -n +2 reply | jq -c '[.seq,.d]')" = \
+	    '[3,{"name":"agg","deleted":true}]' ]
+	results 3 2 x.2 '{}' "$B"
+	replied '.error == "busy" and .mark == 3'
+	kill_broker
+	start_broker
+	results 3 2 x.2 '{}' "$B"
+	replied '.error == "busy" and .mark == 3'
+	ask '{"op":"stat"}'
+	replied '.cursors == {}'
+	results 4 3 y.1 '{}' "$B"
+	replied '.ok and .local == 5'
+	newest "$(mark 5 y.1 '{}')"
+	ask '{"op":"stat"}'
+	replied '.cursors.agg.cursor == {}'
+}
+
+@test "the channel of a flow is not forgotten as long as its cursor is there" {
+	start_broker
+	results 1 0 x.1 '{}' "$A"
+	ask '{"op":"bye","from":"host","chan":"'"$(hash agg)"'"}'
+	replied '.ok'
+	results 1 0 x.1 '{}' "$A"
+	replied '.ok and .local == 2'
+	ask '{"op":"fetch","filters":["#"],"cursor":"begin"}'
+	lines "$A"
+}
+
+@test "a broker without a store keeps marks as long as it runs" {
+	start_memory_broker
+	results 1 0 x.1 '{}' "$A"
+	replied '.ok and .local == 2'
+	results 1 0 y.1 '{}' "$A"
+	replied '.error == "busy" and .mark == 2'
+	newest "$(mark 2 x.1 '{}')"
+	ask '{"op":"stat"}'
+	replied '.cursors.agg.cursor == {}'
+	ask '{"op":"commit","name":"agg","cursor":null}'
+	replied '.ok'
+	results 3 2 x.2 '{}'
+	replied '.error == "busy" and .mark == 3'
+}
+
 @test "a durable cursor in use is busy for another connection" {
 	start_broker
 	ask '{"op":"commit","name":"job","cursor":{}}'

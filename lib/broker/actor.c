@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/die.h"
+#include "bus/wire.h"
 
 enum {
 	BUCKETS = 1024, /* actors by subject */
@@ -336,6 +337,19 @@ grant_publish(struct actors *a, struct grant *g, struct last *last,
 	return check_topic(a, g, last, p, n, topic);
 }
 
+/* Filters of the marks of an actor's own flows need no right, bus/wire.h. */
+static int
+is_own_marks(const struct grant *g, const char *filter)
+{
+	char own[WIRE_MARK_TOPIC];
+	size_t n;
+
+	wire_mark_topic(own, g->actor->subject, NULL);
+	n = strlen(own) - 1;
+	return strncmp(filter, own, n) == 0 &&
+	    !topic_set_match(&g->cert->rights.deny, filter, strlen(filter));
+}
+
 const char *
 grant_subscribe(struct actors *a, const struct grant *g, struct topic_set *set)
 {
@@ -348,7 +362,7 @@ grant_subscribe(struct actors *a, const struct grant *g, struct topic_set *set)
 		const char *filter = set->filter[i];
 
 		rule = NULL;
-		if (set->exclude[i] ||
+		if (set->exclude[i] || is_own_marks(g, filter) ||
 		    cert_may_filter(g->cert, filter, strlen(filter), &rule))
 			continue;
 		return denied(a, g, "subs", rule, filter, strlen(filter)) +

@@ -70,7 +70,7 @@ const char *grant_publish(struct actors *a, struct grant *g, struct last *last,
 /*
  * grant_subscribe(a, g, set) - May the holder read what set matches?  NULL,
  * with what it is denied added as exclusions; or why not, as above without
- * the "denied: ".  grant_sees(g, topic) - May it read that topic?
+ * the "denied: ".  The marks of its own flows it may always read.  grant_sees(g, topic) - May it read that topic?
  */
 const char *
 grant_subscribe(struct actors *a, const struct grant *g, struct topic_set *set);

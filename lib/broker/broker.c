@@ -349,7 +349,9 @@ forget_old_channel(struct broker *b)
 {
 	struct chan *c = chans_old(b->channels, date_now() - channel_life);
 
-	if (c != NULL)
+	if (c != NULL && flow_keeps(b, c))
+		c->rt = date_now();
+	else if (c != NULL)
 		publish_forget(b, c);
 }
 
@@ -578,7 +580,10 @@ load(struct broker *b)
 			place = (struct log_place){ run,
 				store_run(b->store, run)->end };
 	chans_each(b->channels, set_place, &place);
-	return replay(b, &mark);
+	if (replay(b, &mark) != 0)
+		return -1;
+	flow_load(b);
+	return 0;
 }
 
 static void
@@ -682,6 +687,7 @@ broker_new(const struct broker_options *options, int *status, const char **why)
 	b->last = last_new((size_t)b->o.last_topics);
 	b->dispatch = dispatch_new();
 	b->channels = chans_new();
+	b->flows = flows_new();
 	b->unsafe_end = &b->unsafe;
 	if (open_parts(b, status, why) != 0) {
 		broker_free(b);
@@ -728,6 +734,7 @@ broker_free(struct broker *b)
 	store_free(b->store);
 	last_free(b->last);
 	chans_free(b->channels);
+	flows_free(b->flows);
 	dispatch_free(b->dispatch);
 	summary_fini(&b->summary);
 	free(b);

@@ -179,6 +179,7 @@ struct commit {
 	struct wire_cursor cursor; /* where to, unless it is deleted */
 	int64_t t;
 	int deleted, copied;
+	int told; /* the twin hears of it otherwise */
 };
 
 static struct commit *
@@ -315,7 +316,7 @@ apply(struct broker *b, const struct commit *c)
 	if (c->deleted && !d->deleted)
 		subscribe_release(d);
 	durable_set(b, d, cursor, c->t);
-	if (b->mirror != NULL && !c->copied)
+	if (b->mirror != NULL && !c->copied && !c->told)
 		mirror_cursor(b->mirror, d->name, c->t, cursor);
 	if (!c->deleted)
 		return;
@@ -459,6 +460,20 @@ cursor_take(struct session *s, const struct json_value *given, struct trail *at,
 	return NULL;
 }
 
+const char *
+cursor_fault(struct session *s, const char *name,
+    const struct wire_cursor *cursor, const char **why)
+{
+	const char *error_name;
+	struct trail t;
+
+	error_name = session_trail(s->b, cursor, &t, why);
+	if (error_name != NULL)
+		return error_name;
+	*why = "too many cursors";
+	return durable_find(s->b, name) == NULL && too_many(s) ? "limit" : NULL;
+}
+
 /* NULL, or the name of the error and *why. */
 static const char *
 commit_fault(struct session *s, const struct wire_request *r, const char *name,
@@ -466,19 +481,11 @@ commit_fault(struct session *s, const struct wire_request *r, const char *name,
 {
 	struct broker *b = s->b;
 	const struct durable *d = durable_find(b, name);
-	const char *error_name;
-	struct trail t;
 
 	*why = "the cursor is in use";
 	if (d != NULL && held_by_other(d, s))
 		return "busy";
-	if (!r->has_cursor)
-		return NULL;
-	error_name = session_trail(b, &r->cursor, &t, why);
-	if (error_name != NULL)
-		return error_name;
-	*why = "too many cursors";
-	return d == NULL && too_many(s) ? "limit" : NULL;
+	return r->has_cursor ? cursor_fault(s, name, &r->cursor, why) : NULL;
 }
 
 void
@@ -498,8 +505,41 @@ cursor_commit(struct session *s, const struct front_route *route,
 	d = durable_find(s->b, name);
 	if (d != NULL && d->holder == s)
 		d->leased = date_mono();
+	if (!r->has_cursor && d != NULL)
+		flow_end(s->b, name);
 	persist(s->b, commit_new(s, route), name,
 	    r->has_cursor ? &r->cursor : NULL, commit_time(s->b));
+}
+
+/* By a mark, which the twin gets too; after all that was put of this name. */
+static void
+follow_mark(struct broker *b, const char *name,
+    const struct wire_cursor *cursor, int64_t rt)
+{
+	const struct durable *d = durable_get(b, name);
+	struct commit *c = commit_new(NULL, NULL);
+
+	c->told = 1;
+	persist(
+	    b, c, name, cursor, d != NULL && d->put >= rt ? d->put + 1 : rt);
+}
+
+void
+cursor_move(struct broker *b, const char *name,
+    const struct wire_cursor *cursor, int64_t rt)
+{
+	follow_mark(b, name, cursor, rt);
+}
+
+void
+cursor_repair(struct broker *b, const char *name,
+    const struct wire_cursor *cursor, int64_t rt)
+{
+	const struct durable *d = durable_get(b, name);
+
+	if (d == NULL ? cursor == NULL : d->put >= rt)
+		return;
+	follow_mark(b, name, cursor, rt);
 }
 
 void

@@ -43,6 +43,7 @@ struct publish {
 	struct chan *channel; /* NULL: not numbered */
 	struct blob *body;    /* while it waits ahead of its turn */
 	struct claim request;
+	struct wire_mark *mark; /* what it commits, or NULL */
 	int64_t since;
 	uint64_t upto;	/* number of its last line */
 	uint64_t lines; /* in the request */
@@ -76,6 +77,7 @@ publish_new(struct session *s, const struct front_route *route,
 	p->channel = channel;
 	p->request = (struct claim){ r->has_chan, r->first, r->safe, r->from,
 		r->lines, r->lines_len };
+	p->mark = flow_claim(r);
 	enlist(p, s);
 	return p;
 }
@@ -89,6 +91,7 @@ publish_free(struct publish *p)
 			p->other->self = p->self;
 	}
 	buf_fini(&p->refused);
+	free(p->mark);
 	free(p);
 }
 
@@ -153,6 +156,10 @@ refuse(struct broker *b, struct publish *p, const char *error, const char *why)
 		buf_addf(&h, "{\"ok\":false,\"error\":\"%s\"", error);
 		if (p->request.has_chan)
 			add_marks(b, &h, p);
+		if (p->mark != NULL && strcmp(error, "busy") == 0) {
+			buf_adds(&h, ",\"mark\":");
+			buf_addu(&h, flow_newest(p->session, p->mark));
+		}
 		buf_adds(&h, ",\"why\":");
 		json_add_string(&h, why, strlen(why));
 		buf_addc(&h, '}');
@@ -192,6 +199,13 @@ note_refused(
 	buf_addc(&p->refused, ',');
 	json_add_string(&p->refused, why, strlen(why));
 	buf_addc(&p->refused, ']');
+}
+
+/* 1 if the frame ends with a mark, which takes a number, too. */
+static int
+has_mark(const struct publish *p)
+{
+	return p->mark != NULL && p->mark->has_cursor;
 }
 
 static uint32_t
@@ -236,6 +250,27 @@ end_last_line(struct blob *body, struct claim *r)
 	whole->p[r->lines_len++] = '\n';
 	whole->len = r->lines_len;
 	r->lines = whole->p;
+	return whole;
+}
+
+/* The body with its last line ended, and the mark behind it. */
+static struct blob *
+add_mark(const struct publish *p, struct claim *r)
+{
+	struct buf mark = { 0 };
+	struct blob *whole;
+	size_t n = r->lines_len;
+
+	flow_add(&mark, p->session, p->mark, p->upto);
+	whole = blob_new(n + 1 + mark.len);
+	memcpy(whole->p, r->lines, n);
+	if (n != 0 && whole->p[n - 1] != '\n')
+		whole->p[n++] = '\n';
+	memcpy(whole->p + n, mark.p, mark.len);
+	whole->len = n + mark.len;
+	buf_fini(&mark);
+	r->lines = whole->p;
+	r->lines_len = whole->len;
 	return whole;
 }
 
@@ -319,6 +354,17 @@ refuse_event(struct scan *s, const char *why)
 	return 0;
 }
 
+/* The mark is our own, behind the request's lines. */
+static int
+scan_mark(struct scan *s)
+{
+	struct last_topic *t = flow_topic(s->p->session, s->p->mark);
+
+	s->frame->topic[s->n] = t;
+	add_to_summary(s->b, t, t->text, t->len);
+	return 1;
+}
+
 /* 1 kept, 0 refused (noted), -1 malformed with *why. */
 static int
 scan_line(struct scan *s, const char *line, size_t n, const char **why)
@@ -330,6 +376,8 @@ scan_line(struct scan *s, const char *line, size_t n, const char **why)
 	struct grant *grant = s->p->session->grant;
 	struct last_topic *t;
 
+	if (s->line > s->p->lines)
+		return scan_mark(s);
 	if (n > (size_t)s->b->o.max_line) {
 		*why = "line too long";
 		return -1;
@@ -467,6 +515,13 @@ add_deps(struct broker *b, struct frame_head *h)
 	b->deps = b->tails;
 }
 
+/* How many of the events were given to us. */
+static uint64_t
+given(const struct store_frame *frame)
+{
+	return frame->internal ? 0 : frame->events - (frame->mark != NULL);
+}
+
 /* Hand a frame of ours, whose lines and topics are set, to the log. */
 static void
 append(struct broker *b, struct store_frame *frame, struct publish *p)
@@ -486,14 +541,14 @@ append(struct broker *b, struct store_frame *frame, struct publish *p)
 	b->next += frame->events;
 	b->counts.frames++;
 	b->counts.bytes_in += h->len;
-	if (!frame->internal)
-		b->counts.events_in += frame->events;
+	b->counts.events_in += given(frame);
 	if (b->log == NULL) {
 		publish_done(b, frame, 0);
 		return;
 	}
 	b->queued++;
 	log_put(b->log, &frame->f.item);
+	flow_handed(b, frame);
 }
 
 /* Whose events these are; first is the channel number of the first line. */
@@ -554,6 +609,16 @@ same_kind(const struct scan *s, uint32_t i)
 	return end;
 }
 
+static void
+set_mark(const struct scan *s, struct store_frame *frame)
+{
+	const struct publish *p = s->p;
+
+	if (has_mark(p))
+		frame->mark =
+		    flow_mark(p->session, p->mark, p->channel->from, p->upto);
+}
+
 /*
  * Between refused lines the frame is cut, so that the events of each piece
  * have consecutive numbers; the last piece takes the numbers behind it.
@@ -574,6 +639,8 @@ store_pieces(
 		piece->f.body = blob_ref(body);
 		fill_origin(piece, s->p, first + i);
 		piece->f.head.numbers = next == s->n ? s->n - i : end - i;
+		if (end == s->n)
+			set_mark(s, piece);
 		append(s->b, piece, next == s->n ? s->p : NULL);
 	}
 }
@@ -611,6 +678,7 @@ store_scanned(struct scan *s, struct blob *body, const char *lines)
 		frame->f.head.len = frame->at[s->n];
 		frame->f.head.numbers = s->n;
 		fill_origin(frame, p, first);
+		set_mark(s, frame);
 		append(s->b, frame, p);
 		return;
 	}
@@ -635,10 +703,10 @@ accept_lines(
 	const char *lines;
 
 	skip_lines(r, skip);
-	body = end_last_line(given, r);
+	body = has_mark(p) ? add_mark(p, r) : end_last_line(given, r);
 	lines = body->p + (r->lines - body->p);
 	s.now = date_now();
-	s.frame = store_frame_new((uint32_t)(p->lines - skip));
+	s.frame = store_frame_new((uint32_t)(p->upto + 1 - r->first - skip));
 	b->frame_mark++;
 	summary_begin(&b->summary);
 	if (scan_lines(&s, lines, r->lines_len) != 0) {
@@ -677,6 +745,25 @@ leave_ahead(struct broker *b, struct publish *p)
 	p->channel->ahead_count--;
 }
 
+/* What is asked for is its turn, or has been taken already. */
+static void
+take_turn(struct broker *b, struct publish *p, struct blob *body)
+{
+	const uint64_t accepted = p->channel->accepted;
+	const uint64_t first = p->request.first;
+	const char *error_name = NULL, *why;
+
+	if (p->mark != NULL)
+		error_name =
+		    flow_fault(p->session, p->mark, p->upto, accepted, &why);
+	if (error_name != NULL)
+		refuse(b, p, error_name, why);
+	else if (p->upto <= accepted)
+		wait_for_durable(b, p);
+	else
+		accept_lines(b, p, body, accepted + 1 - first);
+}
+
 /* Frames that waited for the one just taken. */
 static void
 take_ahead(struct broker *b, struct chan *c)
@@ -685,16 +772,11 @@ take_ahead(struct broker *b, struct chan *c)
 	struct blob *body;
 
 	while ((p = c->ahead) != NULL && p->request.first <= c->accepted + 1) {
-		uint64_t known = c->accepted + 1 - p->request.first;
-
 		c->ahead = p->next;
 		leave_ahead(b, p);
 		body = p->body;
 		p->body = NULL;
-		if (p->upto <= c->accepted)
-			wait_for_durable(b, p);
-		else
-			accept_lines(b, p, body, known);
+		take_turn(b, p, body);
 		blob_unref(body);
 	}
 }
@@ -752,12 +834,23 @@ forget_unused(struct broker *b, struct chan *c)
 }
 
 static void
+count_repeated(struct broker *b, const struct publish *p)
+{
+	const uint64_t accepted = p->channel->accepted;
+	const uint64_t upto = p->upto < accepted ? p->upto : accepted;
+
+	b->counts.repeated += upto + 1 - p->request.first;
+}
+
+static void
 publish_in_channel(struct broker *b, struct publish *p, struct blob *body)
 {
 	struct chan *c = p->channel;
 	struct claim *r = &p->request;
 
 	c->rt = date_now();
+	if (p->mark != NULL)
+		flow_advance(p->session, p->mark, c);
 	if (r->safe > c->accepted) {
 		if (c->accepted != 0 || !session_lax(b))
 			b->counts.behind++;
@@ -771,12 +864,9 @@ publish_in_channel(struct broker *b, struct publish *p, struct blob *body)
 	}
 	if (r->first > c->accepted + 1) {
 		wait_ahead(b, p, body);
-	} else if (p->upto <= c->accepted) {
-		b->counts.repeated += p->upto - r->first + 1;
-		wait_for_durable(b, p);
 	} else {
-		b->counts.repeated += c->accepted + 1 - r->first;
-		accept_lines(b, p, body, c->accepted + 1 - r->first);
+		count_repeated(b, p);
+		take_turn(b, p, body);
 	}
 	take_ahead(b, c);
 	forget_unused(b, c);
@@ -788,8 +878,6 @@ request_fault(const struct wire_request *r, uint64_t lines)
 	if (r->from.kind == JSON_STRING &&
 	    (r->from.escaped || !wire_name_check(r->from.p, r->from.n)))
 		return "from: no valid name";
-	if (r->commit.kind != JSON_NONE)
-		return "commit: not offered by this broker";
 	if (r->has_chan && r->from.kind != JSON_STRING)
 		return "chan without from";
 	if (r->has_chan && r->first == 0)
@@ -805,7 +893,7 @@ request_fault(const struct wire_request *r, uint64_t lines)
 	    (r->lines_len == WIRE_LINES_MAX &&
 		r->lines[r->lines_len - 1] != '\n'))
 		return "frame too long";
-	return NULL;
+	return flow_request_fault(r, lines);
 }
 
 /*
@@ -902,19 +990,21 @@ publish_request(struct session *s, const struct front_route *route,
 	struct chan *c = NULL;
 	struct publish *p;
 	uint64_t lines = count_lines(r->lines, r->lines_len);
+	int has_events;
 
 	if (turned_away(s, route, r, lines))
 		return;
+	has_events = lines != 0 || flow_claims(r);
 	if (r->has_chan)
 		c = own_channel(s,
 		    chans_get(b->channels, r->from.p, r->from.n, r->chan,
-			lines != 0 && !b->failing && may_open(s)));
+			has_events && !b->failing && may_open(s)));
 	p = publish_new(s, route, c, r);
 	p->lines = lines;
-	p->upto = r->first + lines - 1;
+	p->upto = r->first + lines + (uint64_t)has_mark(p) - 1;
 	if (b->failing)
 		refuse(b, p, "full", strerror(b->failing));
-	else if (lines == 0)
+	else if (!has_events)
 		acknowledge(b, p);
 	else if (!r->has_chan)
 		accept_lines(b, p, body, 0);
@@ -1004,8 +1094,8 @@ publish_done(struct broker *b, struct store_frame *frame, int error)
 	if (c != NULL)
 		c->pending--;
 	if (error != 0) {
-		if (!frame->internal)
-			b->counts.events_in -= frame->events;
+		b->counts.events_in -= given(frame);
+		flow_done(b, frame, error);
 		publish_failed(b, c, p, error);
 		store_frame_free(frame);
 		return;
@@ -1019,6 +1109,7 @@ publish_done(struct broker *b, struct store_frame *frame, int error)
 	if (c != NULL)
 		settle(b, c);
 	set_last(b, frame);
+	flow_done(b, frame, 0);
 	hand_on(b, frame);
 }
 
@@ -1116,6 +1207,9 @@ publish_copy(struct broker *b, struct store_frame *frame)
 		frame->at[i] = (uint32_t)(line - h->lines);
 		if (t == NULL || t->frame != b->frame_mark)
 			add_to_summary(b, t, topic, n);
+		if (i + 1 == h->events)
+			flow_copy(
+			    b, frame, topic, n, line, (size_t)(lf - line));
 	}
 	frame->at[i] = h->len;
 	store_frame_summary(frame, &b->summary);
@@ -1134,6 +1228,7 @@ publish_copy(struct broker *b, struct store_frame *frame)
 	}
 	b->queued++;
 	log_put(b->log, &frame->f.item);
+	flow_handed(b, frame);
 	return 0;
 }
 
@@ -1147,6 +1242,7 @@ publish_copied(struct broker *b, struct store_frame *frame, int error)
 	twin_copied(b->twin, frame, error);
 	if (c != NULL)
 		c->pending--;
+	flow_done(b, frame, error);
 	if (error != 0) {
 		publish_failed(b, c, NULL, error);
 		store_frame_free(frame);
@@ -1168,29 +1264,56 @@ publish_copied(struct broker *b, struct store_frame *frame, int error)
 /* Events of the broker's own. */
 
 static struct store_frame *
-session_frame(struct broker *b, const char *topic, const char *text)
+line_frame(struct broker *b, const char *topic, const struct buf *line)
 {
 	struct store_frame *frame = store_frame_new(1);
-	struct buf line = { 0 };
 
-	buf_addf(&line, "{\"topic\":\"%s\",\"t\":", topic);
-	num_add_micros(&line, date_now());
-	buf_addf(&line, ",\"vs\":\"%s\",\"src\":\"%s\"}\n", text, b->o.name);
-	frame->f.body = blob_new(line.len);
-	memcpy(frame->f.body->p, line.p, line.len);
-	frame->f.body->len = line.len;
+	frame->f.body = blob_new(line->len);
+	memcpy(frame->f.body->p, line->p, line->len);
+	frame->f.body->len = line->len;
 	frame->f.head.lines = frame->f.body->p;
-	frame->f.head.len = (uint32_t)line.len;
+	frame->f.head.len = (uint32_t)line->len;
 	frame->f.head.numbers = 1;
 	frame->at[0] = 0;
-	frame->at[1] = (uint32_t)line.len;
+	frame->at[1] = (uint32_t)line->len;
 	b->frame_mark++;
 	summary_begin(&b->summary);
 	frame->internal = 1;
 	frame->topic[0] = last_topic(b->last, topic, strlen(topic));
 	add_to_summary(b, frame->topic[0], topic, strlen(topic));
+	return frame;
+}
+
+static struct store_frame *
+session_frame(struct broker *b, const char *topic, const char *text)
+{
+	struct store_frame *frame;
+	struct buf line = { 0 };
+
+	buf_addf(&line, "{\"topic\":\"%s\",\"t\":", topic);
+	num_add_micros(&line, date_now());
+	buf_addf(&line, ",\"vs\":\"%s\",\"src\":\"%s\"}\n", text, b->o.name);
+	frame = line_frame(b, topic, &line);
 	buf_fini(&line);
 	return frame;
+}
+
+void
+publish_internal(struct broker *b, const char *topic, const struct buf *line,
+    struct chan *c, uint64_t number, struct flow_mark *mark)
+{
+	struct store_frame *frame = line_frame(b, topic, line);
+	struct frame_head *h = &frame->f.head;
+
+	memcpy(h->from, c->from, sizeof h->from);
+	h->chan = c->chan;
+	h->first = number;
+	frame->channel = c;
+	frame->mark = mark;
+	c->accepted = number;
+	c->rt = date_now();
+	b->rt = c->rt > b->rt ? c->rt : b->rt;
+	append(b, frame, NULL);
 }
 
 void
@@ -1245,7 +1368,7 @@ publish_bye(
 	}
 	if (c != NULL && b->mirror != NULL)
 		mirror_bye(b->mirror, c->from, c->chan);
-	if (c != NULL)
+	if (c != NULL && !flow_keeps(b, c))
 		publish_forget(b, c);
 	buf_adds(&h, "{\"ok\":true}");
 	session_answer(b, route, &h);

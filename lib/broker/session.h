@@ -1,8 +1,7 @@
 /*
  * What the parts of the session code share: the broker itself, one session
  * for each connection, and how requests are answered.  Private to broker.c,
- * publish.c, subscribe.c,
- * cursor.c and query.c.
+ * publish.c, flow.c, subscribe.c, cursor.c and query.c.
  */
 #ifndef SG_BROKER_SESSION_H
 #define SG_BROKER_SESSION_H
@@ -10,6 +9,7 @@
 #include "broker/broker.h"
 #include "broker/chan.h"
 #include "broker/dispatch.h"
+#include "broker/flow.h"
 #include "broker/gate.h"
 #include "broker/last.h"
 #include "broker/log.h"
@@ -47,6 +47,7 @@ struct broker {
 	struct last *last;
 	struct dispatch *dispatch;
 	struct chans *channels;
+	struct flows *flows;
 	struct session *sessions;
 	struct tap *tap;
 	struct twin *twin;     /* NULL: this broker is alone */
@@ -226,6 +227,28 @@ void cursor_copied(struct broker *b, const char *name, int64_t t,
     const struct wire_cursor *cursor);
 void cursor_walk(struct broker *b,
     void (*fn)(void *ctx, const struct durable *d), void *ctx);
+
+/*
+ * cursor_fault(s, name, cursor, why) - May the durable cursor of that full name
+ * be there?  NULL, or an error's name with *why.  cursor_move(b, name, cursor,
+ * rt) - It is, by a mark that was received at rt and is on its way to the log.
+ * cursor_repair(b, name, cursor, rt) - The same, or it is deleted (cursor
+ * NULL), unless it has been moved after rt.
+ */
+const char *cursor_fault(struct session *s, const char *name,
+    const struct wire_cursor *cursor, const char **why);
+void cursor_move(struct broker *b, const char *name,
+    const struct wire_cursor *cursor, int64_t rt);
+void cursor_repair(struct broker *b, const char *name,
+    const struct wire_cursor *cursor, int64_t rt);
+
+/*
+ * publish_internal(b, topic, line, c, number, mark) - Append a line of the
+ * broker's own as number number of channel c; mark is taken.
+ */
+void
+publish_internal(struct broker *b, const char *topic, const struct buf *line,
+    struct chan *c, uint64_t number, struct flow_mark *mark);
 
 /*
  * publish_copy(b, frame) - Take a frame of the twin's: its run, head and body

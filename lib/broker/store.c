@@ -51,6 +51,7 @@ store_frame_free(struct store_frame *frame)
 		return;
 	blob_unref(frame->f.body);
 	free(frame->summary);
+	free(frame->mark);
 	free(frame);
 }
 

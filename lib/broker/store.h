@@ -15,6 +15,7 @@
 #include "broker/summary.h"
 
 struct chan;
+struct flow_mark;
 struct publish;
 
 /* A frame in memory, with the topic and the offset of each line. */
@@ -27,6 +28,7 @@ struct store_frame {
 	uint8_t *summary;	   /* what head.summary points to */
 	struct publish *owner;	   /* the request it ends, publish.c's */
 	struct chan *channel;	   /* its channel, publish.c's; or NULL */
+	struct flow_mark *mark;	   /* that it ends with, flow.c's; or NULL */
 	int internal;		   /* an event of the broker's own */
 };
 

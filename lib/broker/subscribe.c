@@ -284,6 +284,7 @@ struct fill {
 	struct store_view v;
 	struct log_place at; /* where it is in the log of the view */
 	uint64_t to;	     /* the last event of the frame to look at */
+	int all;	     /* the subscription gets all its events */
 	size_t scanned;
 };
 
@@ -313,7 +314,7 @@ take_lines(struct fill *fill)
 	for (; fill->at.n < fill->to; i++, p = lf + 1, fill->at.n++) {
 		lf = memchr(p, '\n', (size_t)(end - p));
 		n = (size_t)(lf + 1 - p);
-		if (!sub->all && !event_matches(sub, v, i, p, n - 1))
+		if (!fill->all && !event_matches(sub, v, i, p, n - 1))
 			continue;
 		if (!fits(fill->a, sub->first, n))
 			return 0;
@@ -334,7 +335,7 @@ take_whole(struct fill *fill)
 	const struct sub *sub = fill->sub;
 	struct answer *a = fill->a;
 
-	if (!sub->all || sub->meta || fill->at.n + 1 != h->n ||
+	if (!fill->all || sub->meta || fill->at.n + 1 != h->n ||
 	    fill->to != h->n + h->events - 1 ||
 	    a->events + h->events > sub->first->count ||
 	    a->bytes + h->len > sub->first->max)
@@ -345,14 +346,12 @@ take_whole(struct fill *fill)
 	return 1;
 }
 
-/* # does not match an event of the broker's own, a frame of its own. */
+/* # does not match topics of the broker's own: a mark, a revocation list. */
 static int
-is_internal(const struct frame_head *h)
+may_have_own(const struct frame_head *h)
 {
-	static const char begin[] = "{\"topic\":\"$SG";
-
-	return h->events == 1 && h->len > sizeof begin &&
-	    memcmp(h->lines, begin, sizeof begin - 1) == 0;
+	return summary_may_have(
+	    h->summary, h->summary_len, summary_hash(0, "$SG", 3));
 }
 
 /* 1 if the frame has nothing for the subscription, without a closer look. */
@@ -361,9 +360,7 @@ is_other(const struct sub *sub, const struct store_view *v)
 {
 	const struct frame_head *h = &v->head;
 
-	if (sub->all)
-		return is_internal(h);
-	return v->memory == NULL &&
+	return v->memory == NULL && !sub->all &&
 	    !summary_may_match(h->summary, h->summary_len, &sub->d.set);
 }
 
@@ -375,6 +372,7 @@ take_frame(struct fill *fill)
 	struct sub *sub = fill->sub;
 	int whole;
 
+	fill->all = sub->all && !may_have_own(h);
 	if (is_other(sub, &fill->v)) {
 		fill->at.n = fill->to;
 		whole = 1;

@@ -162,10 +162,23 @@ filter_may_match(const uint8_t *p, size_t n, const char *filter)
 	return 1;
 }
 
+/* 1 if this is a filter as they are made here. */
+static int
+is_known(size_t n)
+{
+	return n >= BYTES_MIN && n <= FRAME_SUMMARY_MAX && (n & (n - 1)) == 0;
+}
+
+int
+summary_may_have(const uint8_t *p, size_t n, uint64_t hash)
+{
+	return !is_known(n) || has(p, n, hash);
+}
+
 int
 summary_may_match(const uint8_t *p, size_t n, const struct topic_set *set)
 {
-	if (n < BYTES_MIN || n > FRAME_SUMMARY_MAX || (n & (n - 1)) != 0)
+	if (!is_known(n))
 		return 1;
 	for (size_t i = 0; i < set->n; i++)
 		if (!set->exclude[i] && filter_may_match(p, n, set->filter[i]))

@@ -56,8 +56,10 @@ void summary_fini(struct summary *s);
 /*
  * summary_may_match(p, n, set) - 0 if no topic of the frame can match the
  * set, else 1.  An empty or unknown summary may match anything; exclusions
- * are not looked at.
+ * are not looked at.  summary_may_have(p, n, hash) - 0 if no topic has that
+ * level, else 1.
  */
+int summary_may_have(const uint8_t *p, size_t n, uint64_t hash);
 int summary_may_match(const uint8_t *p, size_t n, const struct topic_set *set);
 
 #endif

@@ -376,7 +376,7 @@ forget_channel(struct broker *b, const struct copy *c)
 	struct chan *channel =
 	    chans_get(b->channels, c->from, strlen(c->from), c->chan, 0);
 
-	if (channel != NULL && chan_idle(channel))
+	if (channel != NULL && chan_idle(channel) && !flow_keeps(b, channel))
 		publish_forget(b, channel);
 }
 

@@ -144,7 +144,7 @@ enum {
 	WIRE_MARK_MAX = 4096,			/* bytes of its line: of a frame
 						   with a cursor the lines have
 						   less room by that */
-	WIRE_MARK_TOPIC = 48,			/* of its topic, with the NUL */
+	WIRE_MARK_TOPIC = 43,			/* of its topic, with the NUL */
 	WIRE_REFUSED_MAX = 100			/* entries of "refused" */
 };
 

@@ -107,6 +107,8 @@ static const struct {
 	{ "{\"op\":\"bye\"}", "chan: missing" },
 };
 
+#define ID65 "01234567890123456789012345678901234567890123456789012345678901234"
+
 static const char *const bad_commits[] = {
 	"{}",
 	"{\"name\":\"c\"}",
@@ -123,9 +125,8 @@ static const char *const bad_commits[] = {
 	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1,\"id\":\"a b\"}",
 	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1,\"id\":\"a\\\"b\"}",
 	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1,\"id\":\"\"}",
-	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1,\"id\":"
-	"\"01234567890123456789012345678901234567890123456789012345678901234\""
-	"}",
+	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1,\"id\":\"" ID65
+	"\"}",
 	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1,\"id\":\"1\","
 	"\"ahead\":-1}",
 };
