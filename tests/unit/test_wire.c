@@ -109,6 +109,8 @@ static const struct {
 
 #define ID65 "01234567890123456789012345678901234567890123456789012345678901234"
 
+#define T_ID "\"t\":1,\"id\":\"1\""
+
 static const char *const bad_commits[] = {
 	"{}",
 	"{\"name\":\"c\"}",
@@ -127,8 +129,7 @@ static const char *const bad_commits[] = {
 	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1,\"id\":\"\"}",
 	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1,\"id\":\"" ID65
 	"\"}",
-	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"t\":1,\"id\":\"1\","
-	"\"ahead\":-1}",
+	"{\"name\":\"c\",\"after\":0,\"cursor\":{},\"ahead\":-1," T_ID "}",
 };
 
 static void
