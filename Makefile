@@ -33,7 +33,7 @@ SG_CPPFLAGS = -D_GNU_SOURCE -iquote lib -DSG_VERSION='"$(VERSION)"' \
 	-DSG_SHARE='"$(PREFIX)/share/sg"' $(CPPFLAGS)
 SG_CFLAGS = -std=c11 $(WARN) $(WERROR) $(OPT) -fPIE -pthread $(CFLAGS)
 SG_LDFLAGS = -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(LDFLAGS)
-LDLIBS = -lnng -llmdb -lcsv -ljq -lsodium -lcrypto -lm
+LDLIBS = -lnng -llmdb -lcsv -ljq -lsodium -lcrypto -lz -lm
 
 LIB := $(sort $(wildcard lib/*/*.c lib/*/*/*.c))
 BIN := $(patsubst cmd/%.c,$(BINDIR)/%,$(sort $(wildcard cmd/*.c)))

@@ -24,6 +24,7 @@ LIBRARIES = {
     r"j[qv]\.h": {"event", "grid"},
     r"sodium\.h": {"trust"},
     r"openssl/": {"trust"},
+    r"zlib\.h": {"base"},
 }
 WHOLE_ROOMS = {(r"sodium\.h", "trust")}
 

@@ -275,6 +275,7 @@ outputs() {
 	sg-seal sg-seal -k net/keys/flat12.key --trust net -r dso events
 	sg-sim sg-sim --limit 3 --speed max
 	sg-open sg-open -k net/keys/dso.key --trust net --keep events
+	sg-capacity sg-capacity table1
 	sg-check sg-check keys --trust net
 	sg-proxy-enocean sg-proxy-enocean --telegrams packets
 	END

@@ -574,3 +574,24 @@ event_string(const struct event *e, enum event_member m, struct buf *b)
 	if (event_has(e, m))
 		json_text(&value, b);
 }
+
+void
+event_without(const struct event *e, enum event_member m, struct buf *out)
+{
+	const char *end = e->line + e->n;
+	const char *from = e->line + e->key_at[m];
+	const char *to = e->line + e->at[m] + e->len[m] + (e->text >> m & 1);
+
+	while (to < end && *to != ',' && *to != '}')
+		to++;
+	if (*to == ',')
+		to++;
+	else
+		while (from > e->line && *from != ',' && *from != '{')
+			from--;
+	if (*from == '{')
+		from++;
+	buf_clear(out);
+	buf_add(out, e->line, (size_t)(from - e->line));
+	buf_add(out, to, (size_t)(end - to));
+}

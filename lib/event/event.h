@@ -143,6 +143,13 @@ int event_time(const struct event *e, int64_t *out);
  */
 int event_integer(const struct event *e, enum event_member m, int64_t *out);
 
+/*
+ * event_without(e, member, out) - out becomes the line without that member,
+ * which it has, and a comma beside it.
+ */
+void event_without(
+    const struct event *e, enum event_member m, struct buf *out);
+
 /* event_string(e, member, b) - Append the member's text, unescaped. */
 void event_string(const struct event *e, enum event_member m, struct buf *b);
 

@@ -57,28 +57,6 @@ has_identity(const struct fill *fill, const struct event *e)
 		    e->len[EVENT_SRC]) != 0);
 }
 
-/* Copy a line without one member and a comma beside it. */
-static void
-take_out(struct buf *out, const struct event *e, enum event_member m)
-{
-	const char *end = e->line + e->n;
-	const char *from = e->line + e->key_at[m];
-	const char *to = e->line + e->at[m] + e->len[m] + (e->text >> m & 1);
-
-	while (to < end && *to != ',' && *to != '}')
-		to++;
-	if (*to == ',')
-		to++;
-	else
-		while (from > e->line && *from != ',' && *from != '{')
-			from--;
-	if (*from == '{')
-		from++;
-	buf_clear(out);
-	buf_add(out, e->line, (size_t)(from - e->line));
-	buf_add(out, to, (size_t)(end - to));
-}
-
 /* Take rt, from and pos out, one by one. */
 static int
 take_out_meta(struct fill *fill, struct event *e, const char **why)
@@ -89,7 +67,7 @@ take_out_meta(struct fill *fill, struct event *e, const char **why)
 	for (m = EVENT_RT; m <= EVENT_POS; m++) {
 		if (!event_has(e, (enum event_member)m))
 			continue;
-		take_out(&fill->spare, e, (enum event_member)m);
+		event_without(e, (enum event_member)m, &fill->spare);
 		swap = fill->spare;
 		fill->spare = fill->line;
 		fill->line = swap;
