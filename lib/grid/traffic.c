@@ -6,6 +6,7 @@
 #include "base/deflate.h"
 #include "base/die.h"
 #include "base/mix.h"
+#include "bus/mark.h"
 #include "bus/sp.h"
 #include "bus/wire.h"
 #include "event/event.h"
@@ -374,6 +375,8 @@ traffic_add(struct traffic *t, const char *line, size_t n, const char **why)
 	if (event_scan(&e, t->line.p, n, why) < 0 ||
 	    event_complete(&e, why) < 0)
 		return -1;
+	if (mark_is(&e))
+		return 0;
 	was_signed = event_has(&e, EVENT_SIG);
 	count_time(t, &e);
 	if (was_signed) {

@@ -41,7 +41,8 @@ struct traffic *traffic_new(int64_t batch);
 void traffic_free(struct traffic *t);
 
 /*
- * traffic_add(t, line, n, why) - One more event, which has to be complete.
+ * traffic_add(t, line, n, why) - One more event, which has to be complete;
+ * a mark (bus/mark.h) is none and does not count.
  * Without src, ep or seq it counts as if it had those of a meter.  A signed
  * one counts as unsigned without kid and sig.  0, or -1 with *why (constant)
  * and nothing counted.

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "bus/mark.h"
 #include "event/event.h"
 #include "grid/capacity.h"
 #include "grid/traffic.h"
@@ -84,11 +85,11 @@ check_event(const char *p, size_t n)
 	t = traffic_new(1 + (int64_t)(n % 5));
 	for (int i = 0; i < 3; i++)
 		must((traffic_add(t, p, n, &why) == 0) == whole);
-	must(traffic_events(t) == (whole ? 3 : 0));
+	must(traffic_events(t) == (counts ? 3 : 0));
 	traffic_end(t, form);
-	for (int i = 0; whole && i < TRAFFIC_FORMS; i++)
+	for (int i = 0; counts && i < TRAFFIC_FORMS; i++)
 		must(form[i].events > 0 && form[i].bytes > 0);
-	if (whole && !event_has(&e, EVENT_SIG))
+	if (counts && !event_has(&e, EVENT_SIG))
 		must(form[1].bytes > form[0].bytes);
 	traffic_free(t);
 }

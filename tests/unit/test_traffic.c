@@ -13,6 +13,9 @@ static const char numbered[] =
     "{\"topic\":\"MEASUREMENT/METER/1234/Load\",\"t\":1700000000,\"v\":231.5,"
     "\"u\":\"W\",\"src\":\"meter-1234\",\"ep\":1700000000,\"seq\":1}";
 
+static const char mark[] =
+    "{\"topic\":\"$SG/MARK\",\"t\":1700000000,\"d\":{\"name\":\"a\"}}";
+
 static struct traffic_result
 measure(const char *const *lines, size_t n, int times, int64_t batch)
 {
@@ -126,6 +129,9 @@ check_refused(void)
 	}
 	check(traffic_events(t) == 0 && traffic_topics(t) == 0,
 	    "what is refused is not counted");
+	check(traffic_add(t, mark, strlen(mark), &why) == 0 &&
+		traffic_events(t) == 0,
+	    "a mark is no event");
 	traffic_end(t, form);
 	check(form[0].events == 0 && form[4].events == 0, "nothing at all");
 	traffic_free(t);
