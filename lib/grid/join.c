@@ -168,6 +168,12 @@ join_key(const struct join *join)
 	return text(join, (size_t)join->key);
 }
 
+const char *
+join_name(const struct join *join, int column)
+{
+	return column < join->columns ? text(join, (size_t)column) : NULL;
+}
+
 int
 join_column(const struct join *join, const char *name, size_t n)
 {
