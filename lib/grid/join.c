@@ -169,7 +169,7 @@ join_key(const struct join *join)
 }
 
 const char *
-join_name(const struct join *join, int column)
+join_column_name(const struct join *join, int column)
 {
 	return column < join->columns ? text(join, (size_t)column) : NULL;
 }

@@ -23,8 +23,9 @@ const char *join_key(const struct join *join);
 /* join_column(join, name, n) - Number of the column of that name, or -1. */
 int join_column(const struct join *join, const char *name, size_t n);
 
-/* join_name(join, column) - The name of a column, NULL: there is none. */
-const char *join_name(const struct join *join, int column);
+/* join_column_name(join, column) - The name of a column, NULL: there is none.
+ */
+const char *join_column_name(const struct join *join, int column);
 
 /* join_rows(join) - How many rows there are, without the header. */
 size_t join_rows(const struct join *join);

@@ -55,7 +55,7 @@ add_row(struct buf *b, const struct join *table, size_t row)
 	const char *name;
 
 	buf_addc(b, '{');
-	for (int i = 0; (name = join_name(table, i)) != NULL; i++) {
+	for (int i = 0; (name = join_column_name(table, i)) != NULL; i++) {
 		if (i > 0)
 			buf_addc(b, ',');
 		json_add_string(b, name, strlen(name));
