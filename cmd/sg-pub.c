@@ -18,6 +18,7 @@
 #include "base/opt.h"
 #include "base/stats.h"
 #include "bus/client.h"
+#include "bus/mark.h"
 #include "bus/outbox.h"
 #include "bus/reach.h"
 #include "event/fill.h"
@@ -99,6 +100,11 @@ static struct {
 	int waiting;	  /* no whole line is buffered */
 	int unread;	  /* a file could not be opened or read */
 	int denied;	  /* a line, by a rule of our certificate */
+	int guessed;	  /* from is what this user is called here */
+	int marks;	  /* have come */
+	int abandoned;	  /* lines behind the last one */
+	int stopped;	  /* by one that cannot be */
+	struct mark mark;
 	int64_t started, told;
 	int progress;
 } s = { .ident = { .fd = -1 } };
@@ -141,6 +147,7 @@ open_reach(void)
 		die(EXIT_DENIED,
 		    "--src %s: not %s and in none of its via patterns", o.src,
 		    s.from);
+	s.guessed = s.from == NULL && o.src == NULL;
 	if (s.from == NULL)
 		s.from = o.src != NULL ? o.src : default_src();
 	if (o.src == NULL)
@@ -178,6 +185,7 @@ open_outbox(void)
 	const struct outbox_options options_of = {
 		.client = &s.reach.config,
 		.from = s.from,
+		.guessed = s.guessed,
 		.owner = reach_subject(&s.reach),
 		.spool = o.spool,
 		.spool_size = o.spool_size,
@@ -273,12 +281,36 @@ bad_line(const char *p, size_t n, const char *why)
 		die(EXIT_IO, "%s: %s", s.in.name, strerror(errno));
 }
 
+/* How far what came before it has been read: it moves with that. */
+static void
+take_mark(const char *p, size_t n)
+{
+	const char *why;
+
+	if (mark_parse(&s.mark, p, n, &why) == 0) {
+		if (o.spool != NULL)
+			die(EXIT_USAGE, "--spool goes not with marks");
+		s.marks = 1;
+		why = outbox_mark(s.outbox, &s.mark, mark());
+		if (why == NULL)
+			return;
+	}
+	/* Nothing after it can be told to belong anywhere. */
+	bad_line(p, n, why);
+	s.ended = s.stopped = 1;
+}
+
 static void
 take_line(const char *p, size_t n)
 {
 	uint64_t at = mark();
 	const char *why;
 	enum fill_result did = fill_line(&s.fill, p, n, &why);
+
+	if (did == FILL_MARK) {
+		take_mark(p, n);
+		return;
+	}
 
 	if (did == FILL_IDENT) {
 		open_ident();
@@ -303,6 +335,18 @@ input_failed(void)
 	s.unread = 1;
 }
 
+/* Lines without a mark behind them are made again by the next run. */
+static void
+abandon_rest(void)
+{
+	uint64_t n = outbox_abandon(s.outbox);
+
+	if (n > 0)
+		debug("%llu lines behind the last mark are dropped",
+		    (unsigned long long)n);
+	s.abandoned |= n > 0;
+}
+
 /* All whole lines that are buffered, as far as there is room. */
 static void
 take_lines(void)
@@ -319,6 +363,8 @@ take_lines(void)
 		case LINE_ERROR: input_failed(); break;
 		}
 	}
+	if (s.ended && s.marks)
+		abandon_rest();
 }
 
 /* A line that the broker refused, reported where it came from. */
@@ -391,6 +437,7 @@ static int
 take_answers(int64_t deadline)
 {
 	struct outbox_event event;
+	int status;
 
 	do {
 		if (outbox_next(s.outbox, &event, deadline) < 0) {
@@ -400,8 +447,9 @@ take_answers(int64_t deadline)
 				return EXIT_OK;
 			if (errno == ETIMEDOUT && o.spool != NULL)
 				return s.ended ? EXIT_QUEUED : EXIT_OK;
+			status = reach_status(errno);
 			error("%s", outbox_why(s.outbox));
-			return reach_status(errno);
+			return status;
 		}
 		handle(&event);
 		deadline = 0;
@@ -512,6 +560,10 @@ leave(void)
 
 	do {
 		take_lines();
+		if (s.marks) {
+			s.ended = 1;
+			abandon_rest();
+		}
 		push();
 		if (take_answers(outbox_owed(s.outbox) > 0 ? deadline : 0) !=
 		    EXIT_OK)
@@ -599,7 +651,8 @@ finish(int status)
 		leave();
 	if (status == EXIT_OK) {
 		mark();
-		acknowledge(s.base[s.in.nfiles]);
+		if (!s.abandoned)
+			acknowledge(s.base[s.in.nfiles]);
 		outbox_bye(s.outbox, date_mono() + BYE_TIME);
 	}
 	if (s.progress)
@@ -613,7 +666,7 @@ finish(int status)
 	if (line_close(&s.in) < 0)
 		die(EXIT_IO, "%s: %s", o.dead, strerror(errno));
 	if (status == EXIT_OK)
-		status = line_status(&s.in);
+		status = s.stopped ? EXIT_DATA : line_status(&s.in);
 	if (status == EXIT_DATA && s.denied)
 		status = EXIT_DENIED;
 	if (status == EXIT_OK && s.unread)

@@ -13,6 +13,7 @@
 #include "base/die.h"
 #include "base/opt.h"
 #include "base/stats.h"
+#include "bus/flow.h"
 #include "bus/follow.h"
 #include "bus/outlet.h"
 #include "bus/reach.h"
@@ -26,7 +27,8 @@ static struct {
 	const char *topics_from, *slot, *cursor, *file, *command, *columns;
 	struct opt_list topics;
 	int64_t arrived_since, skew, retry, ready_fd;
-	int from_start, until_end, skip_gone, format, stats;
+	const char *state;
+	int from_start, until_end, skip_gone, format, stats, marks;
 	struct follow_options run;
 } o = {
 	.run = { .since = UNSET, .until = UNSET, .count = -1 },
@@ -67,6 +69,10 @@ static const struct opt options[] = {
 	    &o.run.idle },
 	{ 'c', "cursor", OPT_STRING, "NAME", "durable cursor in the broker",
 	    &o.run.cursor },
+	{ 0, "marks", OPT_FLAG, NULL,
+	    "with -c: sg-pub moves it, with the results", &o.marks },
+	{ 0, "state", OPT_STRING, "FILE", "that of the filter behind --marks",
+	    &o.state },
 	{ 0, "skip-gone", OPT_FLAG, NULL, "go on behind retention",
 	    &o.skip_gone },
 	{ 'o', "output", OPT_STRING, "FILE", "append; with -c exactly once",
@@ -105,8 +111,9 @@ static struct {
 	struct outlet outlet;
 	struct reader *reader;
 	struct follow *follow;
-	uint64_t bad;	 /* events left out */
-	int all_members; /* no columns were chosen */
+	struct flow *flow; /* with marks, in place of both */
+	uint64_t bad;	   /* events left out */
+	int all_members;   /* no columns were chosen */
 	int64_t started;
 } s;
 
@@ -142,6 +149,15 @@ choose_filters(int argc, char **argv, int i)
 		opt_usage("filters: %s", why);
 }
 
+static int
+names_internal(void)
+{
+	for (size_t i = 0; i < s.filters.n; i++)
+		if (s.filters.v[i][0] == '$')
+			return 1;
+	return 0;
+}
+
 /* What contradicts itself, and why. */
 static void
 check_options(void)
@@ -168,6 +184,17 @@ check_options(void)
 		{ exec && !ends, "-x needs -e, -n or --every to end a batch" },
 		{ exec && o.file != NULL, "-x and -o exclude each other" },
 		{ r->every > 0 && !exec, "--every is for -x" },
+		{ o.marks && r->cursor == NULL,
+		    "--marks needs a durable cursor, -c" },
+		{ o.marks &&
+			(exec || o.file != NULL || slot || r->last ||
+			    r->count >= 0 || r->meta || spans ||
+			    o.format != FORMAT_JSON),
+		    "--marks goes with none of -o, -x, -n, -f, --since,"
+		    " --until, --slot, --last and --meta" },
+		{ o.marks && names_internal(),
+		    "--marks follows no topics that begin with $SG" },
+		{ o.state != NULL && !o.marks, "--state is for --marks" },
 		{ o.columns != NULL && !table,
 		    "--columns is for -f csv and -f tsv" },
 	};
@@ -280,23 +307,30 @@ open_reach(void)
 }
 
 static void
-open_reader(void)
+choose_reader(struct reader_options *r)
 {
-	struct reader_options r = {
+	*r = (struct reader_options){
 		.client = s.reach.config,
 		.again = o.retry >= 0 ? o.retry : 0,
 		.filters = (const char *const *)s.filters.v,
 		.nfilters = s.filters.n,
-		.name = o.run.cursor,
+		.name = o.marks ? NULL : o.run.cursor,
 		.to_end = o.until_end,
 		.meta = o.run.meta,
 		.skip_gone = o.skip_gone,
 	};
+	choose_start(r);
+	open_outlet(r);
+}
+
+static void
+open_reader(void)
+{
+	struct reader_options r;
 	const char *why;
 	int status;
 
-	choose_start(&r);
-	open_outlet(&r);
+	choose_reader(&r);
 	s.reader = reader_open(&r, &status, &why);
 	if (s.reader == NULL && status > 128)
 		exit(status);
@@ -315,6 +349,7 @@ report(const struct follow_event *e)
 	case FOLLOW_FAILED: die(e->status, "%s", e->why);
 	case FOLLOW_LOST: report_lost(e->lost); return;
 	case FOLLOW_AGAIN: note("connected again"); return;
+	case FOLLOW_NOTE: note("%s", e->why); return;
 	case FOLLOW_BAD: s.bad++; break;
 	default: break;
 	}
@@ -337,7 +372,8 @@ report_unshown(void)
 static void
 print_stats(void)
 {
-	uint64_t events = follow_events(s.follow);
+	uint64_t events =
+	    o.marks ? flow_events(s.flow) : follow_events(s.follow);
 	struct buf b = { 0 };
 
 	if (!o.stats)
@@ -355,6 +391,7 @@ close_all(void)
 	report_unshown();
 	print_stats();
 	follow_free(s.follow);
+	flow_close(s.flow);
 	reader_close(s.reader);
 	reach_close(&s.reach);
 	format_free(s.format);
@@ -363,18 +400,47 @@ close_all(void)
 		die(EXIT_IO, "standard output: %s", strerror(errno));
 }
 
-int
-main(int argc, char **argv)
+/* With marks: until what was asked for has come; the status. */
+static int
+run_flow(void)
 {
-	int operand = opt_parse(&command, argc, argv), status;
+	const char *subject = reach_subject(&s.reach), *why;
+	const struct flow_options flow = {
+		.cursor = o.run.cursor,
+		.actor = subject != NULL ? subject : "",
+		.state = o.state,
+		.until_end = o.until_end,
+		.timeout = o.run.timeout,
+		.idle = o.run.idle,
+	};
+	struct reader_options r;
+	const struct follow_event *e;
+	int status;
+
+	choose_reader(&r);
+	s.flow = flow_open(&r, &flow, &s.outlet, &status, &why);
+	if (s.flow == NULL && status > 128)
+		exit(status);
+	if (s.flow == NULL)
+		die(status, "%s", why);
+	/* What a reader has not read has no mark behind it. */
+	app_pipe_size(STDOUT_FILENO);
+	s.started = date_mono();
+	do {
+		e = flow_next(s.flow);
+		if (e->result == FOLLOW_NOTE && e->why == NULL)
+			app_ready((int)o.ready_fd);
+		else
+			report(e);
+	} while (e->result != FOLLOW_END);
+	return e->status;
+}
+
+static int
+run(void)
+{
 	const struct follow_event *e;
 
-	app_signals();
-	choose_filters(argc, argv, operand);
-	check_options();
-	choose_span();
-	choose_format();
-	open_reach();
 	open_reader();
 	/* What a reader has not read is lost with it, but committed. */
 	if (o.run.cursor == NULL)
@@ -388,7 +454,21 @@ main(int argc, char **argv)
 	} while (e->result != FOLLOW_END);
 	e = follow_finish(s.follow);
 	report(e);
-	status = e->status;
+	return e->status;
+}
+
+int
+main(int argc, char **argv)
+{
+	int operand = opt_parse(&command, argc, argv), status;
+
+	app_signals();
+	choose_filters(argc, argv, operand);
+	check_options();
+	choose_span();
+	choose_format();
+	open_reach();
+	status = o.marks ? run_flow() : run();
 	close_all();
 	return status;
 }

@@ -34,6 +34,7 @@ enum follow_result {
 	FOLLOW_BAD,	 /* an event is left out: why, with its topic */
 	FOLLOW_LOST,	 /* lost events behind retention are skipped */
 	FOLLOW_AGAIN,	 /* connected again */
+	FOLLOW_NOTE,	 /* why: something worth knowing; see flow.h */
 	FOLLOW_END,	 /* status to leave with; why, or NULL */
 	FOLLOW_FAILED	 /* output or the broker's answers: status, why */
 };

@@ -50,17 +50,12 @@ struct mark {
 };
 
 /*
- * mark_is(e) - 1 if the event is a mark in a pipe.  A filter passes such a
- * line on as it is, in its place, or is one that keeps state, memo.h.
+ * mark_is(e) - 1 if the event is a mark in a pipe: event_is_mark(e).
  */
 static inline int
 mark_is(const struct event *e)
 {
-	static const char topic[] = MARK_TOPIC;
-
-	return e->len[EVENT_TOPIC] == sizeof topic - 1 &&
-	    event_has(e, EVENT_TOPIC) &&
-	    memcmp(e->line + e->at[EVENT_TOPIC], topic, sizeof topic - 1) == 0;
+	return event_is_mark(e);
 }
 
 /*

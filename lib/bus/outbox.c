@@ -25,8 +25,21 @@ enum {
 	ALONE_TIME = 2 * DATE_SECOND  /* of a twin, before that is told */
 };
 
+/* Where we are in a flow with marks. */
+enum flow {
+	FLOW_NONE,    /* no mark has come */
+	FLOW_WAITS,   /* the lines before the first one are under way */
+	FLOW_FOLLOWS, /* lines are another one's business */
+	FLOW_LEADS
+};
+
 struct outbox {
 	struct outbox_options o;
+	enum flow flow;
+	char name[WIRE_NAME_MAX + 1]; /* of it */
+	uint64_t group;		      /* lines dropped since the last mark */
+	uint64_t after, ahead;	      /* where to lead from */
+	int lead;		      /* once the lines are out */
 	struct client *client;
 	struct publisher *publisher;
 	struct spool *spool;
@@ -184,11 +197,83 @@ store(struct outbox *b, int now)
 	return got;
 }
 
+static void
+begin_to_lead(struct outbox *b)
+{
+	const char *from = b->o.guessed ? b->name : b->o.from;
+
+	b->flow = FLOW_LEADS;
+	publisher_flow(b->publisher, from, b->name, b->after, b->ahead);
+}
+
+/* Once the lines before the first mark have gone. */
+static void
+see_first_mark(struct outbox *b)
+{
+	if (b->flow != FLOW_WAITS || outbox_owed(b) > 0)
+		return;
+	b->flow = FLOW_FOLLOWS;
+	if (b->lead)
+		begin_to_lead(b);
+}
+
+static const char *
+take_done(struct outbox *b, const struct mark *mark)
+{
+	if (b->flow == FLOW_LEADS)
+		return "a mark that is done, after others that are not";
+	b->group = 0;
+	b->lead = mark->lead;
+	b->after = mark->n;
+	b->ahead = mark->ahead;
+	if (b->flow == FLOW_NONE) {
+		memcpy(b->name, mark->name, sizeof b->name);
+		b->flow = FLOW_WAITS;
+	}
+	if (b->flow == FLOW_WAITS)
+		see_first_mark(b);
+	else if (b->lead)
+		begin_to_lead(b);
+	return NULL;
+}
+
+const char *
+outbox_mark(struct outbox *b, const struct mark *mark, uint64_t at)
+{
+	if (b->flow != FLOW_NONE && strcmp(b->name, mark->name) != 0)
+		return "a mark of another cursor";
+	if (mark->done)
+		return take_done(b, mark);
+	if (b->flow != FLOW_LEADS)
+		return "a mark without a beginning";
+	/* Nothing but time has passed. */
+	if (mark->idle && publisher_group(b->publisher) == 0)
+		return NULL;
+	publisher_commit(b->publisher, mark->id, mark->t, &mark->cursor, at);
+	return NULL;
+}
+
+uint64_t
+outbox_abandon(struct outbox *b)
+{
+	uint64_t n = b->group;
+
+	if (b->flow == FLOW_LEADS) {
+		n = publisher_group(b->publisher);
+		publisher_abandon(b->publisher);
+	}
+	b->group = 0;
+	return n;
+}
+
 int
 outbox_room(struct outbox *b)
 {
 	int got;
 
+	see_first_mark(b);
+	if (b->flow == FLOW_WAITS)
+		return 0;
 	if (b->spool == NULL)
 		return publisher_room(b->publisher);
 	if (b->batch.len < BATCH)
@@ -201,6 +286,10 @@ outbox_room(struct outbox *b)
 void
 outbox_put(struct outbox *b, const char *line, size_t n, uint64_t mark)
 {
+	if (b->flow == FLOW_FOLLOWS) {
+		b->group++;
+		return;
+	}
 	if (b->spool == NULL) {
 		publisher_add(b->publisher, line, n, mark);
 		return;
@@ -429,7 +518,7 @@ outbox_stir(struct outbox *b)
 void
 outbox_bye(struct outbox *b, int64_t deadline)
 {
-	if (b->spool == NULL)
+	if (b->spool == NULL && b->flow != FLOW_LEADS)
 		publisher_bye(b->publisher, deadline);
 }
 

@@ -9,12 +9,15 @@
 #include <stdint.h>
 
 #include "bus/client.h"
+#include "bus/mark.h"
 #include "bus/publisher.h"
 
 /* All borrowed while it is open. */
 struct outbox_options {
 	const struct client_config *client;
 	const char *from;  /* publisher */
+	int guessed;	   /* that: a flow's results come from its cursor's
+			      name instead */
 	const char *owner; /* whose the spool has to be, or NULL: anybody's */
 	const char *spool; /* folder, or NULL */
 	int64_t spool_size;
@@ -50,6 +53,18 @@ uint64_t outbox_cut(const struct outbox *b);
 int outbox_room(struct outbox *b);
 void outbox_put(struct outbox *b, const char *line, size_t n, uint64_t mark);
 int outbox_push(struct outbox *b, int now);
+
+/*
+ * outbox_mark(b, mark, at) - A mark (mark.h) in its place between the lines;
+ * at: as of a line.  The lines before the first one leave as any others; then,
+ * until a mark says that we lead, they are dropped, and from there on those
+ * between two marks are published with the latter.  NULL, or what is wrong
+ * with such a mark here.  No spool may be in use.
+ * outbox_abandon(b) - There are no more marks: the lines behind the last one
+ * are dropped; how many.
+ */
+const char *outbox_mark(struct outbox *b, const struct mark *mark, uint64_t at);
+uint64_t outbox_abandon(struct outbox *b);
 
 enum outbox_result {
 	OUTBOX_NONE,	  /* nothing by the deadline */

@@ -17,6 +17,7 @@ enum {
 	 */
 	SLOTS = PUBLISHER_WINDOW + 2,
 	KEEP = PUBLISHER_WINDOW / 2, /* frames, when others are let go */
+	FLOW_FILL = WIRE_LINES_MAX - WIRE_MARK_MAX, /* a full frame of a flow */
 	FULL_PAUSE = DATE_SECOND, /* us before a full broker is asked again */
 	WHY_MAX = 256
 };
@@ -47,8 +48,11 @@ struct frame {
 	int one_mark;
 	uint64_t first;
 	uint32_t n;
+	int marked; /* ends in a mark, which has a number too */
+	int wait;   /* until those before it are stored */
 	uint64_t tag;
 	int sent_before;
+	struct wire_mark commit;       /* of a flow */
 	uint64_t sent_safe, sent_done; /* the marks when it was sent */
 };
 
@@ -75,6 +79,15 @@ struct publisher {
 	int64_t pause_until, ask_at, ask_pause;
 	uint64_t asking; /* tag of it, or 0 */
 	int told_full;
+	/* of a flow */
+	int flow;
+	int taking_up;	 /* how far it has come is asked first */
+	int64_t take_at; /* again then */
+	char name[WIRE_NAME_MAX + 1];
+	uint64_t begun; /* number of the mark it began with */
+	uint64_t after; /* number of the newest mark */
+	uint64_t ahead; /* lines to come that are there already */
+	uint64_t group; /* lines since the newest mark */
 	struct buf head_line, text;
 	/* what one answer still has to say */
 	struct frame *answered;
@@ -101,7 +114,7 @@ open_frame(struct publisher *p)
 static uint64_t
 last_of(const struct frame *f)
 {
-	return f->first + f->n - 1;
+	return f->first + f->n + (uint64_t)f->marked - 1;
 }
 
 static uint64_t
@@ -162,7 +175,7 @@ publisher_free(struct publisher *p)
 int
 publisher_room(const struct publisher *p)
 {
-	return p->closed < PUBLISHER_WINDOW;
+	return p->closed < PUBLISHER_WINDOW && !p->taking_up;
 }
 
 /*
@@ -172,13 +185,19 @@ publisher_room(const struct publisher *p)
 static void
 send_frame(struct publisher *p, struct frame *f)
 {
-	if (last_of(f) <= p->local) {
+	/* The numbers of a flow may have been given by another one too. */
+	if (!p->flow && last_of(f) <= p->local) {
 		f->state = STORED;
 		p->moved = 1;
 		return;
 	}
 	buf_clear(&p->head_line);
-	wire_pub(&p->head_line, p->from, p->chan, f->first, f->n, p->safe);
+	if (p->flow)
+		wire_pub_mark(&p->head_line, p->from, f->first, f->n, p->safe,
+		    &f->commit);
+	else
+		wire_pub(
+		    &p->head_line, p->from, p->chan, f->first, f->n, p->safe);
 	if (client_send_lines(
 		p->client, f->tag, &p->head_line, f->lines.p, f->lines.len) < 0)
 		return;
@@ -191,6 +210,19 @@ send_frame(struct publisher *p, struct frame *f)
 	f->sent_before = 1;
 }
 
+static void
+begin_frame(struct publisher *p)
+{
+	struct frame *f = open_frame(p);
+
+	f->state = OPEN;
+	f->n = 0;
+	f->marked = f->wait = 0;
+	f->one_mark = 0;
+	buf_clear(&f->lines);
+	p->flush = 0;
+}
+
 /* The open frame is complete. */
 static void
 close_frame(struct publisher *p)
@@ -200,13 +232,23 @@ close_frame(struct publisher *p)
 	f->state = READY;
 	f->tag = ++p->tag;
 	f->sent_before = 0;
+	if (p->flow && !f->marked) {
+		f->commit.has_cursor = 0;
+		f->commit.after = p->after;
+		memcpy(f->commit.name, p->name, sizeof p->name);
+	}
 	p->closed++;
-	p->flush = 0;
-	f = open_frame(p);
-	f->state = OPEN;
-	f->n = 0;
-	f->one_mark = 0;
-	buf_clear(&f->lines);
+	begin_frame(p);
+}
+
+/* 1 if all frames before the i-th are stored. */
+static int
+is_next(struct publisher *p, size_t i)
+{
+	while (i > 0)
+		if (frame_at(p, --i)->state != STORED)
+			return 0;
+	return 1;
 }
 
 static void
@@ -214,7 +256,7 @@ send_ready(struct publisher *p)
 {
 	size_t i;
 
-	if (!p->connected)
+	if (!p->connected || p->taking_up)
 		return;
 	if (p->pause_until > 0 && date_mono() < p->pause_until)
 		return;
@@ -223,7 +265,8 @@ send_ready(struct publisher *p)
 	    publisher_room(p))
 		close_frame(p);
 	for (i = 0; i < p->closed; i++)
-		if (frame_at(p, i)->state == READY)
+		if (frame_at(p, i)->state == READY &&
+		    (!frame_at(p, i)->wait || is_next(p, i)))
 			send_frame(p, frame_at(p, i));
 }
 
@@ -240,10 +283,17 @@ set_mark(struct frame *f, uint64_t mark)
 void
 publisher_add(struct publisher *p, const char *line, size_t n, uint64_t mark)
 {
+	const size_t fill = p->flow ? FLOW_FILL : WIRE_FILL;
+	const uint32_t most = WIRE_EVENTS_MAX - (uint32_t)p->flow;
 	struct frame *f = open_frame(p);
 	char *to;
 
-	if (f->n > 0 && f->lines.len + n + 1 > WIRE_FILL) {
+	p->group++;
+	if (p->ahead > 0) {
+		p->ahead--;
+		return;
+	}
+	if (f->n > 0 && f->lines.len + n + 1 > fill) {
 		close_frame(p);
 		send_ready(p);
 		f = open_frame(p);
@@ -259,7 +309,7 @@ publisher_add(struct publisher *p, const char *line, size_t n, uint64_t mark)
 	p->next++;
 	p->counts.events++;
 	p->counts.bytes += n + 1;
-	if (f->lines.len >= WIRE_FILL || f->n == WIRE_EVENTS_MAX) {
+	if (f->lines.len >= fill || f->n == most) {
 		close_frame(p);
 		send_ready(p);
 	}
@@ -286,7 +336,7 @@ publisher_add_frame(struct publisher *p, const char *lines, size_t len,
 void
 publisher_flush(struct publisher *p)
 {
-	p->flush = open_frame(p)->n > 0;
+	p->flush = open_frame(p)->n > 0 && !p->flow;
 	if (p->flush)
 		send_ready(p);
 }
@@ -524,18 +574,78 @@ begin_channel(struct publisher *p)
 void
 publisher_restart(struct publisher *p, uint64_t next)
 {
-	struct frame *f;
-
 	while (p->closed > 0)
 		drop_frame(p);
-	f = open_frame(p);
-	f->state = OPEN;
-	f->n = 0;
-	f->one_mark = 0;
-	buf_clear(&f->lines);
-	p->flush = 0;
+	begin_frame(p);
 	p->next = next;
 	p->gone = p->done = next - 1;
+}
+
+/* Everything up to number is there, as far as safe on the twin as well. */
+static void
+begin_at(struct publisher *p, uint64_t number, uint64_t safe)
+{
+	p->local = p->done = p->gone = p->told_done = number;
+	p->safe = p->told_safe = safe;
+	p->next = number + 1;
+}
+
+void
+publisher_flow(struct publisher *p, const char *from, const char *name,
+    uint64_t after, uint64_t ahead)
+{
+	p->left_alone += p->done - p->safe;
+	publisher_restart(p, after + 1);
+	p->from = from;
+	p->flow = p->taking_up = 1;
+	p->take_at = 0;
+	snprintf(p->name, sizeof p->name, "%s", name);
+	p->chan = wire_mark_chan(p->name);
+	p->begun = p->after = after;
+	p->ahead = ahead;
+	p->group = 0;
+	p->asking = 0;
+	p->answered = NULL;
+	begin_at(p, after, after);
+}
+
+void
+publisher_commit(struct publisher *p, const char *id, int64_t t,
+    const struct wire_cursor *cursor, uint64_t mark)
+{
+	struct frame *f = open_frame(p);
+
+	if (f->n == 0)
+		f->first = p->next;
+	set_mark(f, mark);
+	f->marked = 1;
+	f->commit.has_cursor = 1;
+	f->commit.after = p->after;
+	f->commit.t = t;
+	f->commit.ahead = p->ahead;
+	f->commit.cursor = *cursor;
+	memcpy(f->commit.name, p->name, sizeof p->name);
+	snprintf(f->commit.id, sizeof f->commit.id, "%s", id);
+	p->after = p->next++;
+	p->group = 0;
+	close_frame(p);
+	send_ready(p);
+}
+
+uint64_t
+publisher_group(const struct publisher *p)
+{
+	return p->group;
+}
+
+void
+publisher_abandon(struct publisher *p)
+{
+	p->next -= open_frame(p)->n;
+	p->counts.events -= open_frame(p)->n;
+	p->counts.bytes -= open_frame(p)->lines.len;
+	p->group = 0;
+	begin_frame(p);
 }
 
 /*
@@ -548,6 +658,9 @@ send_again(struct publisher *p, uint64_t known, struct publisher_event *event)
 	struct frame *f;
 
 	p->local = known;
+	/* A flow has one channel: that broker will know, or another does. */
+	if (p->gone > known && p->flow)
+		known = p->gone;
 	if (p->gone > known && p->policy == PUBLISHER_REWINDS) {
 		event->result = PUBLISHER_REWIND;
 		event->number = p->told_safe;
@@ -566,30 +679,6 @@ send_again(struct publisher *p, uint64_t known, struct publisher_event *event)
 	return 0;
 }
 
-/*
- * The broker misses what comes before: go back to there.  Answers overtake
- * each other, so what it has is compared with what was known at the sending.
- */
-static int
-take_gap(struct publisher *p, const struct frame *f, const struct wire_reply *r,
-    struct publisher_event *event)
-{
-	const struct json_value none = { .kind = JSON_NONE };
-
-	if (r->local < f->sent_safe)
-		return fail(p, EPROTO,
-		    "the broker has lost what it had acknowledged", &none);
-	if (r->local >= f->sent_done)
-		return 0;
-	if (p->gone <= r->local)
-		return send_again(p, r->local, event);
-	/* No frame may be in flight when they get other numbers. */
-	p->astray = 1;
-	client_leave(p->client, "it has lost what it had stored");
-	p->connected = 0;
-	return 0;
-}
-
 /* It does not know what its twin has told us is safe; the twin does. */
 static int
 take_behind(struct publisher *p, const struct wire_reply *r)
@@ -605,6 +694,44 @@ take_behind(struct publisher *p, const struct wire_reply *r)
 	return 0;
 }
 
+/* Somebody else has given numbers in the flow's channel. */
+static int
+overtaken(struct publisher *p)
+{
+	snprintf(p->why, sizeof p->why,
+	    "another reader has gone on from cursor %s", p->name);
+	errno = EBUSY;
+	return -1;
+}
+
+/*
+ * The broker misses what comes before: go back to there.  Answers overtake
+ * each other, so what it has is compared with what was known at the sending.
+ */
+static int
+take_gap(struct publisher *p, const struct frame *f, const struct wire_reply *r,
+    struct publisher_event *event)
+{
+	const struct json_value none = { .kind = JSON_NONE };
+
+	if (p->flow && r->local >= f->first)
+		return overtaken(p);
+	if (p->flow && r->local < f->sent_safe)
+		return take_behind(p, r);
+	if (r->local < f->sent_safe)
+		return fail(p, EPROTO,
+		    "the broker has lost what it had acknowledged", &none);
+	if (r->local >= f->sent_done)
+		return 0;
+	if (p->gone <= r->local)
+		return send_again(p, r->local, event);
+	/* No frame may be in flight when they get other numbers. */
+	p->astray = 1;
+	client_leave(p->client, "it has lost what it had stored");
+	p->connected = 0;
+	return 0;
+}
+
 static int
 take_bad(struct publisher *p, struct frame *f, const struct wire_reply *r,
     struct publisher_event *event)
@@ -615,6 +742,23 @@ take_bad(struct publisher *p, struct frame *f, const struct wire_reply *r,
 	p->answered = f;
 	p->bad = (uint32_t)r->line;
 	return 1;
+}
+
+/*
+ * What goes before was not taken, so that the broker does not know the mark
+ * it came after; or it has lost that; or somebody else has gone on.
+ */
+static int
+take_fenced(struct publisher *p, struct frame *f, const struct wire_reply *r)
+{
+	size_t i = 0;
+
+	while (frame_at(p, i) != f)
+		i++;
+	f->wait = 1;
+	if (!is_next(p, i))
+		return 0;
+	return r->mark < f->commit.after ? take_behind(p, r) : overtaken(p);
 }
 
 /* All frames in flight are told so; what counts is the longest time. */
@@ -635,12 +779,37 @@ take_busy(struct publisher *p, const struct wire_reply *r,
 	return 1;
 }
 
+/*
+ * What is in the channel behind the newest mark are the first lines of a group
+ * that was not ended: they need not go there again.
+ */
+static int
+take_up(struct publisher *p, const struct wire_reply *r)
+{
+	uint64_t known = r->local > p->begun ? r->local : p->begun;
+
+	if (strcmp(r->error, "behind") == 0)
+		return take_behind(p, r);
+	if (strcmp(r->error, "denied") == 0)
+		return fail(p, EACCES, "denied by the broker", &r->why);
+	p->take_at = date_mono() + FULL_PAUSE;
+	if (!r->ok)
+		return 0;
+	p->taking_up = 0;
+	p->ahead += known - p->begun;
+	begin_at(p, known, r->safe < known ? r->safe : known);
+	client_progress(p->client);
+	return 0;
+}
+
 /* The answer to the question what is safe. */
 static int
 take_asked(struct publisher *p, const struct wire_reply *r)
 {
 	p->asking = 0;
 	p->moved = 1;
+	if (p->taking_up)
+		return take_up(p, r);
 	if (r->ok)
 		take_marks(p, r);
 	return strcmp(r->error, "behind") == 0 ? take_behind(p, r) : 0;
@@ -672,6 +841,8 @@ take_reply(struct publisher *p, const struct client_event *c,
 		return fail(p, EACCES, "denied by the broker", &r->why);
 	if (strcmp(r->error, "bad") == 0 || strcmp(r->error, "limit") == 0)
 		return take_bad(p, f, r, event);
+	if (strcmp(r->error, "busy") == 0 && p->flow && r->has_mark)
+		return take_fenced(p, f, r);
 	if (strcmp(r->error, "busy") == 0)
 		return take_busy(p, r, event);
 	p->pause_until = date_mono() + FULL_PAUSE;
@@ -756,6 +927,15 @@ finish_answer(struct publisher *p, struct publisher_event *event)
 	return 0;
 }
 
+static void
+ask(struct publisher *p)
+{
+	buf_clear(&p->head_line);
+	wire_pub(&p->head_line, p->from, p->chan, p->done + 1, 0, p->safe);
+	if (client_send(p->client, ++p->tag, &p->head_line) == 0)
+		p->asking = p->tag;
+}
+
 /*
  * Nothing in flight and something not yet safe: ask with a frame of no lines,
  * which the broker answers as it does one that it has.
@@ -771,10 +951,16 @@ ask_again(struct publisher *p)
 	if (p->in_flight > 0 || p->done <= p->safe)
 		return;
 	p->ask_pause = 2 * p->ask_pause < most ? 2 * p->ask_pause : most;
-	buf_clear(&p->head_line);
-	wire_pub(&p->head_line, p->from, p->chan, p->done + 1, 0, p->safe);
-	if (client_send(p->client, ++p->tag, &p->head_line) == 0)
-		p->asking = p->tag;
+	ask(p);
+}
+
+/* How far the channel of a flow has come, before anything is added. */
+static void
+ask_first(struct publisher *p)
+{
+	if (p->taking_up && p->connected && p->asking == 0 &&
+	    date_mono() >= p->take_at)
+		ask(p);
 }
 
 static int
@@ -805,6 +991,7 @@ publisher_next(
 		if (p->moved && settle(p, event))
 			return 0;
 		ask_again(p);
+		ask_first(p);
 		send_ready(p);
 		if (p->moved)
 			continue;
@@ -832,9 +1019,13 @@ publisher_why(const struct publisher *p)
 int64_t
 publisher_due(const struct publisher *p)
 {
-	if (p->pause_until > 0 && p->pause_until < p->ask_at)
-		return p->pause_until;
-	return p->ask_at;
+	int64_t due = p->ask_at;
+
+	if (p->pause_until > 0 && p->pause_until < due)
+		due = p->pause_until;
+	if (p->taking_up && p->connected && p->asking == 0 && p->take_at < due)
+		due = p->take_at;
+	return due;
 }
 
 uint64_t
@@ -847,9 +1038,9 @@ publisher_pending(const struct publisher *p, uint64_t *mark)
 		f = &p->frame[(p->head + i) % SLOTS];
 		if (f->state == STORED && f != p->answered)
 			continue;
-		if (n == 0 && f->n > 0)
+		if (n == 0 && f->n + (uint32_t)f->marked > 0)
 			*mark = mark_of(f, 0);
-		n += f->n;
+		n += f->n + (uint32_t)f->marked;
 	}
 	return n;
 }

@@ -45,6 +45,28 @@ enum publisher_policy {
 /* publisher_policy(p, policy) - PUBLISHER_LETS_GO unless it is called. */
 void publisher_policy(struct publisher *p, enum publisher_policy policy);
 
+/*
+ * publisher_flow(p, from, name, after, ahead) - From now on p is the channel
+ * of the flow with that durable cursor (wire.h, "Marks"; name is copied), whose
+ * newest mark has the number after (0: none) and says that of the lines after
+ * it `ahead` are in the channel already.  Nothing may be in hand.  What else is
+ * there already is asked first; until then there is no room.  As many of the
+ * lines added first are dropped.  Frames leave with their mark, or full.
+ *
+ * publisher_commit(p, id, t, cursor, mark) - The lines added since the last
+ * one, maybe none, and the cursor's move are one; leaves at once.  mark: as
+ * of a line.
+ * publisher_group(p) - Lines added since then.
+ * publisher_abandon(p) - There will be no mark behind them: what has not left
+ * of them is dropped.
+ */
+void publisher_flow(struct publisher *p, const char *from, const char *name,
+    uint64_t after, uint64_t ahead);
+void publisher_commit(struct publisher *p, const char *id, int64_t t,
+    const struct wire_cursor *cursor, uint64_t mark);
+uint64_t publisher_group(const struct publisher *p);
+void publisher_abandon(struct publisher *p);
+
 /* publisher_room(p) - 1 if an event may be added, 0 if the window is full. */
 int publisher_room(const struct publisher *p);
 
@@ -94,7 +116,8 @@ struct publisher_event {
  * publisher_next(p, event, deadline) - Sends what is due, and gives the next
  * thing that happened (client_next() explains deadline).  0, or -1 with
  * errno: as client_next(), and EACCES denied, EPROTO the broker does not
- * take our frames; publisher_why() says more.
+ * take our frames, EBUSY another one has gone on with the flow;
+ * publisher_why() says more.
  */
 int publisher_next(
     struct publisher *p, struct publisher_event *event, int64_t deadline);

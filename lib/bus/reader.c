@@ -29,6 +29,7 @@ enum {
 	COMMIT_PAUSE = DATE_SECOND / 20, /* between two commits */
 	LEASE_PAUSE = 3 * DATE_SECOND,	 /* between two signs of life */
 	BUSY_PAUSE = DATE_SECOND / 10,	 /* until a cursor is tried again */
+	REACH_PAUSE = DATE_SECOND / 20,	 /* until an end is tried again */
 	BUSY_MAX = 15 * DATE_SECOND	 /* above the lease of a dead peer */
 };
 
@@ -55,7 +56,12 @@ struct reader {
 	struct slot slot[SLOTS];
 	struct buf msg;
 
-	struct wire_cursor prev, at, until;
+	struct wire_cursor prev, at, until, end;
+	int to_end; /* until counts: */
+	int exact;  /* and it has to be reached, whatever the broker has */
+	int64_t open_due;
+	int held; /* the durable cursor, and where it stands */
+	struct wire_cursor row;
 	int opened, ended;
 	int end_due; /* until has to be looked at with a new broker */
 	uint64_t part, limit, lost;
@@ -189,6 +195,15 @@ committed(struct reader *r)
 	return fail_reply(r, &s->reply);
 }
 
+static void
+take_row(struct reader *r, const struct wire_reply *reply)
+{
+	if (!reply->ok || !reply->has_cursor || r->held)
+		return;
+	r->held = 1;
+	r->row = reply->cursor;
+}
+
 static int
 leased(struct reader *r)
 {
@@ -202,6 +217,11 @@ leased(struct reader *r)
 		return fail_reply(r, &s->reply);
 	if (strcmp(s->reply.error, "busy") != 0) {
 		r->busy_since = 0;
+		take_row(r, &s->reply);
+		return 0;
+	}
+	if (r->o.hold != NULL && !r->held) {
+		r->lease_due = now + BUSY_PAUSE;
 		return 0;
 	}
 	if (r->busy_since == 0)
@@ -276,7 +296,7 @@ static void
 on_other_broker(struct reader *r)
 {
 	snprintf(r->broker, sizeof r->broker, "%s", client_broker(r->c));
-	r->end_due = r->o.to_end;
+	r->end_due = r->to_end && !r->exact;
 	if (r->has_committed && !r->has_want) {
 		r->want = r->committed;
 		r->has_want = 1;
@@ -401,7 +421,7 @@ add_lease(struct reader *r, struct buf *msg)
 		.filters = r->o.filters,
 		.nfilters = r->o.nfilters,
 		.start = WIRE_FROM_CURSOR,
-		.cursor = r->at,
+		.cursor = r->o.hold != NULL ? *r->o.hold : r->at,
 		.name = r->o.name,
 		.until = &nothing,
 	};
@@ -478,6 +498,25 @@ take_lease(struct reader *r)
 	return 0;
 }
 
+/* Once; tend() goes on. */
+static int
+try_lease(struct reader *r)
+{
+	const struct wire_reply *reply;
+	struct wire_cursor cursor;
+	struct buf msg = { 0 };
+	int got;
+
+	add_lease(r, &msg);
+	got = ask_cursor(r, &msg, &cursor, &reply);
+	if (got == 0)
+		take_row(r, reply);
+	if (got == 1 && strcmp(reply->error, "busy") != 0)
+		return fail_reply(r, reply);
+	r->lease_due = date_mono() + (got == 0 ? LEASE_PAUSE : BUSY_PAUSE);
+	return got < 0 ? -1 : 0;
+}
+
 static int
 start(struct reader *r)
 {
@@ -489,11 +528,13 @@ start(struct reader *r)
 		r->at = r->o.cursor;
 	else if (seek(r, r->o.start, r->o.time, &r->at) < 0)
 		return -1;
-	if (r->o.name != NULL && take_lease(r) < 0)
+	if (r->o.name != NULL &&
+	    (r->o.hold != NULL ? try_lease(r) : take_lease(r)) < 0)
 		return -1;
 	r->prev = r->at;
-	if (r->o.to_end && seek(r, WIRE_FROM_NOW, 0, &r->until) < 0)
+	if (r->o.to_end && seek(r, WIRE_FROM_NOW, 0, &r->end) < 0)
 		return -1;
+	reader_until(r, NULL);
 	return 0;
 }
 
@@ -568,6 +609,9 @@ tend(struct reader *r)
 static int64_t
 next_due(const struct reader *r, int64_t deadline)
 {
+	if (r->connected && !r->opened && r->open_due > 0 &&
+	    r->open_due < deadline)
+		deadline = r->open_due;
 	if (r->o.name == NULL || !r->connected)
 		return deadline;
 	if (r->slot[LEASE].tag == 0 && r->lease_due < deadline)
@@ -591,13 +635,14 @@ send_open(struct reader *r)
 		.max = WIRE_FETCH,
 		.count = (int64_t)r->limit,
 		.wait = WAIT,
-		.until = r->o.to_end ? &r->until : NULL,
+		.until = r->to_end ? &r->until : NULL,
 		.meta = r->o.meta,
 		.ids = client_twins(r->c),
 	};
 
 	r->part = 0;
 	r->opened = 1;
+	r->open_due = 0;
 	buf_clear(&r->msg);
 	wire_fetch(&r->msg, &fetch);
 	return send_as(r, FETCH_A);
@@ -613,7 +658,7 @@ fetch_ahead(struct reader *r)
 	if (!r->connected || r->ended || r->end_due)
 		return 0;
 	if (!r->opened || (r->limit > 0 && idle))
-		return idle ? send_open(r) : 0;
+		return idle && date_mono() >= r->open_due ? send_open(r) : 0;
 	for (int i = FETCH_A; i <= FETCH_B && r->part > 0 && r->limit == 0;
 	     i++) {
 		if (r->slot[i].tag != 0 || !r->connected)
@@ -714,6 +759,29 @@ on_error(struct reader *r, const struct wire_reply *reply)
 	return 0;
 }
 
+/*
+ * 1 if until is passed.  A broker that does not have it all yet ends where it
+ * has.
+ */
+static int
+reached(struct reader *r)
+{
+	for (size_t i = 0; i < r->until.n; i++) {
+		const struct wire_position *u = &r->until.at[i];
+		int there = 0;
+		for (size_t k = 0; k < r->at.n; k++) {
+			const struct wire_position *at = &r->at.at[k];
+			there |= strcmp(at->name, u->name) == 0 &&
+			    (at->start > u->start ||
+				(at->start == u->start && at->n >= u->n));
+		}
+		if (!there)
+			return 0;
+	}
+	r->at = r->until;
+	return 1;
+}
+
 static enum reader_result
 deliver(struct reader *r, struct slot *s, struct reader_batch *batch)
 {
@@ -727,7 +795,11 @@ deliver(struct reader *r, struct slot *s, struct reader_batch *batch)
 	r->prev = r->at;
 	r->at = reply->cursor;
 	r->part++;
-	r->ended = reply->end;
+	r->ended = reply->end && (!r->exact || reached(r));
+	if (reply->end && !r->ended) {
+		rewind_fetches(r);
+		r->open_due = date_mono() + REACH_PAUSE;
+	}
 	*batch = (struct reader_batch){ reply->lines, reply->lines_len,
 		reply->n, reply->meta };
 	s->tag = 0;
@@ -804,6 +876,54 @@ reader_last(struct reader *r, struct reader_batch *batch)
 	*batch = (struct reader_batch){ reply->lines, reply->lines_len,
 		reply->n, { .kind = JSON_NONE } };
 	return READER_LINES;
+}
+
+int
+reader_go(struct reader *r, enum wire_from to, const struct wire_cursor *cursor)
+{
+	rewind_fetches(r);
+	r->ended = 0;
+	seen_free(r->sift.seen);
+	r->sift.seen = seen_new(SEEN_MAX);
+	if (to == WIRE_FROM_CURSOR)
+		r->at = *cursor;
+	else if (seek(r, to, 0, &r->at) < 0)
+		return -1;
+	r->prev = r->at;
+	return 0;
+}
+
+void
+reader_until(struct reader *r, const struct wire_cursor *until)
+{
+	rewind_fetches(r);
+	r->ended = 0;
+	r->open_due = 0;
+	r->exact = until != NULL;
+	r->to_end = until != NULL || r->o.to_end;
+	r->end_due = 0;
+	r->until = until != NULL ? *until : r->end;
+}
+
+int
+reader_until_now(struct reader *r)
+{
+	struct wire_cursor now;
+
+	rewind_fetches(r);
+	if (seek(r, WIRE_FROM_NOW, 0, &now) < 0)
+		return -1;
+	reader_until(r, &now);
+	r->exact = 0;
+	return 0;
+}
+
+int
+reader_held(const struct reader *r, struct wire_cursor *row)
+{
+	if (r->held)
+		*row = r->row;
+	return r->held;
 }
 
 void

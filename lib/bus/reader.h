@@ -31,6 +31,11 @@ struct reader_options {
 	int to_end;    /* stop where the log ends now */
 	int meta;      /* batches tell their origin */
 	int skip_gone; /* go on at the oldest event there is */
+	/*
+	 * Not NULL: the durable cursor is only held, made there if there is
+	 * none; it is not waited for, and start is where to read from.
+	 */
+	const struct wire_cursor *hold;
 };
 
 struct reader;
@@ -89,6 +94,27 @@ enum reader_result reader_cut(struct reader *r, uint64_t n);
 
 /* reader_position(r) - Where the batch last given ended. */
 const struct wire_cursor *reader_position(const struct reader *r);
+
+/*
+ * reader_go(r, to, cursor) - Read on at cursor (WIRE_FROM_CURSOR), the oldest
+ * event there is or the end, as if nothing had been seen.  0, or -1 as
+ * READER_FAILED.
+ * reader_until(r, until) - READER_END once that is reached, and the position is
+ * then until; NULL: at the end asked for when it was opened, if any.
+ * reader_until_now(r) - READER_END once all there is now has been given.  0 or
+ * -1.
+ */
+int reader_go(
+    struct reader *r, enum wire_from to, const struct wire_cursor *cursor);
+void reader_until(struct reader *r, const struct wire_cursor *until);
+int reader_until_now(struct reader *r);
+
+/*
+ * reader_held(r, row) - With hold: 1 if the durable cursor is ours, then
+ * where it stands; else 0.  Once it was ours it is not given up: losing it is
+ * READER_FAILED.
+ */
+int reader_held(const struct reader *r, struct wire_cursor *row);
 
 /* reader_seen(r) - What was given up to there; valid as long as r is. */
 const struct seen *reader_seen(const struct reader *r);

@@ -82,6 +82,21 @@ event_momentary(const char *topic, size_t n)
 }
 
 /*
+ * event_is_mark(e) - 1 if the line is a mark, topic $SG/MARK, which says how
+ * far a stream has been read (sg-event(5)).  Filters that know no more of it
+ * pass it on as it is, in its place among the events.
+ */
+static inline int
+event_is_mark(const struct event *e)
+{
+	static const char topic[] = "$SG/MARK";
+
+	return event_has(e, EVENT_TOPIC) &&
+	    e->len[EVENT_TOPIC] == sizeof topic - 1 &&
+	    memcmp(e->line + e->at[EVENT_TOPIC], topic, sizeof topic - 1) == 0;
+}
+
+/*
  * event_scan(e, line, n, why) - Check the line completely and find its
  * members.  0, or -1 with *why, a constant string that completes
  * "FILE:LINE: ", such as "duplicate member name", "topic: empty level".

@@ -190,6 +190,8 @@ fill_line(struct fill *fill, const char *p, size_t n, const char **why)
 
 	if (event_scan(e, p, n, why) < 0)
 		return FILL_BAD;
+	if (event_is_mark(e))
+		return FILL_MARK;
 	if (e->have & SEALED) {
 		*why = e->have & META ? "rt, from or pos in a sealed line"
 				      : check_rules(e);

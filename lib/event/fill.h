@@ -25,7 +25,8 @@ enum fill_result {
 	FILL_BAD = -1,	/* *why completes "FILE:LINE: " */
 	FILL_PLAIN = 0, /* publish the line as it is */
 	FILL_MADE = 1,	/* publish fill->line instead */
-	FILL_IDENT = 2	/* set fill->ident and call again */
+	FILL_IDENT = 2, /* set fill->ident and call again */
+	FILL_MARK = 3	/* a mark, event_is_mark(): pass it on as it is */
 };
 
 /*
@@ -33,7 +34,8 @@ enum fill_result {
  * t (the present), src, ep and seq (where src is ours) appended; an RFC 3339
  * t becomes a number; rt, from and pos are taken out.  A line with sig or
  * enc is taken as it is or refused.  Refused are also $SG topics but those of
- * revocation lists, $SG/TRUST/CRL/KID, commands that break event_command(), and what is longer than EVENT_LINE_MAX.
+ * revocation lists, $SG/TRUST/CRL/KID, commands that break event_command(), and
+ * what is longer than EVENT_LINE_MAX.
  */
 enum fill_result
 fill_line(struct fill *fill, const char *p, size_t n, const char **why);

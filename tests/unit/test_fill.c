@@ -66,7 +66,7 @@ static const struct {
 	{ "{}", "none of v vs vb vd m d enc" },
 	{ "{\"topic\":\"A\",\"t\":1}", "none of v vs vb vd m d enc" },
 	{ "{\"topic\":\"A/\",\"v\":1}", NULL },
-	{ "{\"topic\":\"$SG/MARK\",\"t\":1,\"v\":1,\"src\":\"x\"}",
+	{ "{\"topic\":\"$SG/MARK/1\",\"t\":1,\"v\":1,\"src\":\"x\"}",
 	    "topic: reserved" },
 	{ "{\"topic\":\"\\u0024SG/MARK\",\"t\":1,\"v\":1,\"src\":\"x\"}",
 	    "topic: reserved" },
