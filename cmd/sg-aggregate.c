@@ -11,8 +11,10 @@
 #include "base/app.h"
 #include "base/date.h"
 #include "base/die.h"
+#include "base/mix.h"
 #include "base/opt.h"
 #include "base/stats.h"
+#include "bus/memo.h"
 #include "event/event.h"
 #include "event/line.h"
 #include "event/unit.h"
@@ -24,7 +26,7 @@ enum late { LATE_CORRECT, LATE_DEAD, LATE_DROP };
 
 static struct {
 	const char *window, *to, *stat, *join, *source, *tz;
-	const char *dead;
+	const char *dead, *state;
 	int per_source, late, strict, stats;
 	int64_t topics_max;
 	struct opt_list from;
@@ -77,6 +79,10 @@ static const struct opt options[] = {
 	    "how far t may be in the future (60s)", &o.rule.skew },
 	{ 0, "missing", OPT_FLAG, NULL, "name the missing sources",
 	    &o.rule.missing },
+	{ 0, "state", OPT_STRING, "FILE", "go on where the last run ended",
+	    &o.state },
+	{ 0, "src", OPT_STRING, "NAME", "with --state: source of the results",
+	    &o.rule.src },
 	{ 0, "max-topics", OPT_INT, "N", "topics to tell apart (1000000)",
 	    &o.topics_max },
 	{ 0, "dead", OPT_STRING, "FILE", "append refused lines to FILE",
@@ -109,8 +115,11 @@ static struct route *route;
 static struct join *join;
 static char *join_name;
 static struct buf line;
+static struct memo *memo;
+static enum { UNDECIDED, PLAIN, MARKED } flow; /* by the first line */
 static struct {
-	unsigned long long taken, other, unused, late;
+	unsigned long long taken, other, unused, late, given;
+	unsigned long long taken_before, given_before; /* the last mark */
 } count;
 
 static void
@@ -189,6 +198,11 @@ parse_rule(void)
 		rule->keep = 0;
 	parse_stats(o.stat);
 	check_energy();
+	if (rule->src != NULL && o.state == NULL)
+		opt_usage("--src needs --state");
+	if (rule->src != NULL && !wire_name_check(rule->src, strlen(rule->src)))
+		opt_usage(
+		    "--src %s: 1-64 of A-Z a-z 0-9 . _ : @ / -", rule->src);
 }
 
 /* FILE or FILE:COLUMN={capture} */
@@ -232,6 +246,51 @@ open_route(void)
 		opt_usage("%s", why);
 }
 
+static uint64_t
+hash_text(uint64_t h, const char *s)
+{
+	size_t n = s == NULL ? 0 : strlen(s) + 1;
+
+	for (size_t i = 0; i < n; i++)
+		h = mix64(h, (unsigned char)s[i]);
+	return mix64(h, n);
+}
+
+/* Of the options that a state depends on. */
+static uint64_t
+config_hash(void)
+{
+	const char *const texts[] = { o.window, o.to, o.stat, o.source, o.tz,
+		o.rule.value, o.rule.unit, o.rule.src };
+	const int64_t numbers[] = { o.per_source, o.late, o.rule.interval,
+		o.rule.grace, o.rule.keep };
+	uint64_t h = 0;
+
+	for (size_t i = 0; i < o.from.n; i++)
+		h = hash_text(h, o.from.v[i]);
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		h = hash_text(h, texts[i]);
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
+		h = mix64(h, (uint64_t)numbers[i]);
+	return h;
+}
+
+static void
+open_state(void)
+{
+	struct memo_options what = { .path = o.state,
+		.program = command.name,
+		.config = config_hash() };
+	const char *why;
+	int status;
+
+	if (o.state == NULL)
+		return;
+	memo = memo_open(&what, &status, &why);
+	if (memo == NULL)
+		die(status, "%s: %s", o.state, why);
+}
+
 static void
 output(int status)
 {
@@ -245,6 +304,7 @@ emit(void)
 	while (window_next(windows, &line)) {
 		output(line_out_line(&out, line.p, line.len));
 		buf_clear(&line);
+		count.given++;
 	}
 }
 
@@ -279,6 +339,76 @@ add(uint32_t input, const struct event *e)
 	}
 }
 
+/* The state to begin with: that of the first mark, or without marks. */
+static void
+begin(const struct mark *mark)
+{
+	const char *p, *why = NULL;
+	size_t n;
+
+	flow = mark == NULL ? PLAIN : MARKED;
+	if (memo == NULL)
+		return;
+	switch (memo_begin(memo, mark, &p, &n, &why)) {
+	case 1:
+		if (window_load(windows, p, n) == -1)
+			die(EXIT_CONFIG, "%s: not a state of this program",
+			    o.state);
+		if (route_resume(route, &why) == -1)
+			die(EXIT_DATA, "%s", why);
+		break;
+	case 0:
+		if (why != NULL)
+			note("%s: %s", o.state, why);
+		break;
+	default: die(EXIT_CONFIG, "%s: %s", o.state, why);
+	}
+}
+
+static void
+save(const struct mark *mark)
+{
+	struct buf b = { 0 };
+	const char *why;
+
+	window_save(windows, &b);
+	if (memo_save(memo, mark, b.p, b.len, &why) == -1)
+		die(EXIT_IO, "%s: %s", o.state, why);
+	buf_fini(&b);
+}
+
+/* With --state, time is that of the marks. */
+static void
+handle_mark(const struct event *e)
+{
+	static struct mark mark;
+	enum memo_due due = MEMO_PASS;
+	const char *why;
+
+	if (memo != NULL && flow != PLAIN) {
+		if (mark_read(&mark, e, &why) == -1) {
+			refuse(e->line, e->n, why);
+			return;
+		}
+		if (flow == UNDECIDED)
+			begin(&mark);
+		window_clock(windows, mark.t);
+		window_idle(windows, mark.t);
+		emit();
+		due = memo_due(memo, &mark, count.taken > count.taken_before,
+		    count.given > count.given_before);
+	} else if (memo != NULL)
+		die(EXIT_DATA, "%s: a mark behind lines without marks",
+		    in.name);
+	if (due == MEMO_ABSORB)
+		return;
+	if (due == MEMO_SAVE)
+		save(&mark);
+	count.taken_before = count.taken;
+	count.given_before = count.given;
+	output(line_out_line(&out, e->line, e->n));
+}
+
 static void
 handle(const char *p, size_t n)
 {
@@ -293,11 +423,12 @@ handle(const char *p, size_t n)
 		return;
 	}
 	topic = event_topic(&e, space, &tn);
-	if (event_has(&e, EVENT_TOPIC) && tn == strlen("$SG/MARK") &&
-	    memcmp(topic, "$SG/MARK", tn) == 0) {
-		output(line_out_line(&out, p, n));
+	if (mark_is(&e)) {
+		handle_mark(&e);
 		return;
 	}
+	if (flow == UNDECIDED)
+		begin(NULL);
 	if (event_complete(&e, &why) == -1) {
 		refuse(p, n, why);
 		return;
@@ -323,7 +454,7 @@ wait_for_input(void)
 	while (poll(fds, 2, (int)wait) <= 0 || fds[0].revents == 0) {
 		if (app_stop())
 			return -1;
-		wait = window_idle(windows, date_now());
+		wait = flow == MARKED ? -1 : window_idle(windows, date_now());
 		emit();
 		output(line_out_flush(&out));
 		if (wait != -1)
@@ -360,8 +491,12 @@ run(void)
 				unreadable();
 		}
 	}
-	if (!o.strict || in.bad == 0)
+	if (o.strict && in.bad > 0)
+		return;
+	if (memo == NULL)
 		window_end(windows);
+	else if (flow == PLAIN)
+		save(NULL);
 	emit();
 }
 
@@ -395,6 +530,7 @@ main(int argc, char **argv)
 	first = opt_parse(&command, argc, argv);
 	parse_rule();
 	open_route();
+	open_state();
 	app_signals();
 	line_out_init(&out, STDOUT_FILENO, "standard output");
 	line_open(&in, argv + first, (size_t)(argc - first));
@@ -411,6 +547,7 @@ main(int argc, char **argv)
 	print_stats(begun);
 	route_free(route);
 	window_free(windows);
+	memo_close(memo);
 	join_close(join);
 	free(join_name);
 	return status;

@@ -270,6 +270,7 @@ outputs() {
 	sg-csv sg-csv --topic 'A/{meter}' --time t --value v --scale 1 rows.csv
 	sg-trust sg-trust export --trust net meter-01 --age
 	sg-aggregate sg-aggregate --window 1m --from 'A/{meter}' --to 'B/{meter}' --stat sum events
+	sg-rule sg-rule --rule rule.jq events
 	sg-sign sg-sign -k net/keys/operator.key --trust net events
 	sg-verify sg-verify --trust net --keep events
 	sg-seal sg-seal -k net/keys/flat12.key --trust net -r dso events
@@ -296,6 +297,7 @@ output_inputs() {
 	cd "$TEST_TMP" || return 1
 	printf 't,meter,v\n2020-01-01T00:00:00Z,1,5\n' >rows.csv
 	events A/1 1 10 >events
+	echo 'module {"topics": ["A/#"]}; .topic = "B"' >rule.jq
 	echo 'D5 09 01825DAB' | "$ROOT/tests/enocean_packets.py" >packets
 	sg-trust demo net
 	start_memory_broker

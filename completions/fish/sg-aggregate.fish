@@ -17,6 +17,8 @@ complete -c sg-aggregate -l late -x -a 'correct dead drop' -d 'what to do with l
 complete -c sg-aggregate -l keep -x -d 'how long to correct a window (1h)'
 complete -c sg-aggregate -l skew -x -d 'how far t may be in the future (60s)'
 complete -c sg-aggregate -l missing -d 'name the missing sources'
+complete -c sg-aggregate -l state -r -F -d 'go on where the last run ended'
+complete -c sg-aggregate -l src -x -d 'with --state: source of the results'
 complete -c sg-aggregate -l max-topics -x -d 'topics to tell apart (1000000)'
 complete -c sg-aggregate -l dead -r -F -d 'append refused lines to FILE'
 complete -c sg-aggregate -l strict -d 'stop at the first refused line'

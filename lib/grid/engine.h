@@ -129,6 +129,7 @@ void engine_save(const struct engine *e, struct buf *b);
 int engine_load(struct engine *e, const char *p, size_t n);
 void engine_begin(struct engine *e, int64_t now);
 
+/* engine_stats(e, stats) - What it has done so far. */
 void engine_stats(const struct engine *e, struct engine_stats *stats);
 
 /* engine_rule_runs(e, rule) - Runs of one rule. */

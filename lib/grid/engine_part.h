@@ -93,6 +93,10 @@ struct engine_node *engine_pop(struct engine_list *list);
 /* engine_front(list, other) - Put other's nodes before list's. */
 void engine_front(struct engine_list *list, struct engine_list *other);
 
+/*
+ * engine_node(e, step) - A node without text in no list.
+ * engine_node_free(e, node) - Keep its memory for the next one.
+ */
 struct engine_node *engine_node(struct engine *e, enum engine_step step);
 void engine_node_free(struct engine *e, struct engine_node *node);
 

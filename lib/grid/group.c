@@ -107,6 +107,19 @@ group_source_name(
 	return names_text(groups->inputs, name, &n);
 }
 
+uint32_t
+group_source_input(const struct group *g, uint32_t i)
+{
+	return g->name[i] & named ? NAMES_NONE : g->name[i] & ~expected;
+}
+
+void
+group_release(struct group *g, uint32_t i)
+{
+	g->name[i] &= ~expected;
+	g->last[i] = GROUP_ALWAYS;
+}
+
 void
 group_expect(struct group *g, uint32_t i)
 {

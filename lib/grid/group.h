@@ -76,6 +76,18 @@ const char *group_source_name(
     const struct groups *groups, const struct group *g, uint32_t i);
 
 /*
+ * group_source_input(g, i) - The input that the source is, or NAMES_NONE if it
+ * has a name of its own.
+ */
+uint32_t group_source_input(const struct group *g, uint32_t i);
+
+/*
+ * group_release(g, i) - The source is no longer known, until it is heard
+ * again.
+ */
+void group_release(struct group *g, uint32_t i);
+
+/*
  * group_expect(g, i) - Source i is known, whether it reports or not.
  * group_expected(g, i) - 1 if so.
  */

@@ -6,6 +6,8 @@
 #include "grid/group.h"
 #include "grid/presence.h"
 
+enum { BITS_MAX = 60 }; /* of 10000 years of microseconds, and more */
+
 /*
  * Code 0 is GROUP_ALWAYS, code c is least + (c - 1) * unit, unless all are
  * the same (no bits): then that is least.
@@ -178,16 +180,28 @@ measure(struct presence_packed *k, const int64_t *times, uint32_t n)
 		k->bits++;
 }
 
+static size_t
+words_of(uint32_t n, unsigned bits)
+{
+	return bits == 0 ? 0 : ((size_t)n * bits + 63) / 64 + 1;
+}
+
+static void
+take_packed(struct presence *p, struct presence_packed *k, uint32_t n)
+{
+	presence_fini(p);
+	p->form = PRESENCE_PACKED;
+	p->packed = k;
+	p->n = n;
+}
+
 void
 presence_pack(struct presence *p, const int64_t *times, uint32_t n)
 {
 	struct presence_packed head, *k;
-	size_t words;
 
 	measure(&head, times, n);
-	words = ((size_t)n * head.bits + 63) / 64 + 1;
-	k = xcalloc(
-	    1, sizeof *k + (head.bits == 0 ? 0 : words * sizeof *k->word));
+	k = xcalloc(1, sizeof *k + words_of(n, head.bits) * sizeof *k->word);
 	*k = head;
 	for (uint32_t i = 0; head.bits != 0 && i < n; i++) {
 		uint64_t code = times[i] == GROUP_ALWAYS
@@ -200,10 +214,101 @@ presence_pack(struct presence *p, const int64_t *times, uint32_t n)
 		if (low + k->bits > 64)
 			k->word[bit / 64 + 1] |= code >> (64 - low);
 	}
-	presence_fini(p);
-	p->form = PRESENCE_PACKED;
-	p->packed = k;
-	p->n = n;
+	take_packed(p, k, n);
+}
+
+static void
+packed_save(const struct presence *p, struct buf *b)
+{
+	const struct presence_packed *k = p->packed;
+
+	memo_put_i64(b, k->least);
+	memo_put_i64(b, k->unit);
+	memo_put_uint(b, k->bits);
+	for (size_t i = 0; i < words_of(p->n, k->bits); i++)
+		memo_put_u64(b, k->word[i]);
+}
+
+static void
+packed_load(struct presence *p, uint32_t n, struct memo_record *r)
+{
+	struct presence_packed head = { 0 }, *k;
+	size_t words;
+
+	head.least = memo_get_i64(r);
+	head.unit = memo_get_i64(r);
+	head.bits = (unsigned)memo_get_uint(r);
+	/* So that no code can overflow. */
+	if (head.bits > BITS_MAX || head.unit < 1 ||
+	    head.least < GROUP_ALWAYS || head.least > GROUP_NEVER / 2 ||
+	    head.unit > INT64_C(1) << (BITS_MAX - head.bits))
+		r->bad = 1;
+	words = r->bad ? 0 : words_of(n, head.bits);
+	if (words > r->n / sizeof *k->word)
+		r->bad = 1;
+	if (r->bad)
+		return;
+	k = xcalloc(1, sizeof *k + words * sizeof *k->word);
+	*k = head;
+	for (size_t i = 0; i < words; i++)
+		k->word[i] = memo_get_u64(r);
+	take_packed(p, k, n);
+}
+
+void
+presence_save(const struct presence *p, int64_t start, struct buf *b)
+{
+	memo_put_uint(b, p->n);
+	memo_put_uint(b, p->form);
+	if (p->form == PRESENCE_PACKED) {
+		packed_save(p, b);
+		return;
+	}
+	memo_put_i64(b, start);
+	for (uint32_t i = 0; i < p->n; i++) {
+		int64_t t = presence_at(p, i, start);
+
+		/* A wide one may be of before the pane. */
+		if (p->form == PRESENCE_WIDE)
+			memo_put_i64(b, t);
+		else
+			memo_put_uint(b,
+			    t == GROUP_ALWAYS ? 0 : (uint64_t)(t - start) + 1);
+	}
+}
+
+void
+presence_load(struct presence *p, struct memo_record *r)
+{
+	size_t n = memo_get_uint(r);
+	uint64_t form = memo_get_uint(r);
+	int64_t start, t;
+
+	if (n > UINT32_MAX / 2 || form > PRESENCE_PACKED)
+		r->bad = 1;
+	if (form == PRESENCE_PACKED) {
+		packed_load(p, (uint32_t)n, r);
+		return;
+	}
+	start = memo_get_i64(r);
+	if (n > r->n || start < GROUP_ALWAYS || start > GROUP_NEVER / 2)
+		r->bad = 1;
+	for (uint32_t i = 0; !r->bad && i < n; i++) {
+		uint64_t offset;
+
+		if (form == PRESENCE_WIDE)
+			t = memo_get_i64(r);
+		else {
+			offset = memo_get_uint(r);
+			r->bad |= offset > UINT32_MAX;
+			t = offset == 0 || r->bad ? GROUP_ALWAYS
+						  : start + (int64_t)offset - 1;
+		}
+		if (t < GROUP_ALWAYS || t > GROUP_NEVER)
+			r->bad = 1;
+		else if (t != GROUP_ALWAYS)
+			presence_note(p, i, start, t, (uint32_t)n);
+	}
 }
 
 void

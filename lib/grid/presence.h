@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
+#include "bus/memo.h"
+
 enum presence_form {
 	PRESENCE_FEW,	 /* as NARROW, in place */
 	PRESENCE_NARROW, /* microseconds since start, + 1; 0 is not heard */
@@ -52,6 +55,13 @@ void presence_times(
 
 /* presence_pack(p, times, n) - Make it times[0..n), packed. */
 void presence_pack(struct presence *p, const int64_t *times, uint32_t n);
+
+/*
+ * presence_save(p, start, b) - Append it to a state (memo.h).
+ * presence_load(p, r) - Make p, which is empty, what was saved.
+ */
+void presence_save(const struct presence *p, int64_t start, struct buf *b);
+void presence_load(struct presence *p, struct memo_record *r);
 
 /* presence_fini(p) - Free and make empty. */
 void presence_fini(struct presence *p);

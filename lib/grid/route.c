@@ -182,40 +182,82 @@ template_fill(struct route *route, const struct template *t, long row,
 	return 0;
 }
 
-/* Make the input of a topic that the pattern matches; *why if none can be. */
-static uint32_t
-input_make(struct route *route, const struct way *way, const char *topic,
-    size_t n, const char *const *at, const size_t *len, const char **why)
+/*
+ * Send a topic that the pattern matches where the templates say; *input is
+ * NAMES_NONE if it is new.  0, or -1 with *why.
+ */
+static int
+send(struct route *route, const struct way *way, const char *topic, size_t n,
+    const char *const *at, const size_t *len, uint32_t *input, const char **why)
 {
-	uint32_t input = NAMES_NONE;
-	char *result;
-	size_t rn;
+	const char *source = NULL;
+	struct buf result = { 0 };
 	long row = -1;
+	size_t sn = 0;
+	int status = -1;
 
 	if (way->capture != -1) {
 		row = join_find(
 		    route->rule.join, at[way->capture], len[way->capture]);
-		if (row == -1) {
-			*why = "not in the joined table";
-			return NAMES_NONE;
-		}
+		*why = "not in the joined table";
+		if (row == -1)
+			return -1;
 	}
-	if (template_fill(route, &way->to, row, at, len, why) == -1)
-		return NAMES_NONE;
-	if ((*why = topic_check(route->text.p, route->text.len)) != NULL)
-		return NAMES_NONE;
-	rn = route->text.len;
-	result = xstrndup(route->text.p, rn);
-	if (way->source.n == 0)
-		input = window_input(route->set, topic, n, result, rn, NULL, 0);
-	else if (template_fill(route, &way->source, row, at, len, why) == 0 &&
-	    (*why = topic_check(route->text.p, route->text.len)) == NULL)
-		input = window_input(route->set, topic, n, result, rn,
-		    route->text.p, route->text.len);
-	if (input == NAMES_NONE && *why == NULL)
-		*why = "too much text";
-	free(result);
-	return input;
+	if (template_fill(route, &way->to, row, at, len, why) == -1 ||
+	    (*why = topic_check(route->text.p, route->text.len)) != NULL)
+		return -1;
+	buf_add(&result, route->text.p, route->text.len);
+	if (way->source.n > 0) {
+		if (template_fill(route, &way->source, row, at, len, why) ==
+			-1 ||
+		    (*why = topic_check(route->text.p, route->text.len)) !=
+			NULL)
+			goto out;
+		source = route->text.p;
+		sn = route->text.len;
+	}
+	*why = "too much text";
+	if (*input != NAMES_NONE)
+		status = window_move(
+		    route->set, *input, result.p, result.len, source, sn);
+	else {
+		*input = window_input(
+		    route->set, topic, n, result.p, result.len, source, sn);
+		status = *input == NAMES_NONE ? -1 : 0;
+	}
+out:
+	buf_fini(&result);
+	return status;
+}
+
+static int
+matches(const struct route *route, const char *topic, size_t n)
+{
+	const char *at[TOPIC_LEVELS_MAX];
+	size_t len[TOPIC_LEVELS_MAX];
+
+	for (size_t i = 0; i < route->rule.nfrom; i++)
+		if (topic_pattern_match(
+			route->ways[i].pattern, topic, n, at, len))
+			return 1;
+	return 0;
+}
+
+/* As send(), by the first pattern that matches; *why NULL if none does. */
+static int
+send_topic(struct route *route, const char *topic, size_t n, uint32_t *input,
+    const char **why)
+{
+	const char *at[TOPIC_LEVELS_MAX];
+	size_t len[TOPIC_LEVELS_MAX];
+
+	*why = NULL;
+	for (size_t i = 0; i < route->rule.nfrom; i++)
+		if (topic_pattern_match(
+			route->ways[i].pattern, topic, n, at, len))
+			return send(route, &route->ways[i], topic, n, at, len,
+			    input, why);
+	return -1;
 }
 
 /* Streams repeat themselves; room for what follows each topic. */
@@ -260,22 +302,16 @@ static enum route_result
 find_new(struct route *route, const char *topic, size_t n, uint32_t *input,
     const char **why)
 {
-	const char *at[TOPIC_LEVELS_MAX];
-	size_t len[TOPIC_LEVELS_MAX], i = 0;
-	const char *what = NULL;
+	const char *what;
 
-	while (i < route->rule.nfrom &&
-	    !topic_pattern_match(route->ways[i].pattern, topic, n, at, len))
-		i++;
-	if (i == route->rule.nfrom)
-		return ROUTE_OTHER;
 	if (route->topics->live >= route->rule.topics_max) {
 		*why = "too many topics";
-		return ROUTE_REFUSED;
+		return matches(route, topic, n) ? ROUTE_REFUSED : ROUTE_OTHER;
 	}
-	*input = input_make(route, &route->ways[i], topic, n, at, len, &what);
-	if (*input != NAMES_NONE)
+	if (send_topic(route, topic, n, input, &what) == 0)
 		return ROUTE_FOUND;
+	if (what == NULL)
+		return ROUTE_OTHER;
 	window_refuse(route->set, topic, n);
 	snprintf(reason, sizeof reason, "%.*s: %s", (int)n, topic, what);
 	*why = reason;
@@ -298,19 +334,16 @@ route_find(struct route *route, const char *topic, size_t n, uint32_t *input,
 static int
 expect_topic(struct route *route, const char *topic, size_t n)
 {
-	const char *at[TOPIC_LEVELS_MAX], *why;
-	size_t len[TOPIC_LEVELS_MAX];
 	uint32_t input;
+	const char *why;
 
 	if (topic_check(topic, n) != NULL)
 		return 0;
 	input = names_find(route->topics, topic, n);
-	for (size_t i = 0; input == NAMES_NONE && i < route->rule.nfrom; i++)
-		if (topic_pattern_match(
-			route->ways[i].pattern, topic, n, at, len))
-			input = input_make(
-			    route, &route->ways[i], topic, n, at, len, &why);
-	if (input == NAMES_NONE)
+	if (input == NAMES_NONE &&
+	    send_topic(route, topic, n, &input, &why) == -1)
+		return 0;
+	if (window_refused(route->set, input))
 		return 0;
 	window_expect(route->set, input);
 	return 1;
@@ -428,6 +461,19 @@ way_init(const struct route *route, struct way *way, const char *from,
 	return template_check(route, &way->source, why);
 }
 
+static int
+expect(struct route *route, const char **why)
+{
+	const struct route_rule *rule = &route->rule;
+
+	if (rule->expect != NULL)
+		return expect_named(route, why);
+	for (size_t i = 0; i < rule->nfrom; i++)
+		if (rule->join != NULL && only_capture(&route->ways[i]) != NULL)
+			expect_rows(route, &route->ways[i]);
+	return 0;
+}
+
 struct route *
 route_new(
     const struct route_rule *rule, struct window_set *set, const char **why)
@@ -441,16 +487,30 @@ route_new(
 	for (size_t i = 0; i < rule->nfrom; i++)
 		if (way_init(route, &route->ways[i], rule->from[i], why) == -1)
 			goto fail;
-	if (rule->expect != NULL && expect_named(route, why) == -1)
-		goto fail;
-	for (size_t i = 0; i < rule->nfrom; i++)
-		if (rule->expect == NULL && rule->join != NULL &&
-		    only_capture(&route->ways[i]) != NULL)
-			expect_rows(route, &route->ways[i]);
-	return route;
+	if (expect(route, why) == 0)
+		return route;
 fail:
 	route_free(route);
 	return NULL;
+}
+
+int
+route_resume(struct route *route, const char **why)
+{
+	const char *what;
+
+	free(route->next);
+	route->next = NULL;
+	route->cap = route->last = 0;
+	for (uint32_t i = 0; i < route->topics->n; i++) {
+		size_t n;
+		const char *topic = names_text(route->topics, i, &n);
+		uint32_t input = i;
+
+		if (n > 0 && send_topic(route, topic, n, &input, &what) == -1)
+			window_leave(route->set, input);
+	}
+	return expect(route, why);
 }
 
 void

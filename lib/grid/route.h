@@ -33,6 +33,12 @@ struct route;
  */
 struct route *route_new(
     const struct route_rule *rule, struct window_set *set, const char **why);
+
+/*
+ * route_resume(route, why) - The set has been loaded: its streams go where
+ * the rule says now, and sources are expected once more.  0, or -1 with *why.
+ */
+int route_resume(struct route *route, const char **why);
 void route_free(struct route *route);
 
 enum route_result {

@@ -4,6 +4,29 @@
 #include "base/die.h"
 #include "grid/window_part.h"
 
+static void
+begin(struct window_set *set)
+{
+	set->groups.inputs = &set->topics;
+	set->newest = set->horizon = set->forgotten = GROUP_ALWAYS;
+	set->limit = set->now = set->judged = GROUP_ALWAYS;
+	set->next_end = GROUP_NEVER;
+}
+
+static void
+free_contents(struct window_set *set)
+{
+	for (size_t i = 0; i < set->npanes; i++)
+		pane_free(set->panes[i]);
+	groups_fini(&set->groups);
+	names_fini(&set->topics);
+	free(set->inputs);
+	free(set->unit);
+	free(set->panes);
+	free(set->ready);
+	free(set->times);
+}
+
 struct window_set *
 window_new(const struct window_rule *rule)
 {
@@ -21,11 +44,22 @@ window_new(const struct window_rule *rule)
 	set->cell_parts = rule->per_source == CELL_EACH
 	    ? set->parts
 	    : cell_parts(rule->per_source);
-	set->newest = set->horizon = set->forgotten = set->limit = GROUP_ALWAYS;
-	set->judged = GROUP_ALWAYS;
-	set->next_end = GROUP_NEVER;
-	set->groups.inputs = &set->topics;
+	begin(set);
 	return set;
+}
+
+void
+window_reset(struct window_set *set)
+{
+	struct window_set fresh = { .rule = set->rule,
+		.parts = set->parts,
+		.cell_parts = set->cell_parts,
+		.sum = set->sum,
+		.mean = set->mean };
+
+	free_contents(set);
+	*set = fresh;
+	begin(set);
 }
 
 void
@@ -33,15 +67,7 @@ window_free(struct window_set *set)
 {
 	if (set == NULL)
 		return;
-	for (size_t i = 0; i < set->npanes; i++)
-		pane_free(set->panes[i]);
-	groups_fini(&set->groups);
-	names_fini(&set->topics);
-	free(set->inputs);
-	free(set->unit);
-	free(set->panes);
-	free(set->ready);
-	free(set->times);
+	free_contents(set);
 	free(set);
 }
 
@@ -77,18 +103,39 @@ uint32_t
 window_input(struct window_set *set, const char *topic, size_t n,
     const char *result, size_t rn, const char *source, size_t sn)
 {
-	uint32_t input = add_input(set, topic, n), i;
-	struct group *g = groups_get(&set->groups, result, rn);
+	uint32_t input = add_input(set, topic, n);
 
-	if (input == NAMES_NONE || g == NULL)
+	if (input == NAMES_NONE ||
+	    window_move(set, input, result, rn, source, sn) == -1)
 		return NAMES_NONE;
-	i = source == NULL ? groups_topic(&set->groups, g, input)
-			   : groups_source(&set->groups, g, source, sn);
-	if (i == NAMES_NONE)
-		return NAMES_NONE;
-	set->inputs[input].group = g->id;
-	set->inputs[input].source = i;
 	return input;
+}
+
+int
+window_move(struct window_set *set, uint32_t input, const char *result,
+    size_t rn, const char *source, size_t sn)
+{
+	struct window_input *in = &set->inputs[input];
+	struct group *g = groups_get(&set->groups, result, rn);
+	uint32_t i;
+
+	if (g == NULL)
+		return -1;
+	if (source != NULL)
+		i = groups_source(&set->groups, g, source, sn);
+	else if (in->group == g->id)
+		return 0;
+	else
+		i = groups_topic(&set->groups, g, input);
+	if (i == NAMES_NONE)
+		return -1;
+	if (in->group != g->id)
+		set->unit[input] = 0;
+	if (in->group != NAMES_NONE && (in->group != g->id || in->source != i))
+		group_release(set->groups.group[in->group], in->source);
+	in->group = g->id;
+	in->source = i;
+	return 0;
 }
 
 void
@@ -96,6 +143,17 @@ window_refuse(struct window_set *set, const char *topic, size_t n)
 {
 	if (names_find(&set->topics, topic, n) == NAMES_NONE)
 		add_input(set, topic, n);
+}
+
+void
+window_leave(struct window_set *set, uint32_t input)
+{
+	struct window_input *in = &set->inputs[input];
+
+	if (in->group != NAMES_NONE)
+		group_release(set->groups.group[in->group], in->source);
+	in->group = NAMES_NONE;
+	set->unit[input] = 0;
 }
 
 int
@@ -154,7 +212,8 @@ static int64_t
 clock_limit(struct window_set *set)
 {
 	/* The clock is only asked when the last answer does not do. */
-	set->limit = date_now() + set->rule->skew;
+	set->limit = (set->now != GROUP_ALWAYS ? set->now : date_now()) +
+	    set->rule->skew;
 	return set->limit;
 }
 
@@ -274,9 +333,19 @@ window_add(struct window_set *set, uint32_t input, const struct event *e,
 	if ((*why = store(set, input, &slot, &r, scale)) != NULL)
 		return WINDOW_REFUSED;
 	advance(set, r.t);
+	/* Rises if the stream begins anew further on. */
+	if (set->ep == 0)
+		set->ep = r.t < DATE_SECOND ? 1 : r.t / DATE_SECOND;
 	if (r.w > set->interval)
 		set->interval = r.w;
 	return set->due ? WINDOW_DUE : WINDOW_TAKEN;
+}
+
+void
+window_clock(struct window_set *set, int64_t now)
+{
+	set->now = now;
+	set->limit = GROUP_ALWAYS;
 }
 
 void

@@ -32,6 +32,7 @@ struct window_rule {
 	size_t nstats;
 	const char *unit;  /* of the result, or NULL */
 	const char *value; /* "v", "m.NAME", or NULL (reading.h) */
+	const char *src;   /* of the results, with ep and seq, or NULL */
 	int missing;	   /* name the missing sources */
 };
 
@@ -64,8 +65,22 @@ const struct names *window_topics(const struct window_set *set);
 uint32_t window_input(struct window_set *set, const char *topic, size_t n,
     const char *result, size_t rn, const char *source, size_t sn);
 
+/*
+ * window_move(set, input, result, rn, source, sn) - The stream goes there from
+ * now on, if it has not done so before; where it went, its source is no longer
+ * known.  0, or -1 if there is too much text.
+ */
+int window_move(struct window_set *set, uint32_t input, const char *result,
+    size_t rn, const char *source, size_t sn);
+
 /* window_refuse(set, topic, n) - A new stream that is refused. */
 void window_refuse(struct window_set *set, const char *topic, size_t n);
+
+/*
+ * window_leave(set, input) - The stream is refused from now on, and its source
+ * no longer known.
+ */
+void window_leave(struct window_set *set, uint32_t input);
 
 /* window_refused(set, input) - 1 if it is such a one. */
 int window_refused(const struct window_set *set, uint32_t input);
@@ -114,8 +129,23 @@ int window_next(struct window_set *set, struct buf *b);
  */
 int64_t window_idle(struct window_set *set, int64_t now);
 
+/*
+ * window_clock(set, now) - Until this is called again it is that time, and
+ * date_now() is not asked.
+ */
+void window_clock(struct window_set *set, int64_t now);
+
 /* window_end(set) - No more readings: everything open closes. */
 void window_end(struct window_set *set);
+
+/*
+ * window_save(set, b) - Append all that the set knows, as a state (memo.h),
+ * when window_next() has given 0.  Not the clock and the statistics.
+ * window_load(set, p, n) - Make it what was saved by one with the same rule.
+ * 0; -1 if that is no such state, and the set then is as new.
+ */
+void window_save(const struct window_set *set, struct buf *b);
+int window_load(struct window_set *set, const char *p, size_t n);
 
 struct window_stats {
 	uint64_t lines, corrections; /* given by window_next() */

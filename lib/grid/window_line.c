@@ -187,5 +187,8 @@ window_line(struct window_set *set, struct window *w, const struct slot *slot,
 		buf_adds(b, ",\"rev\":");
 		buf_addi(b, w->rev);
 	}
+	if (rule->src != NULL)
+		buf_addf(b, ",\"src\":\"%s\",\"ep\":%lld,\"seq\":%lld",
+		    rule->src, (long long)set->ep, (long long)++set->seq);
 	buf_addc(b, '}');
 }

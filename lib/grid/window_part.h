@@ -65,9 +65,11 @@ struct window_set {
 	int64_t next_end;	 /* of the first open pane */
 	int64_t forgotten;	 /* what ends up to it is not kept */
 	int64_t limit;		 /* t up to this is not in the future */
+	int64_t now;		 /* told by window_clock(), or GROUP_ALWAYS */
 	int64_t interval;	 /* longest w seen */
 	int64_t judged;		 /* newest when live was last set */
 	int live, due;
+	int64_t ep, seq; /* of the line given last; ep 0: nothing taken yet */
 	struct pane *emitting;
 	struct window **ready;
 	size_t nready, capready, at, fix;
@@ -76,6 +78,9 @@ struct window_set {
 	struct window_stats stats;
 	char why[WINDOW_WHY_MAX];
 };
+
+/* window_reset(set) - Forget all but the rule, as after window_new(). */
+void window_reset(struct window_set *set);
 
 /* pane_get(set, slot) - The pane of that slot, made if need be. */
 struct pane *pane_get(struct window_set *set, const struct slot *slot);

@@ -81,6 +81,7 @@ check_event(const char *p, size_t n)
 	const char *why = NULL;
 	int whole =
 	    event_scan(&e, p, n, &why) == 0 && event_complete(&e, &why) == 0;
+	int counts = whole && !mark_is(&e);
 
 	t = traffic_new(1 + (int64_t)(n % 5));
 	for (int i = 0; i < 3; i++)

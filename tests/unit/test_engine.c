@@ -123,10 +123,10 @@ play_word(struct rule_peer *p, struct play *play, const struct rule_run *run,
 	    (is_word(word, n, "late:") && v > 5))
 		emit(play, run, word + 5, n - 5, state);
 	if (is_word(word, n, "count")) {
-		int count = p->has[slot] ? atoi(state) : 0;
+		long count = p->has[slot] ? strtol(state, NULL, 10) : 0;
 
 		buf_clear(&p->ahead[slot]);
-		buf_addf(&p->ahead[slot], "%d", count + 1);
+		buf_addf(&p->ahead[slot], "%ld", count + 1);
 		p->has[slot] = 1;
 		play->answer.changed = 1;
 	}
@@ -136,7 +136,8 @@ play_word(struct rule_peer *p, struct play *play, const struct rule_run *run,
 	}
 	if (is_word(word, n, "wake:") && !timer) {
 		play->answer.timer = RULE_TIMER_SET;
-		play->answer.due = run->now + DATE_SECOND * atoi(word + 5);
+		play->answer.due =
+		    run->now + DATE_SECOND * strtol(word + 5, NULL, 10);
 	}
 	if (is_word(word, n, "calm") && v == 7)
 		play->answer.timer = RULE_TIMER_CANCEL;
@@ -299,7 +300,21 @@ static struct engine_options options = { .skew = INT64_C(60) * DATE_SECOND,
 	.grace = INT64_C(5) * DATE_SECOND,
 	.keys_max = 1000 };
 
-/* "NAME:HEAD:PROGRAM" each, NULL-terminated. */
+/* Its name, and its text. */
+static char *
+make_rule(const char *rule, struct buf *text)
+{
+	const char *space = strchr(rule, ' '), *bar = strchr(rule, '|');
+
+	buf_adds(text, "module {\"topics\":");
+	for (const char *p = space + 1; p < bar; p++)
+		buf_addc(text, *p == '\'' ? '"' : *p);
+	buf_adds(text, "};");
+	buf_adds(text, bar + 1);
+	return xstrndup(rule, (size_t)(space - rule));
+}
+
+/* "NAME ['TOPIC'],'MEMBER':MORE|PROGRAM" each, NULL-terminated. */
 static void
 make_set(struct rule_set *set, const char *const *rules)
 {
@@ -309,14 +324,14 @@ make_set(struct rule_set *set, const char *const *rules)
 	set->files = xcalloc(8, sizeof *set->files);
 	set->contexts = xcalloc(8, sizeof *set->contexts);
 	for (; rules[set->n] != NULL; set->n++) {
-		const char *s = rules[set->n];
-		size_t n = strcspn(s, " ");
-		char *name = xstrndup(s, n);
+		struct buf text = { 0 };
+		char *name = make_rule(rules[set->n], &text);
 
-		if (rule_file_parse(&set->files[set->n], name, s + n,
-			strlen(s + n), &why) < 0)
+		if (rule_file_parse(
+			&set->files[set->n], name, text.p, text.len, &why) < 0)
 			check(0, "%s", buf_cstr(&why));
 		free(name);
+		buf_fini(&text);
 	}
 	buf_adds(&set->knowledge, "{}");
 	buf_fini(&why);
@@ -408,73 +423,62 @@ struct order_case {
 	const char *in, *want;
 };
 
-#define HEAD(topics, more) " module {\"topics\":[" topics "]" more "}; "
-
 static const struct order_case cases[] = {
-	{ "rules run in their order",
-	    { "b" HEAD("\"A\"", "") "emit:X", "a" HEAD("\"A\"", "") "emit:Y" },
+	{ "rules run in their order", { "b ['A']|emit:X", "a ['A']|emit:Y" },
 	    "1 A 0,2 A 0", "X 1 /null,Y 1 /null,X 2 /null,Y 2 /null" },
-	{ "a state for each key",
-	    { "a" HEAD("\"A/{k}\"", ",\"by\":\"{k}\"") "count emit:X" },
+	{ "a state for each key", { "a ['A/{k}'],'by':'{k}'|count emit:X" },
 	    "1 A/p 0,2 A/q 0,3 A/p 0", "X 1 p/1,X 2 q/1,X 3 p/2" },
 	{ "results feed rules, before the next event",
-	    { "a" HEAD("\"A\"", "") "emit:B", "b" HEAD("\"B\"", "") "emit:C",
-		"c" HEAD("\"A\"", "") "emit:D" },
+	    { "a ['A']|emit:B", "b ['B']|emit:C", "c ['A']|emit:D" },
 	    "1 A 0,2 A 0",
 	    "B 1 /null,D 1 /null,C 1 /null,B 2 /null,D 2 /null,C 2 /null" },
 	{ "the first result's results come before the second's",
-	    { "a" HEAD("\"A\"", "") "emit:B emit:C",
-		"b" HEAD("\"B\"", "") "emit:E", "c" HEAD("\"C\"", "") "emit:F",
-		"d" HEAD("\"E\"", "") "emit:G" },
+	    { "a ['A']|emit:B emit:C", "b ['B']|emit:E", "c ['C']|emit:F",
+		"d ['E']|emit:G" },
 	    "1 A 0", "B 1 /null,C 1 /null,E 1 /null,G 1 /null,F 1 /null" },
-	{ "a rule is not fed its own results",
-	    { "a" HEAD("\"#\"", "") "emit:B" }, "1 A 0", "B 1 /null" },
+	{ "a rule is not fed its own results", { "a ['#']|emit:B" }, "1 A 0",
+	    "B 1 /null" },
 	{ "unless it wants to, and then not for ever",
-	    { "a" HEAD("\"#\"", ",\"self\":true") "emit:B" }, "1 A 0",
+	    { "a ['#'],'self':true|emit:B" }, "1 A 0",
 	    "B 1 /null,B 1 /null,B 1 /null,B 1 /null,B 1 /null,B 1 /null,"
 	    "B 1 /null,B 1 /null,! a -> a: results feed each other,"
 	    "refused B 1 /null" },
-	{ "a loop is named",
-	    { "a" HEAD("\"A\"", "") "emit:B", "b" HEAD("\"B\"", "") "emit:A" },
-	    "1 A 0",
+	{ "a loop is named", { "a ['A']|emit:B", "b ['B']|emit:A" }, "1 A 0",
 	    "B 1 /null,A 1 /null,B 1 /null,A 1 /null,B 1 /null,A 1 /null,"
 	    "B 1 /null,A 1 /null,! b -> a -> b: results feed each other,"
 	    "refused B 1 /null" },
 	{ "a timer comes before the event that moves the time to it",
-	    { "a" HEAD(
-		"\"A/{k}\"", ",\"by\":\"{k}\"") "wake:10 tell:X ring:Y" },
+	    { "a ['A/{k}'],'by':'{k}'|wake:10 tell:X ring:Y" },
 	    "1 A/p 0,2 A/q 0,11 B 0,30 A/r 0",
 	    "X 1 p/null,X 2 q/null,Y 11 p/null,Y 12 q/null,X 30 r/null" },
 	{ "timers at one moment come by rule and key",
-	    { "b" HEAD("\"A/{k}\"", ",\"by\":\"{k}\"") "wake:10 ring:X",
-		"a" HEAD("\"A/{k}\"", ",\"by\":\"{k}\"") "wake:10 ring:Y" },
+	    { "b ['A/{k}'],'by':'{k}'|wake:10 ring:X",
+		"a ['A/{k}'],'by':'{k}'|wake:10 ring:Y" },
 	    "1 A/q 0,1 A/p 0,11 B 0",
 	    "X 11 p/null,X 11 q/null,Y 11 p/null,Y 11 q/null" },
 	{ "a later event puts a timer off or away",
-	    { "a" HEAD("\"A\"", "") "wake:10 ring:X calm" },
+	    { "a ['A']|wake:10 ring:X calm" },
 	    "1 A 0,9 A 0,18 A 0,30 A 7,50 A 0", "X 28 /null" },
 	{ "at the end of the input only what is due has come",
-	    { "a" HEAD("\"A\"", "") "wake:10 ring:X" }, "1 A 0,10.9 B 0", "" },
-	{ "the time is the highest t", { "a" HEAD("\"A\"", "") "emit:X" },
+	    { "a ['A']|wake:10 ring:X" }, "1 A 0,10.9 B 0", "" },
+	{ "the time is the highest t", { "a ['A']|emit:X" },
 	    "5 A 0,3 A 0,7 A 0", "X 5 /null,X 5 /null,X 7 /null" },
-	{ "a failing rule remembers nothing",
-	    { "a" HEAD("\"A\"", "") "count emit:X fail" }, "1 A 0,2 A 3,3 A 0",
+	{ "a failing rule remembers nothing", { "a ['A']|count emit:X fail" },
+	    "1 A 0,2 A 3,3 A 0",
 	    "X 1 /1,! a: on A (in:2): it fails,refused A 2 3,X 3 /2" },
 	{ "intervals of a rule without keys run from the first event on",
-	    { "a" HEAD("\"A\"", ",\"every\":\"1m\"") "ring:X" },
+	    { "a ['A'],'every':'1m'|ring:X" },
 	    "100 B 0,119 B 0,120 B 0,250 B 0",
 	    "X 120 /null,X 180 /null,"
 	    "X 240 /null" },
 	{ "those of a key as long as it has a state",
-	    { "a" HEAD("\"A/{k}\"",
-		",\"by\":\"{k}\",\"every\":\"1m\"") "count forget ring:X" },
+	    { "a ['A/{k}'],'by':'{k}','every':'1m'|count forget ring:X" },
 	    "100 A/p 0,130 A/p 9,250 B 0", "X 120 p/2" },
 	{ "timers feed rules too",
-	    { "a" HEAD("\"A\"", "") "wake:5 ring:B",
-		"b" HEAD("\"B\"", "") "count emit:C" },
+	    { "a ['A']|wake:5 ring:B", "b ['B']|count emit:C" },
 	    "1 A 0,20 A 0,40 A 0", "B 6 /null,C 6 /1,B 25 /null,C 25 /2" },
-	{ "excluded topics", { "a" HEAD("\"A/#\",\"!A/x\"", "") "emit:X" },
-	    "1 A/x 0,2 A/y 0", "X 2 /null" },
+	{ "excluded topics", { "a ['A/#','!A/x']|emit:X" }, "1 A/x 0,2 A/y 0",
+	    "X 2 /null" },
 };
 
 static size_t
@@ -561,12 +565,11 @@ check_order(const struct order_case *c)
 /* Random rules over random events: running ahead changes nothing. */
 
 static const char *const mixed[] = {
-	"a" HEAD("\"A/{k}\"", ",\"by\":\"{k}\"") "count wake:7 ring:B late:C/a",
-	"b" HEAD("\"A/{k}\",\"C/{k}\"",
-	    ",\"by\":\"{k}\",\"every\":\"10s\"") "count forget fail tell:D "
-						 "ring:C/z",
-	"c" HEAD("\"B\",\"D\"", "") "count late:A/q calm wake:3 ring:E",
-	"d" HEAD("\"E\",\"C/+\"", ",\"every\":\"15s\"") "emit:F count", NULL
+	"a ['A/{k}'],'by':'{k}'|count wake:7 ring:B late:C/a",
+	"b ['A/{k}','C/{k}'],'by':'{k}','every':'10s'|count forget fail tell:D "
+	"ring:C/z",
+	"c ['B','D']|count late:A/q calm wake:3 ring:E",
+	"d ['E','C/+'],'every':'15s'|emit:F count", NULL
 };
 
 static void

@@ -1,0 +1,308 @@
+/* Rules in their process: what they may not do, what they give, restarts. */
+#include "grid/rule_peer.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "check.h"
+
+static const char event[] =
+    "{\"topic\":\"MEASUREMENT/SENSOR/12/Power\",\"t\":1795388400.123,"
+    "\"v\":231.5,\"u\":\"W\"}";
+
+static const int64_t now = 1795388401250000;
+
+/* As the tests need it: little of everything. */
+static struct rule_peer *
+open_rules(const char *const *text, size_t n, struct buf *why)
+{
+	struct rule_source rule[4] = { { 0 } };
+	struct rule_plan plan = { .rule = rule,
+		.rules = n,
+		.knowledge = "{\"site\":\"A\"}",
+		.knowledge_n = 12,
+		.explain = 1,
+		.time = 250000,
+		.memory = 64 << 20,
+		.output = 64 << 10 };
+
+	for (size_t k = 0; k < n; k++)
+		rule[k] = (struct rule_source){ "rule", "dir/rule.jq", text[k],
+			strlen(text[k]), "{\"limit\":225}", 13 };
+	return rule_peer_open(&plan, why);
+}
+
+static void
+give(struct rule_peer *p, uint32_t rule, struct rule_state *s, const char *line)
+{
+	struct rule_run run = { .rule = rule,
+		.state = s,
+		.key = "k1",
+		.key_n = 2,
+		.captures = "{\"sensor\":\"12\"}",
+		.captures_n = 15,
+		.now = now,
+		.event = line,
+		.event_n = strlen(line) };
+
+	rule_peer_give(p, &run);
+}
+
+/* All of an answer in one line: texts, state, timer, why. */
+static const char *
+show(struct rule_answer *a, struct buf *b)
+{
+	enum rule_text kind;
+	const char *text;
+	size_t n;
+
+	buf_clear(b);
+	while ((kind = rule_answer_next(a, &text, &n)) != RULE_END) {
+		buf_adds(b, kind == RULE_WHY ? "why " : "");
+		buf_add(b, text, n);
+		buf_addc(b, '|');
+	}
+	if (a->changed)
+		buf_addf(b, "state %s|",
+		    a->state->text != NULL ? a->state->text : "none");
+	if (a->timer == RULE_TIMER_SET)
+		buf_addf(b, "timer %lld|", (long long)a->due);
+	if (a->timer == RULE_TIMER_CANCEL)
+		buf_adds(b, "no timer|");
+	if (a->verdict != RULE_DONE)
+		buf_addf(b, "%s: %s",
+		    a->verdict == RULE_STOPPED ? "STOPPED" : "ERROR", a->why);
+	return buf_cstr(b);
+}
+
+static const char *
+answer(struct rule_peer *p, struct buf *b)
+{
+	struct rule_answer a;
+
+	return rule_peer_take(p, &a, 1) == 1 ? show(&a, b) : "nothing";
+}
+
+static const struct run_case {
+	const char *program, *want, *why;
+} refusals[] = {
+	{ "def f: f; f", "STOPPED: stopped after 250 ms", "an endless loop" },
+	{ "[range(1e12)]", "STOPPED: ", "an endless array" },
+	{ "repeat(.)", "ERROR: more than 64K of output", "a flood of events" },
+	{ "def f: {\"$why\":\"x\"}, f; f", "ERROR: more than 64K of output",
+	    "a flood of explanations" },
+	{ "{topic:\"A\",vs:(\"x\" * 100000)}", "ERROR: more than 64K of output",
+	    "a huge string" },
+	{ "reduce range(40) as $i (\"x\"; . + .) | {topic:\"A\",vs:.}",
+	    "STOPPED: ", "a string without bounds" },
+	{ "{\"$state\": [range(100000)]}", "ERROR: more than 64K of output",
+	    "a huge state" },
+	{ "error(\"no \\u0007 good\\nat all\")", "ERROR: no   good at all",
+	    "an error of the program's own" },
+	{ "error({a:1})", "ERROR: {\"a\":1}", "an error that is no text" },
+	{ "error(\"\")", "ERROR: error", "an error without text" },
+	{ ".v.x", "ERROR: Cannot index number with ", "a type error" },
+	{ "{topic:\"A/B\",v:1}, .v.x", "ERROR: Cannot index number with ",
+	    "an error after an output" },
+	{ "{\"$state\":1},{\"$state\":2}", "ERROR: output 2: a second $state",
+	    "two states" },
+	{ "{\"$timer\":1},{\"$timer\":null}",
+	    "ERROR: output 2: a second $timer", "two timers" },
+	{ "{\"$timer\":\"1h\"}",
+	    "ERROR: output 1: $timer: neither a time nor null",
+	    "a timer that is none" },
+	{ "{\"$timer\":1e300}",
+	    "ERROR: output 1: $timer: neither a time nor null",
+	    "a timer out of range" },
+	{ "1", "ERROR: output 1: of type number, not an object", "a number" },
+	{ ".,null", "ERROR: output 2: of type null, not an object", "null" },
+	{ "{}", "ERROR: output 1: neither an event with a topic",
+	    "an empty object" },
+	{ "{v:1}", "ERROR: output 1: neither an event with a topic",
+	    "an event without topic" },
+	{ "{topic:\"A/B\"}", "ERROR: output 1: ", "an event without value" },
+	{ "{topic:\"A//B\",v:1}", "ERROR: output 1: topic: ", "a bad topic" },
+	{ "{topic:5,v:1}", "ERROR: output 1: topic", "a topic that is none" },
+	{ "{topic:\"A/B\",v:nan}", "ERROR: output 1: ", "not a number" },
+	{ "{topic:\"A/B\",v:1,vs:\"x\"}", "ERROR: output 1: ", "two values" },
+	{ "{topic:\"A/B\",vs:\"a\\u0000b\"}",
+	    "ERROR: output 1: a string with U+0000", "a NUL" },
+	{ "{\"$state\":\"a\\u0000b\"}", "ERROR: output 1: a string with U+0000",
+	    "a NUL in the state" },
+	{ "{topic:\"A/B\",d:(reduce range(100) as $i ({}; {a:.}))}",
+	    "ERROR: output 1: nested deeper than 64", "deep nesting" },
+	{ "{\"$state\":(reduce range(100) as $i (1; [.]))}",
+	    "ERROR: output 1: nested deeper than 64", "a deep state" },
+	{ "{\"$state\":(reduce range(300000) as $i (1; [.]))}", "",
+	    "a state so deep that libjq's stack may end" },
+	{ "{topic:\"COMMAND/L/set\",v:1}",
+	    "ERROR: output 1: COMMAND without ttl", "a command for ever" },
+	{ "{topic:\"A/B\",v:1,sig:\"AAAA\",kid:\"k\"}",
+	    "ERROR: output 1: ", "a signature that cannot be its own" },
+};
+
+static void
+test_refusals(void)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		const struct run_case *c = &refusals[i];
+		const char *text[] = { c->program, ". + {v:2}" };
+		struct rule_peer *p = open_rules(text, 2, &b);
+		struct rule_state s = { 0 };
+		const char *got;
+
+		if (p == NULL) {
+			check(0, "%s: %s", c->why, buf_cstr(&b));
+			buf_clear(&b);
+			continue;
+		}
+		give(p, 0, &s, event);
+		give(p, 1, &s, event);
+		got = answer(p, &b);
+		check(strncmp(got, c->want, strlen(c->want)) == 0, "%s: %s",
+		    c->why, got);
+		check(s.text == NULL, "%s: the state has changed", c->why);
+		got = answer(p, &b);
+		check(strstr(got, "\"v\":2") != NULL,
+		    "%s: the next run gives %s", c->why, got);
+		rule_state_fini(p, &s);
+		rule_peer_close(p);
+	}
+	buf_fini(&b);
+}
+
+static const struct run_case compiles[] = {
+	{ "module {\"topics\":[\"A\"]};\n. |\nfoo", "dir/rule.jq:3: foo/0 is ",
+	    "an unknown function" },
+	{ ". |\n.a + $nope", "dir/rule.jq:2: $nope is not defined\n",
+	    "an unknown variable" },
+	{ "$state |\n(.a + $nope", "dir/rule.jq:", "two faults" },
+	{ "1) | (2, $state", "", "brackets that close nothing" },
+	{ "\n.a |\n}", "dir/rule.jq:3: syntax error", "a syntax error" },
+	{ "include \"nowhere\";\n.", "dir/rule.jq:1: module not found: nowhere",
+	    "an unknown module" },
+	{ "{topic:\"A\",\nv:now}",
+	    "dir/rule.jq:2: now: not in a rule: the "
+	    "time is $now\n",
+	    "the clock" },
+	{ "input", "dir/rule.jq:1: input: not in a rule: ", "more input" },
+	{ "[inputs]", "dir/rule.jq: input: not in a rule: ", "all input" },
+	{ "stderr", "dir/rule.jq:1: stderr: not in a rule: ", "messages" },
+	{ "halt", "dir/rule.jq:1: halt: not in a rule: ", "the end" },
+	{ "input_filename", "dir/rule.jq:1: input_filename: ", "names" },
+	{ "\"a\"|modulemeta", "dir/rule.jq:1: modulemeta: ", "files" },
+	{ "def f: now; 1", "", "the clock, but never" },
+};
+
+static void
+test_compiles(void)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < sizeof compiles / sizeof *compiles; i++) {
+		const struct run_case *c = &compiles[i];
+		const char *text[] = { ".", c->program };
+		struct rule_peer *p;
+
+		buf_clear(&b);
+		p = open_rules(text, 2, &b);
+		if (c->want[0] != '\0')
+			check(p == NULL, "%s: is taken", c->why);
+		check(strncmp(buf_cstr(&b), c->want, strlen(c->want)) == 0,
+		    "%s: %s", c->why, b.p);
+		rule_peer_close(p);
+	}
+	buf_fini(&b);
+}
+
+static const struct run_case results[] = {
+	{ "empty", "", "nothing" },
+	{ ".",
+	    "{\"topic\":\"MEASUREMENT/SENSOR/12/Power\","
+	    "\"t\":1795388400.123,\"v\":231.5,\"u\":\"W\"}|",
+	    "the event itself" },
+	{ "module {\"topics\":[\"A\"]}; select(.v > 225) | {topic, v}",
+	    "{\"topic\":\"MEASUREMENT/SENSOR/12/Power\",\"t\":1795388401.25,"
+	    "\"v\":231.5}|",
+	    "t is now unless it is given" },
+	{ "{v:.v,u:.u,t:.t,topic:\"A/B\"}",
+	    "{\"topic\":\"A/B\",\"v\":231.5,\"u\":\"W\","
+	    "\"t\":1795388400.123}|",
+	    "topic comes first, the rest as it was made" },
+	{ "select(.v > $context.limit) | {topic:\"A/B\",vs:$knowledge.site}",
+	    "{\"topic\":\"A/B\",\"t\":1795388401.25,\"vs\":\"A\"}|",
+	    "context and knowledge" },
+	{ "{topic:\"A/B\",vs:\"\\($key) \\($captures.sensor) \\($now)\"}",
+	    "{\"topic\":\"A/B\",\"t\":1795388401.25,"
+	    "\"vs\":\"k1 12 1795388401.25\"}|",
+	    "key, captures and time" },
+	{ "def f: .v; # $key\n{\"$state\":[f,$state]},{\"$timer\":(.t+60)} #x",
+	    "state [231.5,null]|timer 1795388460123000|",
+	    "a state and a timer; a comment at the end" },
+	{ "{\"$state\":null},{\"$timer\":null}", "no timer|",
+	    "neither state nor timer" },
+	{ "{\"$state\":{b:1,a:1e1000,c:nan,d:-0,e:1e17}}",
+	    "state {\"b\":1,\"a\":1.7976931348623157e+308,\"c\":null,"
+	    "\"d\":0,\"e\":100000000000000000}|",
+	    "numbers beyond double" },
+	{ "{\"$why\":\"so\\nit is\"},{\"$why\":[1]},(debug|empty)",
+	    "why so it is|why [1]|why {\"topic\":"
+	    "\"MEASUREMENT/SENSOR/12/Power\",\"t\":1795388400.123,"
+	    "\"v\":231.5,\"u\":\"W\"}|",
+	    "explanations, and debug" },
+	{ "{topic:\"A/B\",vs:\"\\u00e4\\ud83d\\ude00\\t\\\"\"}",
+	    "{\"topic\":\"A/B\",\"t\":1795388401.25,"
+	    "\"vs\":\"\303\244\360\237\230\200\\t\\\"\"}|",
+	    "Unicode" },
+	{ "{topic:\"A/B\",d:{env:env,ENV:$ENV}}",
+	    "{\"topic\":\"A/B\",\"t\":1795388401.25,\"d\":{\"env\":"
+	    "{\"TZ\":\"UTC0\"},\"ENV\":{\"TZ\":\"UTC0\"}}}|",
+	    "the environment tells nothing" },
+	{ "{topic:\"A/B\",vs:(0|strftime(\"%Y-%m-%d %H\"))}",
+	    "{\"topic\":\"A/B\",\"t\":1795388401.25,"
+	    "\"vs\":\"1970-01-01 00\"}|",
+	    "dates" },
+	{ "{topic:\"A/B\",v:1,\"$state\":2}",
+	    "ERROR: output 1: a member that begins with $", "a mixture" },
+};
+
+static void
+test_results(void)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
+		const struct run_case *c = &results[i];
+		struct rule_peer *p = open_rules(&c->program, 1, &b);
+		struct rule_state s = { 0 };
+		const char *got;
+
+		if (p == NULL) {
+			check(0, "%s: %s", c->why, buf_cstr(&b));
+			buf_clear(&b);
+			continue;
+		}
+		give(p, 0, &s, event);
+		got = answer(p, &b);
+		check(strcmp(got, c->want) == 0, "%s: %s", c->why, got);
+		check(rule_peer_restarts(p) == 0, "%s: restart", c->why);
+		rule_state_fini(p, &s);
+		rule_peer_close(p);
+	}
+	buf_fini(&b);
+}
+
+int
+main(void)
+{
+	test_refusals();
+	test_compiles();
+	test_results();
+	return check_done();
+}
