@@ -103,12 +103,16 @@ def below($v; $on; $off):
 def since($is; $now):
 	if $is then . // $now else null end;
 
+# due(NOW): has that time come?  The clock's microseconds and a sum of two
+# times may differ in the last bit, hence not just <=.
+def due($now): . != null and . < $now + 1e-6;
+
 # held(SPAN; NOW): has what holds since then held for SPAN?  Where no event
 # comes to ask again, wake(. + SPAN).
-def held($span; $now): . != null and $now - . >= $span;
+def held($span; $now): . != null and (. + $span | due($now));
 
 # rested(SPAN; NOW): hold-off.  Memory: when it was last done; may it be again?
-def rested($span; $now): . == null or $now - . >= $span;
+def rested($span; $now): . == null or held($span; $now);
 
 # edge(IS): memory: what it was.  "up", "down", or null if it is as it was.
 def edge($is):
