@@ -6,7 +6,7 @@
 
 ## What a rule says to the engine
 
-# keep(S): S is the state of this rule and key from now on.
+# keep(S): from now on S is the state of this rule and key.
 def keep($s): {"$state": $s};
 
 # wake(T): run this rule for this key at T, with the timer as its event.

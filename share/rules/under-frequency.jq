@@ -32,12 +32,18 @@ def said($state_now; $i; $hz):
 	alarm($key; "UnderFrequency.\($i + 1)"; $state_now;
 	    {hz: $hz, stage: ($i + 1), limit: $context.stages[$i].hz});
 
-# Timers look at the last measurement again, if it still means anything.
-(if timer then $state | {hz, t} else {hz: value("v"; "Hz"), t} end) as $last |
-if timer and ($last.t | held($context.stale; $now)) then
-	why("the last measurement is old"),
-	keep($state | .stages[].since = null | .back = null)
-else
+def next_timer:
+	wake([(range(.stages | length) as $i | .stages[$i] |
+	    select(.since != null and (.shed | not)) |
+	    .since + $context.stages[$i].after),
+	    (select(.back != null) | .back + $context.restore_after)] | min);
+
+def remember:
+	if .stages | all(.since == null and (.shed | not)) then forget
+	else keep(.), next_timer end;
+
+# What the stages come to at the frequency of the last measurement.
+def judge($last):
 	$last.hz as $hz |
 	[range($context.stages | length) as $i | $context.stages[$i] as $stage |
 	 ($state.stages[$i] // {shed: false}) as $was |
@@ -56,17 +62,16 @@ else
 		said("cleared"; $deepest; $hz),
 		commands($context.stages[$deepest]; true)
 	else empty end,
+	($last + {stages: ($stages | map({since, shed}) |
+		if $restored then .[$deepest].shed = false else . end),
+	    back: (if $restored then $now else $back end)} | remember);
 
-	{hz: $hz, t: $last.t,
-	 stages: ($stages | map({since, shed}) |
-	    if $restored then .[$deepest].shed = false else . end),
-	 back: (if $restored then $now else $back end)} |
-	if .stages | all(.since == null and (.shed | not)) then forget
-	else
-		keep(.),
-		wake([(range($stages | length) as $i | .stages[$i] |
-		    select(.since != null and (.shed | not)) |
-		    .since + $context.stages[$i].after),
-		    (.back // empty | . + $context.restore_after)] | min)
-	end
+if timer | not then
+	if good then judge({hz: value("v"; "Hz"), t})
+	else why("its quality is \(.q)") end
+elif $state.t | held($context.stale; $now) then
+	why("the last measurement is old"),
+	keep($state | .stages[].since = null | .back = null)
+else
+	judge($state | {hz, t})
 end
