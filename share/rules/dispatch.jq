@@ -116,10 +116,10 @@ elif level(0) == "AGGREGATE" then
 	if $context.customers[$captures.customer] == null or (good | not) then
 		empty
 	else
-		flexible as $flex | .t as $t |
-		$s | if $flex.W > 0 then
-			.flex[$captures.customer] = $flex + {t: $t}
-		else del(.flex[$captures.customer]) end | keep(.)
+		$captures.customer as $who | (flexible + {t}) as $flex |
+		if $flex.W > 0 then keep($s | .flex[$who] = $flex)
+		elif $s.flex[$who] != null then keep($s | del(.flex[$who]))
+		else empty end
 	end
 elif expired($now) then
 	why("request \(.id) has expired")

@@ -19,13 +19,13 @@ include "sg";
 def deadline: . + $context.interval * ($context.missing + 0.5);
 
 if timer then
-	alarm($captures.meter; "Silent"; "raised"; {last: $state.last}),
+	alarm($key; "Silent"; "raised"; {last: $state.last}),
 	keep($state + {silent: true})
 else
 	([.t, $state.last] | max) as $last |
 	keep({last: $last}), wake($last | deadline),
 	if $state.silent then
-		alarm($captures.meter; "Silent"; "cleared";
+		alarm($key; "Silent"; "cleared";
 		    {last: $state.last, first: .t, missing:
 			((.t - $state.last) / $context.interval - 1 | round)})
 	else empty end

@@ -29,7 +29,7 @@ def commands($band):
 def over:
 	if $state == null or $state.band == $context.normal then empty
 	else
-		{topic: "DR/BAND/\($captures.tariff)",
+		{topic: "DR/BAND/\($key)",
 		 d: ($state | del(.peak, .peak_at))}
 	end;
 

@@ -19,7 +19,7 @@ include "sg";
 # $state: the run, null outside.
 
 def cleared:
-	alarm($captures.place; "Threshold"; "cleared";
+	alarm($key; "Threshold"; "cleared";
 	    {limit: $context.high} + $state),
 	forget;
 
@@ -33,7 +33,7 @@ else
 	    $context.high - $context.band) then
 		.t as $t | ($state | run($t; $w)) as $run |
 		if $state == null then
-			alarm($captures.place; "Threshold"; "raised";
+			alarm($key; "Threshold"; "raised";
 			    {limit: $context.high, v: $w})
 		else empty end,
 		keep($run), wake($now + $context.gap)
