@@ -48,7 +48,7 @@ BENCH_COMMON := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/common/*.c))
 SIM := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/sim/*.c))
 SIM_WRAP := date_now date_mono app_stop app_hup app_signal_fd error warn note \
 	publish_copy publish_copied cursor_copied mirror_done session_lax \
-	store_add twin_copied
+	store_add twin_copied flow_load flow_copy
 PEERS := $(addprefix $(BUILD)/peers/,zmq redis nats tls jetstream)
 ATTACK := $(patsubst tests/attack/%.c,$(BINDIR)/test/%,\
 	$(sort $(wildcard tests/attack/*.c)))

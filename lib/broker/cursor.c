@@ -15,7 +15,8 @@ enum {
 	LEASE = 10 * DATE_SECOND, /* a silent holder loses a cursor */
 	DURABLES_MAX = 10000,
 	COPIES_MAX = 2 * DURABLES_MAX, /* with those of the twin */
-	STAT_MAX = 32768	       /* bytes of an answer about them */
+	STAT_MAX = 32768,	       /* bytes of an answer about them */
+	SKEW_MAX = 60 * DATE_SECOND    /* a row's time may be ahead of ours */
 };
 
 /* No clock of a twin's is so late; there is time left after it. */
@@ -262,7 +263,9 @@ commit_time(const struct broker *b)
 {
 	int64_t now = date_now();
 
-	return now > b->durable_t ? now : b->durable_t + 1;
+	if (now <= b->durable_t)
+		now = b->durable_t + 1;
+	return now > b->rt ? now : b->rt;
 }
 
 /* Forget one that is deleted, on disk too. */
@@ -379,6 +382,7 @@ cursor_copied(struct broker *b, const char *name, int64_t t,
 	int newer;
 
 	if (strlen(name) > LOG_CURSOR_MAX || t > t_max ||
+	    (cursor != NULL && flow_owns(b, name)) ||
 	    (d == NULL && b->ndurables - b->ngone >= COPIES_MAX))
 		return;
 	row = row_text(t, cursor);
@@ -511,35 +515,37 @@ cursor_commit(struct session *s, const struct front_route *route,
 	    r->has_cursor ? &r->cursor : NULL, commit_time(s->b));
 }
 
-/* By a mark, which the twin gets too; after all that was put of this name. */
-static void
-follow_mark(struct broker *b, const char *name,
+/* 1 if the row says so already. */
+static int
+is_there(const struct durable *d, const struct wire_cursor *cursor)
+{
+	struct buf row = { 0 };
+	int same;
+
+	if (cursor == NULL)
+		return d == NULL || strstr(d->row, ",null]") != NULL;
+	if (d == NULL)
+		return 0;
+	wire_cursor_add(&row, cursor);
+	buf_addc(&row, ']');
+	same = strcmp(strchr(d->row, ',') + 1, buf_cstr(&row)) == 0;
+	buf_fini(&row);
+	return same;
+}
+
+void
+cursor_follow(struct broker *b, const char *name,
     const struct wire_cursor *cursor, int64_t rt)
 {
 	const struct durable *d = durable_get(b, name);
-	struct commit *c = commit_new(NULL, NULL);
+	struct commit *c;
 
+	if (is_there(d, cursor) || (cursor == NULL && d->put >= rt))
+		return;
+	c = commit_new(NULL, NULL);
 	c->told = 1;
 	persist(
 	    b, c, name, cursor, d != NULL && d->put >= rt ? d->put + 1 : rt);
-}
-
-void
-cursor_move(struct broker *b, const char *name,
-    const struct wire_cursor *cursor, int64_t rt)
-{
-	follow_mark(b, name, cursor, rt);
-}
-
-void
-cursor_repair(struct broker *b, const char *name,
-    const struct wire_cursor *cursor, int64_t rt)
-{
-	const struct durable *d = durable_get(b, name);
-
-	if (d == NULL ? cursor == NULL : d->put >= rt)
-		return;
-	follow_mark(b, name, cursor, rt);
 }
 
 void

@@ -28,8 +28,8 @@ struct flow {
 struct flow_mark {
 	struct flow *flow;
 	uint64_t number;
-	int moves; /* cursor is where the durable cursor goes to */
-	int ended;
+	int newest; /* it is, up to now */
+	int ended;  /* the durable cursor is deleted, else it goes to: */
 	struct wire_cursor cursor;
 };
 
@@ -200,6 +200,18 @@ fenced(struct broker *b, const struct wire_mark *m, const char **why)
 	return "busy";
 }
 
+static const char unknown_mark[] =
+    "this broker does not have the mark that these results follow on";
+
+const char *
+flow_gap(const struct session *s, const struct wire_mark *m, const char **why)
+{
+	if (s->b->twin == NULL || m->after <= flow_newest(s, m))
+		return "gap";
+	*why = unknown_mark;
+	return "behind";
+}
+
 static const char *
 repeated(struct broker *b, const struct flow *f, const struct wire_mark *m,
     uint64_t upto, const char **why)
@@ -223,8 +235,8 @@ flow_fault(struct session *s, const struct wire_mark *m, uint64_t upto,
 
 	if (upto <= accepted)
 		return repeated(b, f, m, upto, why);
-	*why = "this broker does not know the flow's newest mark yet";
-	if (m->after > newest && !session_lax(b))
+	*why = unknown_mark;
+	if (m->after > newest && b->twin != NULL)
 		return "behind";
 	if (m->after != newest)
 		return fenced(b, m, why);
@@ -295,7 +307,7 @@ mark_new(struct flow *f, const char *from, uint64_t number,
 		f->accepted = number;
 		f->ended = mark->ended;
 		f->id = 0;
-		mark->moves = cursor != NULL;
+		mark->newest = 1;
 	}
 	if (cursor != NULL)
 		mark->cursor = *cursor;
@@ -374,7 +386,7 @@ flow_copy(struct broker *b, struct store_frame *frame, const char *topic,
 	if (f != NULL) {
 		free(frame->mark);
 		frame->mark = mark_new(f, frame->f.head.from, m->n,
-		    m->has_cursor ? &m->cursor : NULL);
+		    m->deleted ? NULL : &m->cursor);
 		if (f->accepted == m->n)
 			f->id = last_hash(m->id, strlen(m->id));
 	}
@@ -386,9 +398,9 @@ move_cursor(struct broker *b, const struct store_frame *frame)
 {
 	const struct flow_mark *mark = frame->mark;
 
-	if (mark->moves && mark->flow->cursor[0] != '\0')
-		cursor_move(
-		    b, mark->flow->cursor, &mark->cursor, frame->f.head.rt);
+	if (mark->newest && mark->flow->cursor[0] != '\0')
+		cursor_follow(b, mark->flow->cursor,
+		    mark->ended ? NULL : &mark->cursor, frame->f.head.rt);
 }
 
 void
@@ -421,31 +433,53 @@ flow_done(struct broker *b, struct store_frame *frame, int error)
 	frame->mark = NULL;
 }
 
+/* The flow of a durable cursor, or NULL. */
 static struct flow *
-flow_of_cursor(const struct broker *b, const char *cursor)
+flow_of(const struct broker *b, const char *cursor)
 {
-	struct flow *f;
-	size_t i;
+	const char *space = strchr(cursor, ' ');
+	char actor[LOG_CURSOR_MAX + 1] = "", topic[WIRE_MARK_TOPIC];
 
-	for (i = 0; i < CHAINS; i++)
-		for (f = b->flows->chain[i]; f != NULL; f = f->chain)
-			if (strcmp(f->cursor, cursor) == 0)
-				return f;
-	return NULL;
+	if (space != NULL)
+		memcpy(actor, cursor, (size_t)(space - cursor));
+	wire_mark_topic(topic, actor, space != NULL ? space + 1 : cursor);
+	return *find(b, topic);
+}
+
+int
+flow_owns(const struct broker *b, const char *cursor)
+{
+	const struct flow *f = flow_of(b, cursor);
+
+	return f != NULL && f->accepted != 0 && !f->ended;
+}
+
+/* Of a kept line it may not be known: then it is the actor, or we are. */
+static const char *
+publisher(const struct broker *b, struct flow *f)
+{
+	const char *space = strchr(f->cursor, ' ');
+
+	if (f->from[0] == '\0' && space != NULL)
+		snprintf(f->from, sizeof f->from, "%.*s",
+		    (int)(space - f->cursor), f->cursor);
+	return f->from[0] != '\0' ? f->from : b->o.name;
 }
 
 void
 flow_end(struct broker *b, const char *cursor)
 {
-	struct flow *f = flow_of_cursor(b, cursor);
+	struct flow *f = flow_of(b, cursor);
 	struct buf line = { 0 };
+	const char *from;
 	struct chan *c;
 	uint64_t number;
 
 	if (f == NULL || f->ended || f->accepted == 0)
 		return;
+	from = publisher(b, f);
 	c = chans_get(
-	    b->channels, f->from, strlen(f->from), wire_mark_chan(f->name), 1);
+	    b->channels, from, strlen(from), wire_mark_chan(f->name), 1);
 	number = (c->accepted > f->accepted ? c->accepted : f->accepted) + 1;
 	add_head(&line, f->topic, date_now(), f->name);
 	buf_adds(&line, ",\"deleted\":true");
@@ -469,18 +503,19 @@ flow_keeps(const struct broker *b, const struct chan *c)
 	return 0;
 }
 
-/* Start-up. */
+/* What comes without its frame: at start-up, and from the twin. */
 
-/* The newest mark is the truth: a cursor that it has left behind follows. */
+/* Cursors of flows whose publisher is not known any more. */
 static void
-catch_up(
-    struct broker *b, const struct flow *f, const struct mark *m, int64_t rt)
+name_cursor(void *ctx, const struct durable *d)
 {
-	if (f->cursor[0] != '\0')
-		cursor_repair(
-		    b, f->cursor, m->has_cursor ? &m->cursor : NULL, rt);
+	struct flow *f = flow_of(ctx, d->name);
+
+	if (f != NULL)
+		memcpy(f->cursor, d->name, sizeof f->cursor);
 }
 
+/* The newest mark is the truth: the cursor is where it says. */
 static void
 load_mark(
     struct broker *b, const char *line, size_t n, const char *from, int64_t rt)
@@ -488,14 +523,25 @@ load_mark(
 	struct mark *m = xmalloc(sizeof *m);
 	struct flow *f = read_mark(b, m, from, line, n);
 
-	if (f != NULL) {
+	if (f != NULL && m->n > f->accepted) {
 		f->accepted = f->durable = m->n;
-		f->ended = f->durably = !m->has_cursor;
+		f->ended = f->durably = m->deleted;
 		f->id = last_hash(m->id, strlen(m->id));
 		snprintf(f->from, sizeof f->from, "%s", from);
-		catch_up(b, f, m, rt);
+		if (f->cursor[0] == '\0')
+			cursor_walk(b, name_cursor, b);
+		if (f->cursor[0] != '\0')
+			cursor_follow(
+			    b, f->cursor, m->deleted ? NULL : &m->cursor, rt);
 	}
 	free(m);
+}
+
+void
+flow_kept(struct broker *b, const struct log_row *row)
+{
+	if (is_mark_topic(row->topic, row->topic_len))
+		load_mark(b, row->line, row->len, row->from, row->rt);
 }
 
 static void
@@ -518,23 +564,6 @@ load_topic(struct broker *b, const struct last_topic *t)
 	buf_fini(&space);
 }
 
-/* Cursors of flows whose publisher is not known any more. */
-static void
-name_cursor(void *ctx, const struct durable *d)
-{
-	struct broker *b = ctx;
-	const char *space = strchr(d->name, ' ');
-	char actor[LOG_CURSOR_MAX + 1] = "", topic[WIRE_MARK_TOPIC];
-	struct flow *f;
-
-	if (space != NULL)
-		memcpy(actor, d->name, (size_t)(space - d->name));
-	wire_mark_topic(topic, actor, space != NULL ? space + 1 : d->name);
-	f = *find(b, topic);
-	if (f != NULL)
-		memcpy(f->cursor, d->name, sizeof f->cursor);
-}
-
 void
 flow_load(struct broker *b)
 {
@@ -546,5 +575,4 @@ flow_load(struct broker *b)
 		if (t->n != 0 && is_mark_topic(t->text, t->len))
 			load_topic(b, t);
 	}
-	cursor_walk(b, name_cursor, b);
 }

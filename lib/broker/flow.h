@@ -19,6 +19,7 @@ struct chan;
 struct flow_mark; /* the mark a store_frame ends with; free() frees it */
 struct flows;
 struct last_topic;
+struct log_row;
 struct session;
 struct store_frame;
 
@@ -54,6 +55,13 @@ const char *flow_fault(struct session *s, const struct wire_mark *m,
 uint64_t flow_newest(const struct session *s, const struct wire_mark *m);
 
 /*
+ * flow_gap(s, m, why) - What a frame waited for has not come: "gap", or
+ * "behind" with *why, if it may be at the twin.
+ */
+const char *
+flow_gap(const struct session *s, const struct wire_mark *m, const char **why);
+
+/*
  * The mark that a frame which may be taken ends with: flow_add(line, s, m,
  * number) - Append its line.  flow_topic(s, m) - its topic's entry.
  * flow_mark(s, m, from, number) - For the frame's .mark; it is the newest from
@@ -73,6 +81,9 @@ struct flow_mark *flow_mark(struct session *s, const struct wire_mark *m,
 void flow_copy(struct broker *b, struct store_frame *frame, const char *topic,
     size_t n, const char *line, size_t len);
 
+/* flow_kept(b, row) - The last value of a topic has come without its event. */
+void flow_kept(struct broker *b, const struct log_row *row);
+
 /*
  * flow_handed(b, frame) - The log has been given the frame: the cursor comes
  * behind it.  flow_done(b, frame, error) - It is durable (without a log: at
@@ -86,6 +97,10 @@ void flow_done(struct broker *b, struct store_frame *frame, int error);
  * if it has marks, there is one more that says so.
  */
 void flow_end(struct broker *b, const char *cursor);
+
+/* flow_owns(b, cursor) - 1 if marks move the durable cursor of that full name.
+ */
+int flow_owns(const struct broker *b, const char *cursor);
 
 /* flow_keeps(b, c) - 1 if the channel is a living flow's. */
 int flow_keeps(const struct broker *b, const struct chan *c);

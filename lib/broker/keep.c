@@ -127,6 +127,7 @@ set_last(struct broker *b, const struct log_row *row)
 	if (rt >= row->rt)
 		return;
 	last_set(b->last, t, STORE_RUN_NONE, 1);
+	flow_kept(b, row);
 	if (b->log == NULL)
 		last_keep(b->last, t, row->line, row->len, row->rt, row->from);
 }

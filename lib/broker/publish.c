@@ -1397,6 +1397,7 @@ void
 publish_expire(struct broker *b, int64_t now)
 {
 	struct publish *p, *next;
+	const char *error_name, *why;
 	struct chan *c;
 
 	for (p = b->ahead; p != NULL; p = next) {
@@ -1406,7 +1407,11 @@ publish_expire(struct broker *b, int64_t now)
 		c = p->channel;
 		forget_ahead(b, p);
 		b->counts.gaps++;
-		refuse(b, p, "gap", "earlier events did not come");
+		why = "earlier events did not come";
+		error_name = "gap";
+		if (p->mark != NULL)
+			error_name = flow_gap(p->session, p->mark, &why);
+		refuse(b, p, error_name, why);
 		forget_unused(b, c);
 	}
 }

@@ -220,8 +220,9 @@ void cursor_free(struct broker *b);
 
 /*
  * cursor_copied(b, name, t, cursor) - The twin has this row: taken if it is
- * newer than ours (of the same time: the greater text).  cursor NULL:
- * deleted.  cursor_walk(b, fn, ctx) - All rows, the deleted ones too.
+ * newer than ours (of the same time: the greater text), unless marks move it.
+ * cursor NULL: deleted.  cursor_walk(b, fn, ctx) - All rows, the deleted ones
+ * too.
  */
 void cursor_copied(struct broker *b, const char *name, int64_t t,
     const struct wire_cursor *cursor);
@@ -230,16 +231,14 @@ void cursor_walk(struct broker *b,
 
 /*
  * cursor_fault(s, name, cursor, why) - May the durable cursor of that full name
- * be there?  NULL, or an error's name with *why.  cursor_move(b, name, cursor,
- * rt) - It is, by a mark that was received at rt and is on its way to the log.
- * cursor_repair(b, name, cursor, rt) - The same, or it is deleted (cursor
- * NULL), unless it has been moved after rt.
+ * be there?  NULL, or an error's name with *why.  cursor_follow(b, name,
+ * cursor, rt) - The newest mark of its, received at rt, has it there: so it is;
+ * or says that it is deleted (cursor NULL): so it is, unless its row is not
+ * older.  The twin gets the mark, too.
  */
 const char *cursor_fault(struct session *s, const char *name,
     const struct wire_cursor *cursor, const char **why);
-void cursor_move(struct broker *b, const char *name,
-    const struct wire_cursor *cursor, int64_t rt);
-void cursor_repair(struct broker *b, const char *name,
+void cursor_follow(struct broker *b, const char *name,
     const struct wire_cursor *cursor, int64_t rt);
 
 /*

@@ -96,13 +96,14 @@
  * has none; if the broker knows of another one, and the frame is no repetition,
  * nothing is stored:
  *	{"ok":false,"error":"busy","mark":M,"local":N,"safe":N,"why":S}
- * with M the newest mark's number: another reader has gone on.  What is behind
- * the newest mark in the channel when a flow is taken up (local of a pub
- * without lines, minus M) are the first lines of a group that was never ended.
- * Whoever computes them again and comes to a mark before all of them are passed
- * sends it with first local + 1 and ahead, how many of them are still to come;
- * it is then in the stored mark's d.  A frame with a cursor whose number is
- * used up already, by such a line, is answered "gap".
+ * with M the newest mark's number: another reader has gone on.  If after is
+ * above M, one of two twins answers "behind": the other one may know it.
+ * What is behind the newest mark in the channel when a flow is taken up (local
+ * of a pub without lines, minus M) are the first lines of a group that was
+ * never ended.  Whoever computes them again and comes to a mark before all of
+ * them are passed sends it with first local + 1 and ahead, how many of them are
+ * still to come; it is then in the stored mark's d.  A frame with a cursor
+ * whose number is used up already, by such a line, is answered "gap".
  * Deleting the cursor of a flow ends it with the event
  *	{"topic":"$SG/MARK/A/N","t":T,"d":{"name":S,"deleted":true},"seq":M}
  * and the next flow of that name goes on after M.  An actor may subscribe to
@@ -270,7 +271,8 @@ void wire_pub(struct buf *b, const char *from, uint64_t chan, uint64_t first,
 
 /*
  * wire_pub_mark(b, from, first, n, safe, mark) - wire_pub() of a flow with its
- * commit; the channel is the flow's.  safe: the least it can be is mark->after.
+ * commit; the channel is the flow's.  safe is what is known to be safe, 0 at
+ * first: the broker knows the newest mark itself.
  */
 void wire_pub_mark(struct buf *b, const char *from, uint64_t first, uint64_t n,
     uint64_t safe, const struct wire_mark *mark);

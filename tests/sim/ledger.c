@@ -21,13 +21,21 @@ ledger_reset(void)
 uint64_t
 ledger_chan(int p)
 {
-	return 0x5eed000000000001u + (uint64_t)p;
+	return p == FLOW ? wire_mark_chan(FLOW_CURSOR)
+			 : 0x5eed000000000001u + (uint64_t)p;
+}
+
+uint64_t
+ledger_mark(int p, uint64_t q)
+{
+	return p == FLOW ? q - q % MARKS : 0;
 }
 
 int
 ledger_refused(int p, uint64_t q)
 {
-	return (p == 0 && q % 13 == 0) || (p == 1 && q / 4 % 9 == 3);
+	return (p == FLOW && q == ledger_mark(p, q)) ||
+	    (p == 0 && q % 13 == 0) || (p == 1 && q / 4 % 9 == 3);
 }
 
 static int
@@ -100,6 +108,18 @@ is_durable(int p, uint64_t q, int everywhere)
 	int there = ledger.durable[p][q];
 
 	return ledger_refused(p, q) || (everywhere ? there == 3 : there != 0);
+}
+
+int
+ledger_has(int x, int p, uint64_t upto)
+{
+	uint64_t q;
+
+	for (q = 1; q <= upto && q <= NUMBERS; q++)
+		if (!ledger_refused(p, q) &&
+		    (ledger.durable[p][q] & 1 << x) == 0)
+			return 0;
+	return 1;
 }
 
 int

@@ -22,6 +22,13 @@ const struct trail *__wrap_mirror_done(const struct mirror *m);
 int __real_session_lax(const struct broker *b);
 int __wrap_session_lax(const struct broker *b);
 
+void __real_flow_load(struct broker *b);
+void __wrap_flow_load(struct broker *b);
+void __real_flow_copy(struct broker *b, struct store_frame *frame,
+    const char *topic, size_t n, const char *line, size_t len);
+void __wrap_flow_copy(struct broker *b, struct store_frame *frame,
+    const char *topic, size_t n, const char *line, size_t len);
+
 void __real_twin_copied(struct twin *t, struct store_frame *frame, int error);
 void __wrap_twin_copied(struct twin *t, struct store_frame *frame, int error);
 void __real_store_add(struct store *s, struct store_frame *frame);
@@ -83,6 +90,23 @@ __wrap_cursor_copied(struct broker *b, const char *name, int64_t t,
 {
 	if (world.mutant != MUTANT_NO_NOTES)
 		__real_cursor_copied(b, name, t, cursor);
+}
+
+/* At its start a broker does not look for marks. */
+void
+__wrap_flow_load(struct broker *b)
+{
+	if (world.mutant != MUTANT_NO_FLOWS)
+		__real_flow_load(b);
+}
+
+/* A mark in a copied frame is an event like others. */
+void
+__wrap_flow_copy(struct broker *b, struct store_frame *frame, const char *topic,
+    size_t n, const char *line, size_t len)
+{
+	if (world.mutant != MUTANT_NO_COPIED_MARKS)
+		__real_flow_copy(b, frame, topic, n, line, len);
 }
 
 /* The twin is taken to have all. */

@@ -3,6 +3,7 @@
  * they had and from safe + 1 to another one, and go back where a broker
  * misses something.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/date.h"
@@ -92,6 +93,27 @@ dial(int i)
 	    world.broker[p->x].name, (int)p->sent, (int)p->safe);
 }
 
+/* The header; how many of the n numbers are in the frame, with its mark. */
+static uint64_t
+add_results(struct producer *p, const char *from, uint64_t n)
+{
+	struct wire_mark m = { .name = FLOW_CURSOR, .t = world.time + 1 };
+	const uint64_t next = ledger_mark(FLOW, p->sent) + MARKS;
+
+	m.after = next - MARKS;
+	if (p->sent + n >= next)
+		n = next - p->sent;
+	m.has_cursor = p->sent + n == next;
+	m.cursor.n = 1;
+	memcpy(m.cursor.at[0].name, "F", 2);
+	m.cursor.at[0].start = 1;
+	m.cursor.at[0].n = next;
+	snprintf(m.id, sizeof m.id, "%d", (int)next);
+	wire_pub_mark(&p->text, from, p->sent + 1, n - (uint64_t)m.has_cursor,
+	    p->safe, &m);
+	return n;
+}
+
 static void
 send_frame(int i, uint64_t n)
 {
@@ -100,9 +122,14 @@ send_frame(int i, uint64_t n)
 	uint64_t k;
 
 	buf_clear(&p->text);
-	wire_pub(&p->text, from, ledger_chan(i), p->sent + 1, n, p->safe);
+	if (i == FLOW)
+		n = add_results(p, from, n);
+	else
+		wire_pub(
+		    &p->text, from, ledger_chan(i), p->sent + 1, n, p->safe);
 	for (k = 1; k <= n; k++)
-		ledger_line(&p->text, i, p->sent + k);
+		if (ledger_mark(i, p->sent + k) != p->sent + k || i != FLOW)
+			ledger_line(&p->text, i, p->sent + k);
 	sim_trace("p%d -> %s: first %d n %d safe %d", i,
 	    world.broker[p->x].name, (int)p->sent + 1, (int)n, (int)p->safe);
 	net_send(p->conn, ++p->tag, &p->text);

@@ -90,6 +90,57 @@ sim_who(int who)
 
 /* Brokers. */
 
+/* The number of the flow's newest mark at broker x; 0: none is stored. */
+static uint64_t
+newest_mark(int x)
+{
+	struct broker *b = world.broker[x].b;
+	char topic[WIRE_MARK_TOPIC];
+	const struct last_topic *t;
+	struct store_view v;
+	uint64_t number;
+
+	wire_mark_topic(topic, "", FLOW_CURSOR);
+	t = last_find(b->last, topic, strlen(topic));
+	if (t == NULL || t->n == 0 ||
+	    store_view(&v, b->store, (struct log_place){ t->run, t->n - 1 }) !=
+		1)
+		return 0;
+	number = v.head.first + (t->n - v.head.n);
+	store_view_end(&v);
+	return number;
+}
+
+/* Where the flow's durable cursor is, or is about to be. */
+static uint64_t
+flow_cursor(int x)
+{
+	const struct durable *d = world.broker[x].b->durables;
+	const char *n;
+
+	while (d != NULL && strcmp(d->name, FLOW_CURSOR) != 0)
+		d = d->next;
+	n = d != NULL && d->row != NULL ? strstr(d->row, "\"F.1\":") : NULL;
+	return n != NULL ? strtoull(n + 6, NULL, 10) : 0;
+}
+
+/* The newest mark, what came before it, and its cursor are there together. */
+static void
+check_flow(int x)
+{
+	const uint64_t mark = newest_mark(x);
+	const char *name = world.broker[x].name;
+
+	if (mark == 0)
+		return;
+	if (!ledger_has(x, FLOW, mark))
+		sim_violation(
+		    "mark without results", "%s has mark %d", name, (int)mark);
+	if (flow_cursor(x) != mark)
+		sim_violation("mark without cursor", "%s: cursor %d, mark %d",
+		    name, (int)flow_cursor(x), (int)mark);
+}
+
 static void
 broker_start(int x)
 {
@@ -122,6 +173,7 @@ broker_start(int x)
 		die(EXIT_BUG, "broker %s: %s", s->name, why);
 	sim_trace("%s starts: log %s.%llu", s->name, s->name,
 	    (unsigned long long)store_run(s->b->store, s->b->run)->start);
+	check_flow(x);
 	world.current = -1;
 }
 
@@ -512,6 +564,27 @@ compare_marks(void)
 	}
 }
 
+/* The flow's newest mark is the last that was sent. */
+static void
+compare_flow(void)
+{
+	const uint64_t want = ledger_mark(FLOW, producer_last(FLOW));
+	uint64_t have;
+	int x;
+
+	for (x = 0; x < BROKERS; x++) {
+		check_flow(x);
+		have = newest_mark(x);
+		if (have != want && (have != 0 || want == 0))
+			sim_violation("flow behind", "%s: mark %d of %d",
+			    world.broker[x].name, (int)have, (int)want);
+		if (flow_cursor(x) != want)
+			sim_violation("flow behind", "%s: cursor %d of %d",
+			    world.broker[x].name, (int)flow_cursor(x),
+			    (int)want);
+	}
+}
+
 /* Both have the same, and have it again after a start. */
 static void
 compare(void)
@@ -521,6 +594,7 @@ compare(void)
 	settle(CALM_ROUNDS);
 	disk_compare(world.broker[0].disk, world.broker[1].disk);
 	compare_marks();
+	compare_flow();
 	compare_last();
 	for (i = 0; i < PRODUCERS; i++)
 		producer_say(i, 5);
@@ -534,6 +608,7 @@ compare(void)
 	settle(CALM_ROUNDS);
 	disk_compare(world.broker[0].disk, world.broker[1].disk);
 	compare_marks();
+	compare_flow();
 	compare_last();
 }
 
@@ -629,6 +704,8 @@ static const struct line {
 	{ "closed-logs", "rollback", MUTANT_CLOSED_LOGS, DISK_ROLLBACK },
 	{ "local-is-safe", "kept", MUTANT_LOCAL_IS_SAFE, 0 },
 	{ "mark-ahead", "kept", MUTANT_MARK_AHEAD, 0 },
+	{ "no-flows", "kept", MUTANT_NO_FLOWS, 0 },
+	{ "no-copied", "kept", MUTANT_NO_COPIED_MARKS, 0 },
 };
 
 enum { LINES = sizeof lines / sizeof *lines };

@@ -19,6 +19,13 @@
 
 enum { BROKERS = 2, PRODUCERS = 3, CONSUMERS = 3, NUMBERS = 400 };
 
+/*
+ * The events of producer FLOW are results: each number that MARKS divides is a
+ * mark, of which the broker makes the event.
+ */
+enum { FLOW = 2, MARKS = 6 };
+#define FLOW_CURSOR "flow"
+
 /* Who is at the client's end of a connection; TWIN + x is broker x. */
 enum {
 	PRODUCER = 0,
@@ -45,6 +52,8 @@ enum mutant {
 	MUTANT_LAX,	      /* a broker that may have lost is believed */
 	MUTANT_LOCAL_IS_SAFE, /* producers forget what is local */
 	MUTANT_MARK_AHEAD,    /* a checkpoint is said to be newer than it is */
+	MUTANT_NO_FLOWS,      /* marks are forgotten at a start */
+	MUTANT_NO_COPIED_MARKS, /* those of the other broker do not count */
 	MUTANTS
 };
 
@@ -108,10 +117,12 @@ void ledger_reset(void);
 void ledger_line(struct buf *b, int p, uint64_t q);
 
 /*
- * ledger_refused(p, q) - 1 if that is a line no broker takes.
+ * ledger_mark(p, q) - The newest mark up to number q; 0: there is none.
+ * ledger_refused(p, q) - 1 if that is a line no broker takes, or a mark.
  * ledger_parse(line, n, p, q) - Which event that is: 1, or 0 if it is another
  * one's, -1 with a violation if it is none.
  */
+uint64_t ledger_mark(int p, uint64_t q);
 int ledger_refused(int p, uint64_t q);
 int ledger_parse(const char *line, size_t n, int *p, uint64_t *q);
 
@@ -138,6 +149,9 @@ int ledger_producer(const char *from, uint64_t chan);
 void ledger_durable(
     int x, const char *from, uint64_t chan, uint64_t first, uint64_t events);
 void ledger_told(int x, int p, uint64_t local, uint64_t safe);
+
+/* ledger_has(x, p, upto) - 1 if broker x's disk has had all up to there. */
+int ledger_has(int x, int p, uint64_t upto);
 
 /*
  * ledger_safe(from, chan, first, n) - 1 if both disks have had those numbers.
