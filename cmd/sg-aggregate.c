@@ -25,7 +25,7 @@
 enum late { LATE_CORRECT, LATE_DEAD, LATE_DROP };
 
 static struct {
-	const char *window, *to, *stat, *join, *source, *tz;
+	const char *window, *to, *stat, *value, *join, *source, *tz;
 	const char *dead, *state;
 	int per_source, late, strict, stats;
 	int64_t topics_max;
@@ -54,7 +54,7 @@ static const struct opt options[] = {
 	    &o.window },
 	{ 0, "stat", OPT_STRING, "NAME[,NAME]",
 	    "sum mean min max first last min_at max_at first_at last_at "
-	    "count energy",
+	    "count energy power stddev p50 p99.9",
 	    &o.stat },
 	{ 0, "join", OPT_STRING, "FILE[:COLUMN={capture}]",
 	    "CSV table with more names for --to", &o.join },
@@ -63,7 +63,7 @@ static const struct opt options[] = {
 	{ 0, "per-source", OPT_CHOICE, "HOW",
 	    "first make one value of each source", &o.per_source, NULL,
 	    per_source },
-	{ 0, "value", OPT_STRING, "MEMBER", "v, or m.NAME (v)", &o.rule.value },
+	{ 0, "value", OPT_STRING, "MEMBER", "v, or m.NAME (v)", &o.value },
 	{ 0, "unit", OPT_STRING, "UNIT", "unit of the result", &o.rule.unit },
 	{ 0, "interval", OPT_DURATION, "DURATION",
 	    "interval of power readings, for energy", &o.rule.interval },
@@ -122,27 +122,6 @@ static struct {
 	unsigned long long taken_before, given_before; /* the last mark */
 } count;
 
-static void
-parse_stats(const char *s)
-{
-	struct window_rule *rule = &o.rule;
-
-	for (;;) {
-		size_t n = strcspn(s, ",");
-		int stat = tally_stat_find(s, n);
-
-		if (stat == -1)
-			opt_usage("--stat: no statistic \"%.*s\"", (int)n, s);
-		for (size_t i = 0; i < rule->nstats; i++)
-			if (rule->stats[i] == (enum tally_stat)stat)
-				opt_usage("--stat: %.*s twice", (int)n, s);
-		rule->stats[rule->nstats++] = (enum tally_stat)stat;
-		if (s[n] == '\0')
-			return;
-		s += n + 1;
-	}
-}
-
 /* Of energies in kWh, the powers are in kW. */
 static void
 power_unit(void)
@@ -160,11 +139,7 @@ power_unit(void)
 static void
 check_energy(void)
 {
-	size_t i = 0;
-
-	while (i < o.rule.nstats && o.rule.stats[i] != TALLY_ENERGY)
-		i++;
-	if (i == o.rule.nstats)
+	if (!(o.rule.wants.stats >> TALLY_ENERGY & 1))
 		return;
 	power_unit();
 	if (o.rule.interval == 0 &&
@@ -187,16 +162,17 @@ parse_rule(void)
 		opt_usage("--tz %s: no such time zone", o.tz);
 	if (rule->unit != NULL && !unit_known(rule->unit, strlen(rule->unit)))
 		opt_usage("--unit %s: no registered unit", rule->unit);
-	if (rule->value != NULL && strcmp(rule->value, "v") != 0 &&
-	    (strncmp(rule->value, "m.", 2) != 0 || rule->value[2] == '\0'))
-		opt_usage("--value %s: neither v nor m.NAME", rule->value);
+	if (o.value != NULL &&
+	    partial_fields(&rule->fields, o.value, &why) == -1)
+		opt_usage("--value %s: %s", o.value, why);
+	if (partial_wants(&rule->wants, o.stat, &why) == -1)
+		opt_usage("--stat: %s", why);
 	if (rule->grace > SLOT_WIDTH_MAX || rule->skew > SLOT_WIDTH_MAX ||
 	    rule->keep > SLOT_WIDTH_MAX || rule->interval > SLOT_WIDTH_MAX)
 		opt_usage("a duration is longer than 10 years");
-	rule->per_source = (enum cell_reduce)o.per_source;
+	rule->per_source.how = (enum cell_reduce)o.per_source;
 	if (o.late != LATE_CORRECT)
 		rule->keep = 0;
-	parse_stats(o.stat);
 	check_energy();
 	if (rule->src != NULL && o.state == NULL)
 		opt_usage("--src needs --state");
@@ -261,7 +237,7 @@ static uint64_t
 config_hash(void)
 {
 	const char *const texts[] = { o.window, o.to, o.stat, o.source, o.tz,
-		o.rule.value, o.rule.unit, o.rule.src };
+		o.value, o.rule.unit, o.rule.src };
 	const int64_t numbers[] = { o.per_source, o.late, o.rule.interval,
 		o.rule.grace, o.rule.keep };
 	uint64_t h = 0;

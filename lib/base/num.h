@@ -103,14 +103,46 @@ int num_sum_add(struct num_sum *s, const char *p, size_t n);
 void num_sum_merge(struct num_sum *s, const struct num_sum *other);
 
 /*
+ * num_sum_square(s, x) - Add the square of x, exactly.  0, or -1 if x is not
+ * below 1e154 in magnitude or has a digit other than 0 beyond 1e-553; s is
+ * then as before.
+ */
+int num_sum_square(struct num_sum *s, const struct num_sum *x);
+
+/*
  * num_sum_format(s, mul, div, b) - Multiply by mul and divide by div (both > 0)
  * and append the result to b: exact if it has at most 17 significant
  * digits, else the nearest double (of which there is a largest) in shortest
  * form.  mul = div = 1 prints the sum, mul = 1 and div = n the mean.  s is
- * not changed.
+ * not changed.  1 if what is printed is exact, 0 if it is rounded.
  */
-void num_sum_format(
+int num_sum_format(
     const struct num_sum *s, int64_t mul, int64_t div, struct buf *b);
+
+/*
+ * num_sum_exact(s, b) - Append the sum as a JSON number with all its digits,
+ * at most NUM_EXACT_MAX bytes.  num_sum_take(s, p, n) adds such a text, as
+ * num_sum_add() does, but up to 1e340.
+ */
+enum { NUM_EXACT_MAX = 1472 };
+void num_sum_exact(const struct num_sum *s, struct buf *b);
+int num_sum_take(struct num_sum *s, const char *p, size_t n);
+
+/*
+ * num_sum_deviation(sum, sq, n, b) - Append the standard deviation of the n
+ * numbers (all of them, not a sample: the root of sq/n - (sum/n)^2) that have
+ * this sum and this sum of squares, in shortest form: the nearest double if
+ * it is above 1e-290.  0; -1, and a 0 is appended, if there are no n such
+ * numbers; b may be NULL to ask for that alone.  0 < n <= 1e12.
+ */
+int num_sum_deviation(const struct num_sum *sum, const struct num_sum *sq,
+    int64_t n, struct buf *b);
+
+/*
+ * num_sum_lead(s, exponent) - The first three significant digits with the
+ * sign, cut and not rounded: 100 to 999, times 10^*exponent; 0 for 0.
+ */
+int num_sum_lead(const struct num_sum *s, int *exponent);
 
 /* num_sum_compare(a, b) - <0, 0, >0. */
 int num_sum_compare(const struct num_sum *a, const struct num_sum *b);

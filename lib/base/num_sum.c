@@ -4,15 +4,13 @@
 
 #include "base/die.h"
 #include "base/num.h"
+#include "base/num_wide.h"
 
 enum {
-	BASE_DIGITS = 9,
-	BASE = 1000000000,
-	LOWEST = 1107, /* limb[0] counts 10^-1107, 123 limbs down */
-	LIMBS = 162,   /* up to 10^351: 2^63 addends below 10^308 */
-	TOP_EXPONENT = 308,
 	SCALE_MAX = 18,
 	PLAIN_DIGITS = 18,
+	TOP_EXPONENT = 308,
+	TAKE_EXPONENT = 340,
 	ADDS_MAX = 1 << 30, /* limbs of 63 bits take 2^33 addends */
 	EXACT_DIGITS = 17,
 	/*
@@ -20,12 +18,6 @@ enum {
 	 * that many and whether any follow decide how to round.
 	 */
 	HALFWAY_DIGITS = 770
-};
-
-/* Carries are put off: a limb may hold more than BASE, or less than 0. */
-struct num_wide {
-	int64_t limb[LIMBS];
-	uint32_t adds;
 };
 
 static const int64_t power[] = { 1, 10, 100, 1000, 10000, 100000, 1000000,
@@ -56,8 +48,8 @@ negate(struct num_wide *w)
 	carry(w);
 }
 
-static struct num_wide *
-wide(struct num_sum *s)
+struct num_wide *
+num_wide_add(struct num_sum *s)
 {
 	if (s->wide == NULL)
 		s->wide = xcalloc(1, sizeof *s->wide);
@@ -88,7 +80,7 @@ wide_units(struct num_wide *w, __int128 units, int scale)
 static void
 spill(struct num_sum *s)
 {
-	wide_units(wide(s), s->units, s->scale);
+	wide_units(num_wide_add(s), s->units, s->scale);
 	s->units = 0;
 }
 
@@ -144,9 +136,9 @@ add_few(struct num_sum *s, const struct num_parts *d)
 	return 1;
 }
 
-/* Any number, digit by digit. */
+/* Any number below 10^limit, digit by digit. */
 static int
-add_parts(struct num_sum *s, const char *p, size_t n)
+add_parts(struct num_sum *s, const char *p, size_t n, int limit)
 {
 	struct num_parts d;
 	struct num_wide *w;
@@ -157,9 +149,9 @@ add_parts(struct num_sum *s, const char *p, size_t n)
 	if (d.n == 0 || add_few(s, &d))
 		return 0;
 	top = d.exponent + (int64_t)d.n - 1;
-	if (top >= TOP_EXPONENT || d.exponent < -LOWEST)
+	if (top >= limit || d.exponent < -LOWEST)
 		return -1;
-	w = wide(s);
+	w = num_wide_add(s);
 	for (const char *q = d.p; top >= d.exponent; q++)
 		if (*q != '.')
 			wide_digit(w, d.negative ? '0' - *q : *q - '0', top--);
@@ -173,9 +165,15 @@ num_sum_add(struct num_sum *s, const char *p, size_t n)
 	int scale;
 
 	if (num_plain(p, n, &v, &scale) < 0)
-		return add_parts(s, p, n);
+		return add_parts(s, p, n, TOP_EXPONENT);
 	add_units(s, v, scale);
 	return 0;
+}
+
+int
+num_sum_take(struct num_sum *s, const char *p, size_t n)
+{
+	return add_parts(s, p, n, TAKE_EXPONENT);
 }
 
 void
@@ -187,7 +185,7 @@ num_sum_merge(struct num_sum *s, const struct num_sum *other)
 	if (other->wide != NULL) {
 		copy = *other->wide;
 		carry(&copy);
-		w = wide(s);
+		w = num_wide_add(s);
 		for (int i = 0; i < LIMBS; i++)
 			w->limb[i] += copy.limb[i];
 	}
@@ -213,6 +211,18 @@ wide_sign(const struct num_wide *w)
 		if (w->limb[i] != 0)
 			return 1;
 	return 0;
+}
+
+int
+num_wide_get(const struct num_sum *s, struct num_wide *out)
+{
+	int sign;
+
+	widen(s, out);
+	sign = wide_sign(out);
+	if (sign < 0)
+		negate(out);
+	return sign;
 }
 
 int
@@ -396,31 +406,29 @@ add_double(struct buf *b, int negative, double v)
 	b->len += num_format(b->p + b->len, negative ? -v : v);
 }
 
-static void
+static int
 format_wide(const struct num_sum *s, int64_t mul, int64_t div, struct buf *b)
 {
 	struct num_wide w;
 	struct quotient q;
-	int sign;
+	int sign = num_wide_get(s, &w), exact;
 
-	widen(s, &w);
-	sign = wide_sign(&w);
 	if (sign == 0) {
 		buf_addc(b, '0');
-		return;
+		return 1;
 	}
-	if (sign < 0)
-		negate(&w);
 	divide_wide(&w, (uint64_t)mul, (uint64_t)div, &q);
 	/* digits outside a double's range would be no use to a reader */
-	if (q.n <= EXACT_DIGITS && !q.more && q.point <= TOP_EXPONENT &&
-	    q.point > -TOP_EXPONENT)
+	exact = q.n <= EXACT_DIGITS && !q.more && q.point <= TOP_EXPONENT &&
+	    q.point > -TOP_EXPONENT;
+	if (exact)
 		add_exact(b, sign < 0, &q);
 	else
 		add_double(b, sign < 0, nearest_digits(&q));
+	return exact;
 }
 
-void
+int
 num_sum_format(const struct num_sum *s, int64_t mul, int64_t div, struct buf *b)
 {
 	unsigned __int128 num = (unsigned __int128)s->units;
@@ -431,21 +439,21 @@ num_sum_format(const struct num_sum *s, int64_t mul, int64_t div, struct buf *b)
 		num = -num;
 	if (s->wide != NULL ||
 	    __builtin_mul_overflow(num, (unsigned __int128)mul, &num)) {
-		format_wide(s, mul, div, b);
-		return;
+		return format_wide(s, mul, div, b);
 	}
 	if (num == 0) {
 		buf_addc(b, '0');
-		return;
+		return 1;
 	}
 	divide_units(num, (uint64_t)div, s->scale, &q);
-	if (q.n <= EXACT_DIGITS && !q.more)
+	if (q.n <= EXACT_DIGITS && !q.more) {
 		add_exact(b, negative, &q);
-	else
-		add_double(b, negative,
-		    nearest(num,
-			(unsigned __int128)div *
-			    (unsigned __int128)power[s->scale]));
+		return 1;
+	}
+	add_double(b, negative,
+	    nearest(num,
+		(unsigned __int128)div * (unsigned __int128)power[s->scale]));
+	return 0;
 }
 
 void

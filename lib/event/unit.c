@@ -196,16 +196,29 @@ unit_ratio(const char *from, size_t fn, const char *to, size_t tn, int64_t *mul,
 	return 0;
 }
 
+static const char *const integrals[][2] = { { "W", "Wh" }, { "kW", "kWh" },
+	{ "var", "varh" }, { "kvar", "kvarh" }, { "VA", "VAh" },
+	{ "kVA", "kVAh" }, { "MW", "MWh" }, { "GW", "GWh" },
+	{ "Mvar", "Mvarh" }, { "MVA", "MVAh" } };
+
+/* The other one of a pair. */
+static const char *
+other(int from, const char *u, size_t n)
+{
+	for (size_t i = 0; i < sizeof integrals / sizeof *integrals; i++)
+		if (same(integrals[i][from], u, n))
+			return integrals[i][!from];
+	return NULL;
+}
+
 const char *
 unit_energy(const char *power, size_t n)
 {
-	static const char *const pairs[][2] = { { "W", "Wh" }, { "kW", "kWh" },
-		{ "var", "varh" }, { "kvar", "kvarh" }, { "VA", "VAh" },
-		{ "kVA", "kVAh" }, { "MW", "MWh" }, { "Mvar", "Mvarh" },
-		{ "MVA", "MVAh" } };
+	return other(0, power, n);
+}
 
-	for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-		if (same(pairs[i][0], power, n))
-			return pairs[i][1];
-	return NULL;
+const char *
+unit_power(const char *energy, size_t n)
+{
+	return other(1, energy, n);
 }

@@ -28,4 +28,7 @@ int unit_ratio(const char *from, size_t fn, const char *to, size_t tn,
  */
 const char *unit_energy(const char *power, size_t n);
 
+/* unit_power(energy, n) - The other way: Wh -> W, …; NULL for others. */
+const char *unit_power(const char *energy, size_t n);
+
 #endif

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/die.h"
 #include "grid/cell.h"
+#include "grid/group.h"
 
 unsigned
 cell_parts(enum cell_reduce how)
@@ -72,36 +73,128 @@ cells_get(struct cells *cells, uint32_t id, int64_t at, uint32_t source)
 	return &cells->cell[*place - 1];
 }
 
+struct cell *
+cells_find(const struct cells *cells, uint32_t id, int64_t at)
+{
+	uint32_t place = cells->n == 0 ? 0 : *cell_place(cells, id, at);
+
+	return place == 0 ? NULL : &cells->cell[place - 1];
+}
+
+static struct counter *
+counter_of(struct cells *cells, uint32_t source, struct cell **cell)
+{
+	struct cell *c = cells_get(cells, source, GROUP_ALWAYS, source);
+
+	if (c->counter == NULL)
+		c->counter = xcalloc(1, sizeof *c->counter);
+	if (cell != NULL)
+		*cell = c;
+	return c->counter;
+}
+
+void
+cells_point(struct cells *cells, uint32_t source,
+    const struct counter_point *point, const struct tally_count *count,
+    int64_t horizon)
+{
+	struct cell *c;
+
+	counter_add(counter_of(cells, source, &c), point, horizon);
+	c->tally.n += count->n;
+	c->tally.estimated += count->estimated;
+}
+
+struct counter_state *
+cells_state(struct cells *states, uint32_t source)
+{
+	return &counter_of(states, source, NULL)->before;
+}
+
+int
+cells_before(
+    const struct cells *cells, uint32_t source, struct counter_state *state)
+{
+	const struct cell *c = cells_find(cells, source, GROUP_ALWAYS);
+
+	if (c == NULL)
+		return 0;
+	*state = c->counter->before;
+	return 1;
+}
+
+int
+cells_carry(struct cells *cells, const struct cell_rule *rule, uint32_t source,
+    struct counter_state *state)
+{
+	const struct cell *c = cells_find(cells, source, GROUP_ALWAYS);
+	struct counter_rise rise;
+
+	if (c == NULL)
+		return 0;
+	c->counter->before = *state;
+	counter_run(c->counter, &rule->counter, &rise, state);
+	num_sum_fini(&rise.v);
+	return 1;
+}
+
+void
+cells_close(
+    struct cells *cells, const struct cell_rule *rule, struct cells *states)
+{
+	for (size_t i = 0; i < cells->n; i++)
+		if (cells->cell[i].counter != NULL)
+			cells_carry(cells, rule, cells->cell[i].source,
+			    cells_state(states, cells->cell[i].source));
+}
+
+/* x = sum * up / down, rounded as it would be printed. */
+static void
+quotient(struct num_sum *x, const struct num_sum *sum, int64_t up, int64_t down)
+{
+	int64_t d = num_common_divisor(up, down);
+	struct buf b = { 0 };
+
+	num_sum_format(sum, up / d, down / d, &b);
+	num_sum_add(x, b.p, b.len);
+	buf_fini(&b);
+}
+
 /* The one value of a source for its window. */
 static void
 reduce(enum cell_reduce how, const struct tally *t, int64_t start,
     struct tally_value *value)
 {
-	struct buf b = { 0 };
+	const struct tally_value *part = tally_value(t, cell_parts(how));
 
-	switch (how) {
-	case CELL_MEAN:
-		num_sum_format(&t->sum, 1, t->values, &b);
-		num_sum_add(&value->v, b.p, b.len);
-		value->at = start;
-		buf_fini(&b);
-		break;
-	case CELL_SUM:
+	value->at = part == NULL ? start : part->at;
+	if (part != NULL)
+		tally_copy(&value->v, &part->v);
+	else if (how == CELL_MEAN)
+		quotient(&value->v, &t->sum, 1, t->values);
+	else
 		tally_copy(&value->v, &t->sum);
-		value->at = start;
-		break;
-	case CELL_LAST:
-		tally_copy(&value->v, &t->ends->last.v);
-		value->at = t->ends->last.at;
-		break;
-	case CELL_MIN:
-		tally_copy(&value->v, &t->ends->min.v);
-		value->at = t->ends->min.at;
-		break;
-	default:
-		tally_copy(&value->v, &t->ends->max.v);
-		value->at = t->ends->max.at;
-	}
+}
+
+/* 1, or 0 if the readings say nothing yet. */
+static int
+reduce_counter(const struct cell_rule *rule, const struct cell *c,
+    int64_t start, struct tally_value *value, struct tally_count *count)
+{
+	struct counter_rise rise;
+	struct counter_state after;
+
+	counter_run(c->counter, &rule->counter, &rise, &after);
+	value->at = start;
+	count->ignored = rise.ignored;
+	count->resets = rise.resets;
+	if (rule->how == CELL_DELTA)
+		num_sum_merge(&value->v, &rise.v);
+	else if (rise.steps > 0)
+		quotient(
+		    &value->v, &rise.v, rule->counter.per, rise.to - rise.from);
+	num_sum_fini(&rise.v);
+	return rise.steps > 0;
 }
 
 static int
@@ -112,47 +205,86 @@ by_source(const void *a, const void *b)
 	return ((*x)->source > (*y)->source) - ((*x)->source < (*y)->source);
 }
 
-static void
-add_sources(const struct cells *cells, enum cell_reduce how, unsigned parts,
-    int64_t start, struct tally *total)
+/* The value of the cells order[0..n), which are of one source: 0 or 1. */
+static int
+source_value(const struct cell_rule *rule, const struct cell **order, size_t n,
+    int64_t start, struct tally_value *value, struct tally_count *count)
+{
+	struct tally t = { 0 };
+
+	*count = (struct tally_count){ 0 };
+	*value = (struct tally_value){ 0 };
+	if (order[0]->counter != NULL) {
+		count->n = order[0]->tally.n;
+		count->estimated = order[0]->tally.estimated;
+		return reduce_counter(rule, order[0], start, value, count);
+	}
+	for (size_t i = 0; i < n; i++)
+		tally_merge(&t, cell_parts(rule->how), &order[i]->tally);
+	if (t.values > 0)
+		reduce(rule->how, &t, start, value);
+	count->n = t.n;
+	count->estimated = t.estimated;
+	n = t.values > 0;
+	tally_fini(&t);
+	return (int)n;
+}
+
+static size_t
+add_sources(const struct cells *cells, const struct cell_rule *rule,
+    unsigned parts, int64_t start, struct tally *total)
 {
 	const struct cell **order = xcalloc(cells->n, sizeof *order);
+	struct tally_value value;
+	struct tally_count count;
+	size_t unfit = 0;
 
 	for (size_t i = 0; i < cells->n; i++)
 		order[i] = &cells->cell[i];
 	qsort(order, cells->n, sizeof *order, by_source);
 	for (size_t i = 0, next; i < cells->n; i = next) {
-		struct tally t = { 0 };
-		struct tally_value value = { 0 };
-
-		for (next = i;
+		for (next = i + 1;
 		     next < cells->n && order[next]->source == order[i]->source;
 		     next++)
-			tally_merge(&t, cell_parts(how), &order[next]->tally);
-		reduce(how, &t, start, &value);
-		tally_add(total, parts, &value.v, value.at, t.n);
+			;
+		if (!source_value(
+			rule, order + i, next - i, start, &value, &count))
+			continue;
+		if (tally_fits(&value.v, parts) == 0)
+			tally_add(total, parts, &value.v, value.at, &count);
+		else
+			unfit++;
 		num_sum_fini(&value.v);
-		tally_fini(&t);
 	}
 	free(order);
+	return unfit;
 }
 
-void
-cells_total(const struct cells *cells, enum cell_reduce how, unsigned parts,
-    int64_t start, struct tally *total)
+size_t
+cells_total(const struct cells *cells, const struct cell_rule *rule,
+    unsigned parts, int64_t start, struct tally *total)
 {
-	if (how != CELL_EACH && cells->n > 0)
-		add_sources(cells, how, parts, start, total);
-	else
-		for (size_t i = 0; i < cells->n; i++)
-			tally_merge(total, parts, &cells->cell[i].tally);
+	if (rule->how != CELL_EACH && cells->n > 0)
+		return add_sources(cells, rule, parts, start, total);
+	for (size_t i = 0; i < cells->n; i++)
+		tally_merge(total, parts, &cells->cell[i].tally);
+	return 0;
+}
+
+static void
+cell_fini(struct cell *c)
+{
+	tally_fini(&c->tally);
+	if (c->counter != NULL)
+		counter_fini(c->counter);
+	free(c->counter);
 }
 
 void
 cells_fini(struct cells *cells)
 {
 	for (size_t i = 0; i < cells->n; i++)
-		tally_fini(&cells->cell[i].tally);
+		cell_fini(&cells->cell[i]);
 	free(cells->cell);
 	free(cells->map);
 	memset(cells, 0, sizeof *cells);

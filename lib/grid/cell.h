@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "grid/counter.h"
 #include "grid/tally.h"
 
 /* How the readings of one source become one value. */
@@ -18,7 +19,14 @@ enum cell_reduce {
 	CELL_LAST,
 	CELL_SUM,
 	CELL_MIN,
-	CELL_MAX
+	CELL_MAX,
+	CELL_DELTA, /* what a counter rose by */
+	CELL_RATE   /* by the time that it took */
+};
+
+struct cell_rule {
+	enum cell_reduce how;
+	struct counter_rule counter;
 };
 
 /* cell_parts(how) - The parts of a tally that the value is made of. */
@@ -27,6 +35,7 @@ unsigned cell_parts(enum cell_reduce how);
 struct cell {
 	uint32_t id, source;
 	int64_t at, rev;
+	struct counter *counter; /* NULL if there is none */
 	struct tally tally;
 };
 
@@ -42,15 +51,48 @@ struct cells {
  * cells_get(cells, id, at, source) - The cell of that id and time, a new one
  * with an empty tally if there is none.  Valid until the next call.
  */
-struct cell *cells_get(
-    struct cells *cells, uint32_t id, int64_t at, uint32_t source);
+struct cell *
+cells_get(struct cells *cells, uint32_t id, int64_t at, uint32_t source);
+
+/* cells_find(cells, id, at) - The same, or NULL if there is none. */
+struct cell *cells_find(const struct cells *cells, uint32_t id, int64_t at);
 
 /*
- * cells_total(cells, how, parts, start, total) - Add all cells to total, of
- * which parts are kept: as they are, or reduced to one value for each
- * source, which is of time start if it is a mean or a sum.
+ * cells_point(cells, source, point, count, horizon) - A reading of a source
+ * that is a counter.  horizon: counter.h.
  */
-void cells_total(const struct cells *cells, enum cell_reduce how,
+void cells_point(struct cells *cells, uint32_t source,
+    const struct counter_point *point, const struct tally_count *count,
+    int64_t horizon);
+
+/*
+ * A counter's readings follow those of the windows before.  cells_close(cells,
+ * rule, states): the window closes, and all before have; states has the
+ * state of each source so far, in cells of their own, and is brought on.
+ *
+ * For corrections: cells_before(cells, source, state) - Copy the state that
+ * the source's readings here follow: 1, or 0 if it has none.  cells_carry(…) -
+ * If the source has readings here they follow *state from now on, and *state
+ * becomes what follows them: 1, else 0.
+ */
+void cells_close(
+    struct cells *cells, const struct cell_rule *rule, struct cells *states);
+int cells_before(
+    const struct cells *cells, uint32_t source, struct counter_state *state);
+int cells_carry(struct cells *cells, const struct cell_rule *rule,
+    uint32_t source, struct counter_state *state);
+
+/* cells_state(states, source) - The state of a source, in those. */
+struct counter_state *cells_state(struct cells *states, uint32_t source);
+
+/*
+ * cells_total(cells, rule, parts, start, total) - Add all cells to total, of
+ * which parts are kept: as they are, or reduced to one value for each
+ * source, which is of time start if it is a mean, a sum, a delta or a rate.
+ * Sources whose value does not fit (tally.h) or that have none are left out;
+ * how many do not fit.
+ */
+size_t cells_total(const struct cells *cells, const struct cell_rule *rule,
     unsigned parts, int64_t start, struct tally *total);
 
 /* cells_fini(cells) - Free and make empty. */

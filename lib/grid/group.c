@@ -250,20 +250,3 @@ group_convert(struct groups *groups, struct group *g, size_t field,
 		return "does not convert to the";
 	return NULL;
 }
-
-const char *
-group_stat_unit(const struct group_unit *unit, enum tally_stat stat, size_t *n)
-{
-	const char *u;
-
-	*n = 0;
-	if (stat == TALLY_ENERGY) {
-		u = unit_energy(unit->text, unit->n);
-		*n = u == NULL ? 0 : strlen(u);
-		return u;
-	}
-	if (stat > TALLY_LAST)
-		return NULL;
-	*n = unit->n;
-	return unit->text;
-}

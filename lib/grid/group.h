@@ -107,11 +107,4 @@ group_unit(const struct groups *groups, const struct group *g, size_t field);
 const char *group_convert(struct groups *groups, struct group *g, size_t field,
     const char *u, size_t n, const char *wanted, struct tally_scale *scale);
 
-/*
- * group_stat_unit(unit, stat, n) - The unit of a statistic of values in unit,
- * *n its length, 0 if it has none.
- */
-const char *
-group_stat_unit(const struct group_unit *unit, enum tally_stat stat, size_t *n);
-
 #endif

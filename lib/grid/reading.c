@@ -1,10 +1,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "event/json.h"
 #include "grid/reading.h"
 
-/* So that no window's count overflows. */
-static const int64_t readings_max = INT64_C(1000000000000);
+enum { WHY_MAX = 160 };
 
 static const char *
 token(const struct event *e, enum event_member member, size_t *n)
@@ -13,222 +13,220 @@ token(const struct event *e, enum event_member member, size_t *n)
 	return e->line + e->at[member];
 }
 
-static int
-unusable(const struct event *e)
+static struct json_value
+value_of(const struct event *e, enum event_member member)
 {
-	size_t n;
-	const char *q = token(e, EVENT_Q, &n);
+	struct json_value none = { JSON_NONE, "", 0, 0 };
 
-	return (n == 3 && memcmp(q, "BAD", 3) == 0) ||
-	    (n == 7 && memcmp(q, "MISSING", 7) == 0);
+	if (!event_has(e, member))
+		return none;
+	return json_value(e->line + e->at[member], e->len[member]);
 }
 
-/* The unit of m's member name: u is one string, or an object of them. */
-static void
-take_unit(struct reading *r, const struct event *e, const char *name)
+/* Its quality: 0 if it is not to be counted. */
+static int
+take_quality(struct reading *r, const struct event *e)
 {
-	struct json_value all, one;
+	struct buf q = { 0 };
+	int usable;
 
-	if (!event_has(e, EVENT_U))
-		return;
-	r->u = token(e, EVENT_U, &r->un);
-	if (e->text >> EVENT_U & 1)
-		return;
-	all = json_value(r->u, r->un);
-	r->un = 0;
-	if (json_get(&all, name, &one) && one.kind == JSON_STRING) {
-		r->u = one.p;
-		r->un = one.n;
-	}
+	event_string(e, EVENT_Q, &q);
+	usable = strcmp(buf_cstr(&q), "BAD") != 0 &&
+	    strcmp(buf_cstr(&q), "MISSING") != 0;
+	r->count.estimated = strcmp(buf_cstr(&q), "ESTIMATED") == 0;
+	buf_fini(&q);
+	return usable;
 }
 
+/* 0 if there are none, -1 if there are more than can be counted. */
 static int
-take_member(struct reading *r, const struct event *e, const char *name,
+take_count(const struct reading *r)
+{
+	const struct json_value *values = &r->partial.member[PARTIAL_VALUES];
+	int64_t n = r->partial.n;
+
+	if (n > 0 && n <= PARTIAL_READINGS_MAX && values->kind == JSON_NUMBER &&
+	    num_uint(values->p, values->n, &n) == -1)
+		return -1;
+	return n > PARTIAL_READINGS_MAX ? -1 : n > 0;
+}
+
+/* 1; 0 if it is an aggregate of nothing; -1, and *why is set if it is one. */
+static int
+take_aggregate(struct reading *r, const struct event *e,
+    const struct partial_fields *fields, const struct partial_wants *wants,
     const char **why)
 {
-	static char text[256];
-	struct json_value one;
-
-	if (!event_has(e, EVENT_M) || !json_get(&r->m, name, &one) ||
-	    one.kind != JSON_NUMBER) {
-		snprintf(text, sizeof text, "m has no number %s", name);
-		*why = text;
-		return -1;
-	}
-	r->v = one.p;
-	r->vn = one.n;
-	take_unit(r, e, name);
-	return 1;
-}
-
-/*
- * w, n and what else a partial aggregate has beside its value: 1, 0 if it is
- * one of nothing, -1 if no sum could hold its numbers.
- */
-static int
-take_aggregate(struct reading *r, const struct event *e)
-{
-	struct json_value all = json_value(e->line, e->n), one;
-	size_t wn;
+	struct json_value line = json_value(e->line, e->n);
+	size_t wn, n = fields->n == 0 ? 1 : fields->n;
+	int taken;
 	const char *w = token(e, EVENT_W, &wn);
 
-	if (event_integer(e, EVENT_N, &r->n) == -1 ||
+	if (event_integer(e, EVENT_N, &r->partial.n) == -1 ||
 	    num_micros(w, wn, &r->w) == -1)
-		return 1;
-	r->aggregate = 1;
+		return -1;
 	if (event_integer(e, EVENT_REV, &r->rev) == -1)
 		r->rev = 0;
-	r->values = r->n;
-	if (json_get(&all, "values", &one) && one.kind == JSON_NUMBER)
-		num_uint(one.p, one.n, &r->values);
-	if (json_get(&all, "sum", &one) && one.kind == JSON_NUMBER)
-		r->sum = one;
-	if (r->n > readings_max || r->values > readings_max)
-		return -1;
-	return r->values > 0;
+	r->aggregate = 1;
+	r->partial.t = r->t;
+	r->partial.estimated = (int)r->count.estimated;
+	r->partial.v = value_of(e, EVENT_V);
+	r->partial.m = value_of(e, EVENT_M);
+	partial_find(&r->partial, &line);
+	*why = "n is out of range";
+	taken = take_count(r);
+	for (size_t f = 0; f < n; f++)
+		if (partial_has(&r->partial, fields, wants, f))
+			r->have |= 1u << f;
+	return taken;
+}
+
+static void
+take_members(struct reading *r, const struct event *e,
+    const struct partial_fields *fields)
+{
+	struct json_value m = value_of(e, EVENT_M), one;
+
+	for (size_t f = 0; f < fields->n; f++)
+		if (fields->in_m >> f & 1 &&
+		    json_get(&m, fields->name[f], &one) &&
+		    one.kind == JSON_NUMBER) {
+			r->v[f] = one.p;
+			r->vn[f] = one.n;
+			r->have |= 1u << f;
+		}
+}
+
+/* The field that v itself is, or -1. */
+static int
+field_v(const struct partial_fields *fields)
+{
+	uint32_t all = (1u << fields->n) - 1;
+
+	if (fields->n == 0)
+		return 0;
+	return (fields->in_m & all) == all ? -1
+					   : __builtin_ctz(~fields->in_m & all);
+}
+
+static int
+missing(const struct event *e, const struct partial_fields *fields,
+    const char **why)
+{
+	static char text[WHY_MAX];
+
+	if (fields->n > 1)
+		*why = "none of the fields";
+	else if (fields->in_m) {
+		snprintf(
+		    text, sizeof text, "m has no number %s", fields->name[0]);
+		*why = text;
+	} else if (event_has(e, EVENT_M))
+		*why = "several values in m, none chosen";
+	else
+		*why = event_has(e, EVENT_ENC) ? "its value is sealed"
+					       : "no number in v";
+	return -1;
 }
 
 int
-reading_take(struct reading *r, const struct event *e, const char *value,
+reading_take(struct reading *r, const struct event *e,
+    const struct partial_fields *fields, const struct partial_wants *wants,
     const char **why)
 {
-	r->v = NULL;
-	r->u = "";
-	r->un = 0;
-	r->n = r->values = 1;
-	r->rev = r->w = 0;
+	int v, taken = -1;
+
+	r->event = e;
+	r->have = 0;
 	r->aggregate = 0;
-	r->sum.kind = JSON_NONE;
+	r->w = r->rev = 0;
+	r->count = (struct tally_count){ .n = 1 };
 	if (event_time(e, &r->t) == -1) {
 		*why = "no time t";
 		return -1;
 	}
-	if (event_has(e, EVENT_Q) && unusable(e))
+	if (event_has(e, EVENT_Q) && !take_quality(r, e))
 		return 0;
-	if (event_has(e, EVENT_W) && event_has(e, EVENT_N)) {
-		int taken = take_aggregate(r, e);
-
-		*why = "n is out of range";
-		if (taken != 1)
-			return taken;
-	}
-	if (event_has(e, EVENT_M)) {
-		size_t n;
-		const char *m = token(e, EVENT_M, &n);
-
-		r->m = json_value(m, n);
-	}
-	if (value != NULL)
-		r->sum.kind = JSON_NONE;
-	if (value != NULL && strncmp(value, "m.", 2) == 0)
-		return take_member(r, e, value + 2, why);
-	if (event_has(e, EVENT_V)) {
-		r->v = token(e, EVENT_V, &r->vn);
-		take_unit(r, e, "v");
-		return 1;
-	}
-	if (event_has(e, EVENT_M) && r->aggregate && value == NULL) {
-		take_unit(r, e, "sum");
-		for (int i = 0; r->un == 0 && i <= TALLY_LAST; i++)
-			take_unit(r, e, tally_stat_name((enum tally_stat)i));
-		return 1;
-	}
-	*why = event_has(e, EVENT_M)  ? "several values in m, none chosen"
-	    : event_has(e, EVENT_ENC) ? "its value is sealed"
-				      : "no number in v";
-	return -1;
+	if (event_has(e, EVENT_W) && event_has(e, EVENT_N))
+		taken = take_aggregate(r, e, fields, wants, why);
+	if (r->aggregate && taken != 1)
+		return taken;
+	if (taken == -1 && event_has(e, EVENT_V) &&
+	    (v = field_v(fields)) >= 0) {
+		r->v[v] = token(e, EVENT_V, &r->vn[v]);
+		r->have = 1u << v;
+	} else if (taken == -1 && event_has(e, EVENT_M) && fields->in_m)
+		take_members(r, e, fields);
+	return r->have != 0 ? 1 : missing(e, fields, why);
 }
 
-static const char *
-number(const struct json_value *m, const char *name,
-    const struct tally_scale *scale, struct num_sum *x)
+const char *
+reading_unit(const struct reading *r, const struct partial_fields *fields,
+    const struct partial_wants *wants, size_t f, size_t *n)
 {
-	struct json_value one;
+	const struct event *e = r->event;
+	struct json_value all;
 
-	if (!json_get(m, name, &one) || one.kind != JSON_NUMBER)
-		return "not in the partial aggregate";
-	if (tally_number(x, one.p, one.n, scale) == -1)
-		return "number out of range";
-	return NULL;
-}
-
-/* One statistic and its time, name_at or else t. */
-static const char *
-extreme(const struct reading *r, enum tally_stat stat, enum tally_stat at,
-    const struct tally_scale *scale, struct tally_value *value)
-{
-	struct json_value one;
-
-	value->at = r->t;
-	if (json_get(&r->m, tally_stat_name(at), &one) &&
-	    one.kind == JSON_NUMBER &&
-	    num_micros(one.p, one.n, &value->at) == -1)
-		return "time out of range";
-	return number(&r->m, tally_stat_name(stat), scale, &value->v);
-}
-
-static const char *
-partial(const struct reading *r, unsigned parts,
-    const struct tally_scale *scale, struct tally *t)
-{
-	struct tally_ends *ends = tally_ends(t, parts);
-	const char *why = NULL;
-
-	t->n = r->n;
-	t->values = r->values;
-	if (parts & TALLY_HAS_SUM)
-		why = number(&r->m, "sum", scale, &t->sum);
-	if (why == NULL && parts & TALLY_HAS_MIN)
-		why = extreme(r, TALLY_MIN, TALLY_MIN_AT, scale, &ends->min);
-	if (why == NULL && parts & TALLY_HAS_MAX)
-		why = extreme(r, TALLY_MAX, TALLY_MAX_AT, scale, &ends->max);
-	if (why == NULL && parts & TALLY_HAS_FIRST)
-		why = extreme(
-		    r, TALLY_FIRST, TALLY_FIRST_AT, scale, &ends->first);
-	if (why == NULL && parts & TALLY_HAS_LAST)
-		why = extreme(r, TALLY_LAST, TALLY_LAST_AT, scale, &ends->last);
-	return why;
+	*n = 0;
+	if (!event_has(e, EVENT_U))
+		return "";
+	if (e->text >> EVENT_U & 1)
+		return token(e, EVENT_U, n);
+	all = value_of(e, EVENT_U);
+	return partial_unit(wants, fields, f, &all, n);
 }
 
 int
-reading_add(const struct reading *r, unsigned parts,
+reading_add(const struct reading *r, size_t f, unsigned parts,
     const struct tally_scale *scale, struct tally *t)
 {
 	struct num_sum x = { 0 };
+	int bad;
 
 	if (parts == TALLY_HAS_SUM) {
-		if (tally_number(&t->sum, r->v, r->vn, scale) == -1)
+		if (tally_number(&t->sum, r->v[f], r->vn[f], scale) == -1)
 			return -1;
-		t->n += r->n;
+		t->n++;
 		t->values++;
+		t->estimated += r->count.estimated;
 		return 0;
 	}
-	if (tally_number(&x, r->v, r->vn, scale) == -1)
-		return -1;
-	tally_add(t, parts, &x, r->t, r->n);
+	bad = tally_number(&x, r->v[f], r->vn[f], scale) == -1 ||
+	    tally_fits(&x, parts) == -1;
+	if (!bad)
+		tally_add(t, parts, &x, r->t, &r->count);
 	num_sum_fini(&x);
-	return 0;
+	return bad ? -1 : 0;
 }
 
-int
-reading_tally(const struct reading *r, unsigned parts, int mean,
-    const struct tally_scale *scale, struct tally *t, const char **why)
+const char *
+reading_tally(const struct reading *r, const struct partial_fields *fields,
+    const struct partial_wants *wants, size_t f, unsigned parts,
+    const struct tally_scale *scale, struct tally *t)
 {
-	if (r->v == NULL) {
-		*why = partial(r, parts, scale, t);
-		return *why == NULL ? 0 : -1;
-	}
-	if (reading_add(r, parts, scale, t) == -1) {
-		*why = "number out of range";
-		return -1;
-	}
-	if (mean && r->sum.kind == JSON_NUMBER) {
-		num_sum_fini(&t->sum);
-		t->values = r->values;
-		if (tally_number(&t->sum, r->sum.p, r->sum.n, scale) == -1) {
-			*why = "number out of range";
-			return -1;
-		}
-	}
-	return 0;
+	if (r->aggregate)
+		return partial_tally(
+		    &r->partial, wants, fields, f, parts, scale, t);
+	return reading_add(r, f, parts, scale, t) == -1 ? "number out of range"
+							: NULL;
+}
+
+const char *
+reading_point(const struct reading *r, const struct partial_fields *fields,
+    const struct partial_wants *wants, size_t f,
+    const struct tally_scale *scale, struct counter_point *point,
+    struct tally_count *count)
+{
+	struct tally t = { 0 };
+	const char *why =
+	    reading_tally(r, fields, wants, f, TALLY_HAS_LAST, scale, &t);
+	const struct tally_value *last = tally_value(&t, TALLY_HAS_LAST);
+
+	if (why == NULL && counter_point_set(point, &last->v, last->at) == -1)
+		why = "counter with more than 18 digits";
+	count->n = t.n;
+	count->estimated = t.estimated;
+	count->ignored = count->resets = 0;
+	tally_fini(&t);
+	return why;
 }

@@ -4,9 +4,12 @@
 
 #include "base/die.h"
 #include "base/num.h"
+#include "event/unit.h"
 #include "grid/tally.h"
 
-enum { DIGITS_MAX = 1024, SCALE_MAX = 18 };
+enum { DIGITS_MAX = 2048, SCALE_MAX = 18, RANK_PLACES = 4 };
+
+static const int64_t hour = INT64_C(3600000000);
 
 static const char *const names[TALLY_STATS] = {
 	[TALLY_SUM] = "sum",
@@ -21,6 +24,9 @@ static const char *const names[TALLY_STATS] = {
 	[TALLY_LAST_AT] = "last_at",
 	[TALLY_COUNT] = "count",
 	[TALLY_ENERGY] = "energy",
+	[TALLY_POWER] = "power",
+	[TALLY_STDDEV] = "stddev",
+	[TALLY_QUANTILE] = "p",
 };
 
 const char *
@@ -29,12 +35,37 @@ tally_stat_name(enum tally_stat stat)
 	return names[stat];
 }
 
-int
-tally_stat_find(const char *p, size_t n)
+/* p0 to p100, in millionths. */
+static int
+find_rank(const char *p, size_t n, int32_t *rank)
 {
-	for (int i = 0; i < TALLY_STATS; i++)
-		if (strlen(names[i]) == n && memcmp(names[i], p, n) == 0)
-			return i;
+	static const int32_t unit[] = { 10000, 1000, 100, 10, 1 };
+	int64_t v;
+	int places;
+
+	if (num_plain(p, n, &v, &places) == -1 || p[0] == '-' ||
+	    places > RANK_PLACES || (places > 0 && p[n - 1] == '0') ||
+	    v * unit[places] > 100 * unit[0])
+		return -1;
+	*rank = (int32_t)v * unit[places];
+	return 0;
+}
+
+int
+tally_want(struct tally_want *want, const char *p, size_t n)
+{
+	*want = (struct tally_want){ 0 };
+	if (n == 0 || n > TALLY_NAME_MAX)
+		return -1;
+	memcpy(want->name, p, n);
+	want->stat = TALLY_QUANTILE;
+	if (*p == 'p' && find_rank(p + 1, n - 1, &want->rank) == 0)
+		return 0;
+	for (int i = 0; i < TALLY_QUANTILE; i++)
+		if (strcmp(names[i], want->name) == 0) {
+			want->stat = (enum tally_stat)i;
+			return 0;
+		}
 	return -1;
 }
 
@@ -44,7 +75,8 @@ tally_parts(enum tally_stat stat)
 	switch (stat) {
 	case TALLY_SUM:
 	case TALLY_MEAN:
-	case TALLY_ENERGY: return TALLY_HAS_SUM;
+	case TALLY_ENERGY:
+	case TALLY_POWER: return TALLY_HAS_SUM;
 	case TALLY_MIN:
 	case TALLY_MIN_AT: return TALLY_HAS_MIN;
 	case TALLY_MAX:
@@ -53,8 +85,30 @@ tally_parts(enum tally_stat stat)
 	case TALLY_FIRST_AT: return TALLY_HAS_FIRST;
 	case TALLY_LAST:
 	case TALLY_LAST_AT: return TALLY_HAS_LAST;
+	case TALLY_STDDEV: return TALLY_HAS_SUM | TALLY_HAS_SQ;
+	case TALLY_QUANTILE: return TALLY_HAS_SKETCH;
 	default: return 0;
 	}
+}
+
+const char *
+tally_unit(enum tally_stat stat, const char *u, size_t n, size_t *un)
+{
+	const char *other;
+
+	*un = 0;
+	switch (stat) {
+	case TALLY_ENERGY: other = unit_energy(u, n); break;
+	case TALLY_POWER: other = unit_power(u, n); break;
+	case TALLY_MIN_AT:
+	case TALLY_MAX_AT:
+	case TALLY_FIRST_AT:
+	case TALLY_LAST_AT:
+	case TALLY_COUNT: return NULL;
+	default: *un = n; return u;
+	}
+	*un = other == NULL ? 0 : strlen(other);
+	return other;
 }
 
 int
@@ -99,11 +153,12 @@ add_times(struct num_sum *x, struct num_sum *addend, int64_t mul)
 	}
 }
 
-/* The number p[0..n) times 10^shift, by its exponent. */
+/* The number p[0..n) times 10^shift, by its exponent, and then as add does. */
 static int
-add_shifted(struct num_sum *x, const char *p, size_t n, int shift)
+add_shifted(struct num_sum *x, const char *p, size_t n, int shift,
+    int (*add)(struct num_sum *, const char *, size_t))
 {
-	char text[DIGITS_MAX + 16];
+	char text[DIGITS_MAX + 32];
 	size_t digits = 0;
 	long exponent = 0;
 
@@ -123,7 +178,7 @@ add_shifted(struct num_sum *x, const char *p, size_t n, int shift)
 	text[digits++] = 'e';
 	digits += (size_t)snprintf(
 	    text + digits, sizeof text - digits, "%ld", exponent);
-	return num_sum_add(x, text, digits);
+	return add(x, text, digits);
 }
 
 /* Numbers without exponent, as nearly all are: 1, or 0 if it does not fit. */
@@ -158,10 +213,38 @@ tally_number(
 		return 0;
 	}
 	num_sum_fini(&one);
-	if (add_shifted(&one, p, n, scale->shift) == -1)
+	if (add_shifted(&one, p, n, scale->shift, num_sum_add) == -1)
 		return -1;
 	add_times(x, &one, scale->mul);
 	return 0;
+}
+
+int
+tally_exact(
+    struct num_sum *x, const char *p, size_t n, const struct tally_scale *scale)
+{
+	struct num_sum one = { 0 };
+
+	if (num_split(p, n, &(struct num_parts){ 0 }) == -1 ||
+	    add_shifted(&one, p, n, scale->shift, num_sum_take) == -1)
+		return -1;
+	add_times(x, &one, scale->mul);
+	return 0;
+}
+
+int
+tally_fits(const struct num_sum *x, unsigned parts)
+{
+	struct num_sum square = { 0 };
+	int fits = 0;
+	int32_t at;
+
+	if (parts & TALLY_HAS_SQ && x->wide != NULL)
+		fits = num_sum_square(&square, x);
+	num_sum_fini(&square);
+	if (parts & TALLY_HAS_SKETCH && sketch_bucket(x, &at) == -1)
+		fits = -1;
+	return fits;
 }
 
 void
@@ -210,99 +293,200 @@ newest(struct tally_value *best, int sign, const struct num_sum *x, int64_t at,
 		set(best, x, at);
 }
 
-struct tally_ends *
-tally_ends(struct tally *t, unsigned parts)
+/* Where a part stands among those there are. */
+static struct tally_value *
+value_of(struct tally_more *more, unsigned part)
 {
-	if (t->ends == NULL && (parts & TALLY_HAS_ENDS))
-		t->ends = xcalloc(1, sizeof *t->ends);
-	return t->ends;
+	return &more->value[__builtin_popcount(
+	    more->parts & TALLY_HAS_VALUES & (part - 1))];
+}
+
+struct tally_value *
+tally_value(const struct tally *t, unsigned part)
+{
+	if (t->more == NULL || !(t->more->parts & part))
+		return NULL;
+	return value_of(t->more, part);
+}
+
+struct tally_more *
+tally_more(struct tally *t, unsigned parts)
+{
+	unsigned old = t->more == NULL ? 0 : t->more->parts;
+	struct tally_more *more;
+
+	parts &= TALLY_HAS_VALUES;
+	if (t->more != NULL && (old & parts) == parts)
+		return t->more;
+	more = xcalloc(1,
+	    sizeof *more +
+		(size_t)__builtin_popcount(old | parts) * sizeof *more->value);
+	if (t->more != NULL)
+		*more = *t->more;
+	more->parts = old | parts;
+	for (unsigned part = 1; part <= TALLY_HAS_SQ; part <<= 1)
+		if (old & part)
+			*value_of(more, part) = *value_of(t->more, part);
+	free(t->more);
+	t->more = more;
+	return more;
 }
 
 static void
-add_ends(struct tally *t, unsigned parts, const struct tally_ends *x)
+add_values(struct tally *t, unsigned parts, const struct tally *x,
+    const struct tally_value *one)
 {
-	struct tally_ends *ends = tally_ends(t, parts);
+	struct tally_more *more = tally_more(t, parts);
 	int empty = t->values == 0;
 
-	if (parts & TALLY_HAS_MIN)
-		extreme(&ends->min, -1, &x->min.v, x->min.at, empty);
-	if (parts & TALLY_HAS_MAX)
-		extreme(&ends->max, 1, &x->max.v, x->max.at, empty);
-	if (parts & TALLY_HAS_FIRST)
-		newest(&ends->first, -1, &x->first.v, x->first.at, empty);
-	if (parts & TALLY_HAS_LAST)
-		newest(&ends->last, 1, &x->last.v, x->last.at, empty);
+	for (unsigned part = TALLY_HAS_MIN; part <= TALLY_HAS_LAST;
+	     part <<= 1) {
+		const struct tally_value *v;
+		struct tally_value *best;
+
+		if (!(parts & part))
+			continue;
+		v = x == NULL ? one : value_of(x->more, part);
+		best = value_of(more, part);
+		if (part & (TALLY_HAS_MIN | TALLY_HAS_MAX))
+			extreme(best, part == TALLY_HAS_MIN ? -1 : 1, &v->v,
+			    v->at, empty);
+		else
+			newest(best, part == TALLY_HAS_FIRST ? -1 : 1, &v->v,
+			    v->at, empty);
+	}
+}
+
+static void
+add_odd(struct tally *t, int64_t ignored, int64_t resets)
+{
+	struct tally_more *more;
+
+	if (ignored == 0 && resets == 0)
+		return;
+	more = tally_more(t, 0);
+	more->ignored += ignored;
+	more->resets += resets;
+}
+
+static void
+add_sketch(struct tally *t, const struct num_sum *x)
+{
+	int32_t at;
+
+	if (sketch_bucket(x, &at) == 0)
+		sketch_add(&tally_more(t, 0)->sketch, at, 1);
 }
 
 void
 tally_add(struct tally *t, unsigned parts, const struct num_sum *x, int64_t at,
-    int64_t n)
+    const struct tally_count *count)
 {
+	struct tally_value one = { *x, at };
+
 	if (parts & TALLY_HAS_SUM)
 		num_sum_merge(&t->sum, x);
-	if (parts & TALLY_HAS_ENDS) {
-		struct tally_value one = { *x, at };
-		struct tally_ends all = { one, one, one, one };
-
-		add_ends(t, parts, &all);
-	}
-	t->n += n;
+	if (parts & TALLY_HAS_VALUES)
+		add_values(t, parts, NULL, &one);
+	if (parts & TALLY_HAS_SQ)
+		num_sum_square(&value_of(t->more, TALLY_HAS_SQ)->v, x);
+	if (parts & TALLY_HAS_SKETCH)
+		add_sketch(t, x);
+	add_odd(t, count->ignored, count->resets);
+	t->n += count->n;
+	t->estimated += count->estimated;
 	t->values++;
 }
 
 void
 tally_merge(struct tally *t, unsigned parts, const struct tally *other)
 {
-	if (other->values == 0)
+	if (other->values == 0 && other->n == 0)
 		return;
 	if (parts & TALLY_HAS_SUM)
 		num_sum_merge(&t->sum, &other->sum);
-	if (parts & TALLY_HAS_ENDS)
-		add_ends(t, parts, other->ends);
+	if (parts & TALLY_HAS_VALUES && other->values > 0)
+		add_values(t, parts, other, NULL);
+	if (parts & TALLY_HAS_SQ && other->values > 0)
+		num_sum_merge(&value_of(t->more, TALLY_HAS_SQ)->v,
+		    &value_of(other->more, TALLY_HAS_SQ)->v);
+	if (parts & TALLY_HAS_SKETCH && other->more != NULL)
+		sketch_merge(&tally_more(t, 0)->sketch, &other->more->sketch);
+	if (other->more != NULL)
+		add_odd(t, other->more->ignored, other->more->resets);
 	t->n += other->n;
+	t->estimated += other->estimated;
 	t->values += other->values;
 }
 
-static void
-print_energy(const struct num_sum *sum, int64_t every, struct buf *b)
+/* s * up / down, whose product with a sum would overflow if not reduced. */
+static int
+print_ratio(const struct num_sum *s, int64_t up, int64_t down, struct buf *b)
 {
-	static const int64_t hour = INT64_C(3600000000);
-	int64_t d = num_common_divisor(every, hour);
+	int64_t d = num_common_divisor(up, down);
 
-	num_sum_format(sum, every / d, hour / d, b);
+	return num_sum_format(s, up / d, down / d, b);
 }
 
-void
-tally_print(
-    const struct tally *t, enum tally_stat stat, int64_t every, struct buf *b)
+static int
+print_deviation(const struct tally *t, struct buf *b)
 {
-	switch (stat) {
-	case TALLY_SUM: num_sum_format(&t->sum, 1, 1, b); break;
-	case TALLY_MEAN: num_sum_format(&t->sum, 1, t->values, b); break;
-	case TALLY_MIN: num_sum_format(&t->ends->min.v, 1, 1, b); break;
-	case TALLY_MAX: num_sum_format(&t->ends->max.v, 1, 1, b); break;
-	case TALLY_FIRST: num_sum_format(&t->ends->first.v, 1, 1, b); break;
-	case TALLY_LAST: num_sum_format(&t->ends->last.v, 1, 1, b); break;
-	case TALLY_MIN_AT: num_add_micros(b, t->ends->min.at); break;
-	case TALLY_MAX_AT: num_add_micros(b, t->ends->max.at); break;
-	case TALLY_FIRST_AT: num_add_micros(b, t->ends->first.at); break;
-	case TALLY_LAST_AT: num_add_micros(b, t->ends->last.at); break;
-	case TALLY_ENERGY: print_energy(&t->sum, every, b); break;
-	default: buf_addi(b, t->n);
+	num_sum_deviation(
+	    &t->sum, &tally_value(t, TALLY_HAS_SQ)->v, t->values, b);
+	return 0;
+}
+
+static int
+print_value(const struct tally *t, unsigned part, struct buf *b)
+{
+	return num_sum_format(&tally_value(t, part)->v, 1, 1, b);
+}
+
+static int
+print_at(const struct tally *t, unsigned part, struct buf *b)
+{
+	num_add_micros(b, tally_value(t, part)->at);
+	return 1;
+}
+
+int
+tally_print(const struct tally *t, const struct tally_want *want,
+    const struct tally_times *times, struct buf *b)
+{
+	switch (want->stat) {
+	case TALLY_SUM: return num_sum_format(&t->sum, 1, 1, b);
+	case TALLY_MEAN: return num_sum_format(&t->sum, 1, t->values, b);
+	case TALLY_MIN:
+	case TALLY_MAX:
+	case TALLY_FIRST:
+	case TALLY_LAST: return print_value(t, tally_parts(want->stat), b);
+	case TALLY_MIN_AT:
+	case TALLY_MAX_AT:
+	case TALLY_FIRST_AT:
+	case TALLY_LAST_AT: return print_at(t, tally_parts(want->stat), b);
+	case TALLY_ENERGY: return print_ratio(&t->sum, times->every, hour, b);
+	case TALLY_POWER: return print_ratio(&t->sum, hour, times->width, b);
+	case TALLY_STDDEV: return print_deviation(t, b);
+	case TALLY_QUANTILE:
+		sketch_quantile(&t->more->sketch, want->rank, b);
+		return 0;
+	default: buf_addi(b, t->n); return 1;
 	}
 }
 
 void
 tally_fini(struct tally *t)
 {
+	struct tally_more *more = t->more;
+
 	num_sum_fini(&t->sum);
-	if (t->ends != NULL) {
-		num_sum_fini(&t->ends->min.v);
-		num_sum_fini(&t->ends->max.v);
-		num_sum_fini(&t->ends->first.v);
-		num_sum_fini(&t->ends->last.v);
-		free(t->ends);
-		t->ends = NULL;
+	if (more != NULL) {
+		int n = __builtin_popcount(more->parts);
+
+		for (int i = 0; i < n; i++)
+			num_sum_fini(&more->value[i].v);
+		sketch_fini(&more->sketch);
+		free(more);
 	}
-	t->n = t->values = 0;
+	*t = (struct tally){ 0 };
 }

@@ -16,6 +16,8 @@
  */
 void sum_save(const struct num_sum *sum, struct buf *b);
 void sum_load(struct num_sum *sum, struct memo_record *r);
+void counter_save(const struct counter *c, struct buf *b);
+void counter_load(struct counter *c, struct memo_record *r);
 void tally_save(const struct tally *t, struct buf *b);
 void tally_load(struct tally *t, unsigned parts, struct memo_record *r);
 

@@ -31,19 +31,12 @@ struct window_set *
 window_new(const struct window_rule *rule)
 {
 	struct window_set *set = xcalloc(1, sizeof *set);
-	int energy = 0;
 
 	set->rule = rule;
-	for (size_t i = 0; i < rule->nstats; i++) {
-		set->parts |= tally_parts(rule->stats[i]);
-		set->mean |= rule->stats[i] == TALLY_MEAN;
-		set->sum |= rule->stats[i] == TALLY_SUM;
-		energy |= rule->stats[i] == TALLY_ENERGY;
-	}
-	set->mean &= !set->sum && !energy;
-	set->cell_parts = rule->per_source == CELL_EACH
+	set->parts = rule->wants.parts;
+	set->cell_parts = rule->per_source.how == CELL_EACH
 	    ? set->parts
-	    : cell_parts(rule->per_source);
+	    : cell_parts(rule->per_source.how);
 	begin(set);
 	return set;
 }
@@ -53,9 +46,7 @@ window_reset(struct window_set *set)
 {
 	struct window_set fresh = { .rule = set->rule,
 		.parts = set->parts,
-		.cell_parts = set->cell_parts,
-		.sum = set->sum,
-		.mean = set->mean };
+		.cell_parts = set->cell_parts };
 
 	free_contents(set);
 	*set = fresh;
@@ -251,9 +242,10 @@ add_cell(struct window_set *set, struct window *w, uint32_t input,
     const struct reading *r, const struct tally_scale *scale, int *changed)
 {
 	struct tally t = { 0 };
-	const char *why = NULL;
+	const char *why = reading_tally(r, &set->rule->fields,
+	    &set->rule->wants, 0, set->cell_parts, scale, &t);
 
-	if (reading_tally(r, set->cell_parts, set->mean, scale, &t, &why) == 0)
+	if (why == NULL)
 		*changed = cell_add(set, w, input, r, &t);
 	tally_fini(&t);
 	return why;
@@ -294,9 +286,9 @@ store(struct window_set *set, uint32_t input, const struct slot *slot,
 	if (pane == NULL || pane->slot.start != slot->start)
 		pane = set->current = pane_get(set, slot);
 	w = pane_window(set, pane, g);
-	if (r->aggregate || set->rule->per_source != CELL_EACH)
+	if (r->aggregate || set->rule->per_source.how != CELL_EACH)
 		why = add_cell(set, w, input, r, scale, &changed);
-	else if (reading_add(r, set->parts, scale, &w->tally) == -1)
+	else if (reading_add(r, 0, set->parts, scale, &w->tally) == -1)
 		why = "number out of range";
 	if (why != NULL)
 		return why;
@@ -317,7 +309,10 @@ window_add(struct window_set *set, uint32_t input, const struct event *e,
 	struct slot slot;
 	const struct tally_scale *scale;
 	enum window_result result;
-	int taken = reading_take(&r, e, set->rule->value, why);
+	const struct window_rule *rule = set->rule;
+	int taken = reading_take(&r, e, &rule->fields, &rule->wants, why);
+	const char *u;
+	size_t un;
 
 	if (taken != 1)
 		return taken == 0 ? WINDOW_UNUSED : WINDOW_REFUSED;
@@ -327,7 +322,8 @@ window_add(struct window_set *set, uint32_t input, const struct event *e,
 	}
 	if ((result = check_time(set, r.t, &slot)) != WINDOW_TAKEN)
 		return result;
-	*why = window_convert(set, input, r.u, r.un, &scale);
+	u = reading_unit(&r, &rule->fields, &rule->wants, 0, &un);
+	*why = window_convert(set, input, u, un, &scale);
 	if (*why != NULL)
 		return WINDOW_REFUSED;
 	if ((*why = store(set, input, &slot, &r, scale)) != NULL)

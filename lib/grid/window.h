@@ -18,6 +18,7 @@
 #include "event/event.h"
 #include "grid/cell.h"
 #include "grid/names.h"
+#include "grid/partial.h"
 #include "grid/slot.h"
 #include "grid/tally.h"
 
@@ -27,13 +28,12 @@ struct window_rule {
 	int64_t skew;	  /* how far t may be ahead of the clock */
 	int64_t keep;	  /* how long a closed window takes corrections */
 	int64_t interval; /* of power readings, for energy; 0 none */
-	enum cell_reduce per_source; /* first, in each window */
-	enum tally_stat stats[TALLY_STATS];
-	size_t nstats;
-	const char *unit;  /* of the result, or NULL */
-	const char *value; /* "v", "m.NAME", or NULL (reading.h) */
-	const char *src;   /* of the results, with ep and seq, or NULL */
-	int missing;	   /* name the missing sources */
+	struct cell_rule per_source; /* first, in each window */
+	struct partial_wants wants;
+	struct partial_fields fields;
+	const char *unit; /* of the result, or NULL */
+	const char *src;  /* of the results, with ep and seq, or NULL */
+	int missing;	  /* name the missing sources */
 };
 
 enum {
@@ -105,9 +105,8 @@ enum window_result {
 
 /*
  * window_add(set, input, event, why) - Add one complete event to a stream
- * that is not refused.  An event with members w and n whose m has sum, or
- * with a member sum, is a partial aggregate and adds all its readings; any
- * other is one value, for as many readings as its n says.  A partial replaces
+ * that is not refused.  An event with members w and n is a partial aggregate
+ * (partial.h); any other is one reading.  A partial replaces
  * the one of the same input and t that has a lower rev.  *why is valid until
  * the next call.
  */

@@ -75,7 +75,7 @@ window_total(const struct window_set *set, const struct window *w,
 	tally_merge(t, set->parts, &w->tally);
 	if (w->cells != NULL)
 		cells_total(
-		    w->cells, set->rule->per_source, set->parts, start, t);
+		    w->cells, &set->rule->per_source, set->parts, start, t);
 }
 
 int

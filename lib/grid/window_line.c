@@ -4,65 +4,6 @@
 #include "base/die.h"
 #include "grid/window_part.h"
 
-static void
-add_unit(struct buf *b, const struct group_unit *unit, enum tally_stat stat)
-{
-	size_t n;
-	const char *u = group_stat_unit(unit, stat, &n);
-
-	if (n > 0) {
-		buf_adds(b, ",\"u\":\"");
-		buf_add(b, u, n);
-		buf_addc(b, '"');
-	}
-}
-
-static void
-add_stat(struct buf *b, enum tally_stat stat, const char *comma)
-{
-	buf_adds(b, comma);
-	buf_addc(b, '"');
-	buf_adds(b, tally_stat_name(stat));
-	buf_adds(b, "\":");
-}
-
-/* m and u, by the names of the statistics. */
-static void
-add_members(struct buf *b, const struct window_set *set,
-    const struct group_unit *unit, const struct tally *t, int64_t interval)
-{
-	const struct window_rule *rule = set->rule;
-	enum tally_stat stats[TALLY_STATS + 1];
-	size_t n = rule->nstats, un;
-	const char *comma = "";
-
-	memcpy(stats, rule->stats, n * sizeof *stats);
-	/* So that means and energies can be merged. */
-	if ((set->parts & TALLY_HAS_SUM) && !set->sum)
-		stats[n++] = TALLY_SUM;
-	buf_adds(b, ",\"m\":{");
-	for (size_t i = 0; i < n; i++) {
-		add_stat(b, stats[i], i == 0 ? "" : ",");
-		tally_print(t, stats[i], interval, b);
-	}
-	buf_addc(b, '}');
-	for (size_t i = 0; i < n; i++) {
-		const char *u = group_stat_unit(unit, stats[i], &un);
-
-		if (un == 0)
-			continue;
-		if (*comma == '\0')
-			buf_adds(b, ",\"u\":{");
-		add_stat(b, stats[i], comma);
-		comma = ",";
-		buf_addc(b, '"');
-		buf_add(b, u, un);
-		buf_addc(b, '"');
-	}
-	if (*comma != '\0')
-		buf_addc(b, '}');
-}
-
 /* Sources. */
 
 const int64_t *
@@ -158,30 +99,16 @@ window_line(struct window_set *set, struct window *w, const struct slot *slot,
 	const struct window_rule *rule = set->rule;
 	const struct group_unit *unit = group_unit(&set->groups, w->group, 0);
 	int64_t width = slot->end - slot->start;
-	int64_t interval = rule->interval != 0 ? rule->interval : width;
+	struct tally_times times = {
+		rule->interval != 0 ? rule->interval : width, width
+	};
+	struct partial_field field = { t, unit->text, unit->n };
 
 	buf_adds(b, "{\"topic\":\"");
 	buf_adds(b, group_topic(&set->groups, w->group));
 	buf_adds(b, "\",\"t\":");
 	num_add_micros(b, slot->start);
-	if (rule->nstats == 1) {
-		buf_adds(b, ",\"v\":");
-		tally_print(t, rule->stats[0], interval, b);
-		add_unit(b, unit, rule->stats[0]);
-	} else
-		add_members(b, set, unit, t, interval);
-	buf_adds(b, ",\"w\":");
-	num_add_micros(b, width);
-	buf_adds(b, ",\"n\":");
-	buf_addi(b, t->n);
-	if (set->mean && t->values != t->n) {
-		buf_adds(b, ",\"values\":");
-		buf_addi(b, t->values);
-	}
-	if (set->mean && rule->nstats == 1) {
-		buf_adds(b, ",\"sum\":");
-		tally_print(t, TALLY_SUM, interval, b);
-	}
+	partial_print(&rule->wants, &rule->fields, &field, &times, b);
 	add_sources(b, set, w, slot);
 	if (w->rev > 0) {
 		buf_adds(b, ",\"rev\":");

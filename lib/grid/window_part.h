@@ -49,8 +49,6 @@ struct pane {
 struct window_set {
 	const struct window_rule *rule;
 	unsigned parts, cell_parts;
-	int sum;  /* among the statistics */
-	int mean; /* the sum is wanted for the mean alone */
 	struct groups groups;
 	struct names topics;
 	struct window_input *inputs; /* by number in topics */

@@ -67,6 +67,7 @@ window_convert(struct window_set *set, uint32_t input, const char *u, size_t n,
 	struct group *g = set->groups.group[set->inputs[input].group];
 	size_t i = set->unit[input], un;
 	struct tally_scale made;
+	const struct group_unit *unit;
 	const char *what;
 
 	if (i != 0 && is_from(&set->conversion[i], u, n)) {
@@ -74,11 +75,13 @@ window_convert(struct window_set *set, uint32_t input, const char *u, size_t n,
 		return NULL;
 	}
 	what = group_convert(&set->groups, g, 0, u, n, rule->unit, &made);
-	for (i = 0; what == NULL && i < rule->nstats; i++)
-		if (rule->stats[i] == TALLY_ENERGY &&
-		    group_stat_unit(group_unit(&set->groups, g, 0),
-			TALLY_ENERGY, &un) == NULL)
-			what = "is no power: no energy from the";
+	unit = group_unit(&set->groups, g, 0);
+	if (what == NULL && rule->wants.stats >> TALLY_ENERGY & 1 &&
+	    tally_unit(TALLY_ENERGY, unit->text, unit->n, &un) == NULL)
+		what = "is no power: no energy from the";
+	if (what == NULL && rule->wants.stats >> TALLY_POWER & 1 &&
+	    tally_unit(TALLY_POWER, unit->text, unit->n, &un) == NULL)
+		what = "is no energy: no power from the";
 	if (what != NULL) {
 		refused(set, g, u, n, what);
 		return set->why;

@@ -206,21 +206,22 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.grace = year,
 		.keep = year,
 		.interval = minute,
-		.stats = { TALLY_SUM, TALLY_MEAN, TALLY_MIN, TALLY_MAX,
-		    TALLY_FIRST, TALLY_LAST, TALLY_MIN_AT, TALLY_MAX_AT,
-		    TALLY_FIRST_AT, TALLY_LAST_AT, TALLY_COUNT, TALLY_ENERGY },
-		.nstats = TALLY_STATS,
 	};
+	const char *why;
 	size_t n;
 
 	if (size < 3)
 		return 0;
+	partial_wants(&rule.wants,
+	    "sum,mean,min,max,first,last,min_at,max_at,first_at,last_at,count,"
+	    "energy,stddev,p50,p99.9",
+	    &why);
 	n = make_lines(lines, data + 3, size - 3);
 	if (n == 0)
 		return 0;
 	rule.missing = data[0] & 1;
 	check_partials(&rule, lines, n, (data[0] >> 1) * DATE_SECOND);
-	rule.per_source = (enum cell_reduce)(data[1] % 6);
+	rule.per_source.how = (enum cell_reduce)(data[1] % 6);
 	check_order(&rule, lines, n, data[2], data[1] / 6);
 	return 0;
 }

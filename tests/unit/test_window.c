@@ -98,17 +98,17 @@ static const struct scenario scenarios[] = {
 	    { "a \"t\":0,\"v\":1,\"u\":\"V\"" },
 	    "refused: unit V is no power: no energy from the V of A\n",
 	    "no energy of voltages" },
-	{ "sum", { .slot.width = M, .per_source = CELL_MEAN },
+	{ "sum", { .slot.width = M, .per_source.how = CELL_MEAN },
 	    { "a \"t\":0,\"v\":1", "a \"t\":10,\"v\":2", "b \"t\":5,\"v\":10" },
 	    "{\"topic\":\"A\",\"t\":0,\"v\":11.5,\"w\":60,\"n\":3,"
 	    "\"sources\":2,\"missing\":0,\"age\":55}\n",
 	    "mean of each source, then their sum" },
-	{ "mean", { .slot.width = M, .per_source = CELL_LAST },
+	{ "mean", { .slot.width = M, .per_source.how = CELL_LAST },
 	    { "a \"t\":10,\"v\":4", "a \"t\":0,\"v\":2", "b \"t\":5,\"v\":10" },
 	    "{\"topic\":\"A\",\"t\":0,\"v\":7,\"w\":60,\"n\":3,\"values\":2,"
 	    "\"sum\":14,\"sources\":2,\"missing\":0,\"age\":55}\n",
 	    "last of each source, then their mean" },
-	{ "energy", { .slot.width = 60 * M, .per_source = CELL_MEAN },
+	{ "energy", { .slot.width = 60 * M, .per_source.how = CELL_MEAN },
 	    { "a \"t\":10,\"v\":40,\"u\":\"W\"",
 		"a \"t\":0,\"v\":20,\"u\":\"W\"" },
 	    "{\"topic\":\"A\",\"t\":0,\"v\":30,\"u\":\"Wh\",\"w\":3600,\"n\":2,"
@@ -170,7 +170,8 @@ static const struct scenario scenarios[] = {
 		"a \"t\":10,\"v\":5,\"q\":\"MISSING\"",
 		"a \"t\":10,\"v\":3,\"q\":\"ESTIMATED\"" },
 	    "future\nunused\nunused\n"
-	    "{\"topic\":\"A\",\"t\":0,\"v\":4,\"w\":60,\"n\":2,\"sources\":1,"
+	    "{\"topic\":\"A\",\"t\":0,\"v\":4,\"w\":60,\"n\":2,"
+	    "\"q\":\"ESTIMATED\",\"estimated\":1,\"sources\":1,"
 	    "\"missing\":0,\"age\":50}\n",
 	    "ahead of the clock; quality" },
 	{ "sum", { .slot.width = M },
@@ -182,7 +183,7 @@ static const struct scenario scenarios[] = {
 	    "refused: its value is sealed\n"
 	    "refused: number out of range\n",
 	    "no numbers" },
-	{ "sum", { .slot.width = M, .value = "m.load" },
+	{ "sum", { .slot.width = M, .fields = { 1, { "load" }, 1 } },
 	    { "a \"t\":0,\"m\":{\"load\":1,\"flex\":2},\"u\":{\"load\":\"kW\"}",
 		"a \"t\":0,\"m\":{\"flex\":2}" },
 	    "refused: m has no number load\n"
@@ -217,8 +218,8 @@ static const struct scenario scenarios[] = {
 	    "refused: not in the partial aggregate\n"
 	    "{\"topic\":\"A\",\"t\":0,\"m\":{\"mean\":4000,\"min\":1000,"
 	    "\"max_at\":60,\"sum\":16000},\"u\":{\"mean\":\"W\",\"min\":\"W\","
-	    "\"sum\":\"W\"},\"w\":300,\"n\":4,\"sources\":1,\"missing\":0,"
-	    "\"age\":240}\n",
+	    "\"sum\":\"W\"},\"w\":300,\"n\":4,\"max\":10000,"
+	    "\"sources\":1,\"missing\":0,\"age\":240}\n",
 	    "partial aggregates are merged by name" },
 	{ "sum", { .slot.width = 5 * M },
 	    { "a \"t\":0,\"v\":10,\"w\":60,\"n\":1",
@@ -243,20 +244,6 @@ static const struct scenario scenarios[] = {
 	    "\"sources\":1,\"missing\":0,\"age\":1,\"rev\":1}\n",
 	    "live, the clock closes at end + grace" },
 };
-
-static void
-take_stats(struct window_rule *rule, const char *s)
-{
-	for (;;) {
-		size_t n = strcspn(s, ",");
-
-		rule->stats[rule->nstats++] =
-		    (enum tally_stat)tally_stat_find(s, n);
-		if (s[n] == '\0')
-			return;
-		s += n + 1;
-	}
-}
 
 static void
 drain(struct window_set *set, struct buf *out)
@@ -313,9 +300,10 @@ static void
 run(const struct scenario *s, const int *order, size_t n, struct buf *out)
 {
 	struct window_rule rule = s->rule;
+	const char *why;
 	struct window_set *set;
 
-	take_stats(&rule, s->stats);
+	partial_wants(&rule.wants, s->stats, &why);
 	set = window_new(&rule);
 	for (size_t i = 0; i < n; i++)
 		feed(set, s->in[order[i]], out);
