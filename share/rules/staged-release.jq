@@ -22,7 +22,8 @@ module {
 };
 include "sg";
 
-# $state: load, the last one; queue of device, W, re, planned and at.
+# $state: load, the last one, kept for the ceiling; queue of device, W, re,
+# planned and at.
 
 def plan($release):
 	($release.d.list | sort_by([.W, .device])) as $list |
@@ -34,8 +35,8 @@ def plan($release):
 	 .at = .planned];
 
 def may($w):
-	$context.ceiling <= 0 or .load == null or
-	    .load + $w <= $context.ceiling;
+	$context.ceiling <= 0 or
+	    (.load != null and .load + $w <= $context.ceiling);
 
 # The part of the queue that is due goes, as far as the load allows.
 def go:
@@ -48,16 +49,15 @@ def go:
 	    else .queue += [$next | .at = $now + $context.step] end) |
 	(.go[] | command(.device; $context.verb; $context.ttl;
 	    {re: .re, d: {W: .W}})),
-	if .queue == [] then forget
+	if .load == null and .queue == [] then forget
 	else keep({load, queue}), wake([.queue[].at] | min) end;
 
+($state // {load: null, queue: []}) as $s |
 if timer then
-	$state | go
-elif level(0) == "AGGREGATE" then
-	if $state == null then empty
-	else value("v"; "W") as $load | keep($state | .load = $load) end
-else
+	$s | go
+elif level(0) != "AGGREGATE" then
 	plan(.) as $more |
-	$state // {load: null, queue: []} |
-	.queue |= (. + $more | sort_by([.at, .device])) | go
-end
+	$s | .queue |= (. + $more | sort_by([.at, .device])) | go
+elif $context.ceiling > 0 then
+	value("v"; "W") as $load | keep($s | .load = $load)
+else empty end

@@ -69,7 +69,7 @@ def judge($last):
 if timer | not then
 	if good then judge({hz: value("v"; "Hz"), t})
 	else why("its quality is \(.q)") end
-elif $state.t | held($context.stale; $now) then
+elif $now > $state.t + $context.stale then
 	why("the last measurement is old"),
 	keep($state | .stages[].since = null | .back = null)
 else
