@@ -292,7 +292,7 @@ take_line(const char *line, size_t n, struct format *format,
 	buf_clear(&b);
 	if (event_scan(&e, line, n, &why) < 0)
 		return bad(line, n, why);
-	if (!matches(pattern, &e))
+	if (event_is_mark(&e) || !matches(pattern, &e))
 		return 1;
 	if (format_event(format, &e, NULL, &b, &why) < 0)
 		return bad(line, n, why);

@@ -22,6 +22,7 @@
 #include "trust/sender.h"
 
 enum { PASSPHRASE = 1024 };
+enum { HOLD_TIME = 60 * DATE_SECOND }; /* that a mark is held back */
 
 static struct {
 	const char *dead;
@@ -58,6 +59,7 @@ static struct line_in in;
 static struct line_out out;
 static struct identity id; /* the network alone */
 static struct key *key;
+static int64_t held_since; /* when nothing was held at a mark */
 static struct sender_keys *known;
 static struct sender_space space;
 static struct hold hold;
@@ -185,17 +187,25 @@ take_key(const struct event *e)
 	keep(e->line, e->n);
 }
 
-static int
-is_mark(const struct event *e)
+/*
+ * What waits for its key is before a mark, so that waits too: another one will
+ * come.  Not for ever, and where a flow begins there is no other.
+ */
+static void
+take_mark(const char *p, size_t n)
 {
-	char text[256];
-	size_t n;
-	const char *topic;
+	static const char begins[] = "\"done\":true";
+	int64_t now = date_mono();
+	struct hold_line *held;
 
-	if (!event_has(e, EVENT_TOPIC))
-		return 0;
-	topic = event_topic(e, text, &n);
-	return n == strlen("$SG/MARK") && memcmp(topic, "$SG/MARK", n) == 0;
+	if (hold.count == 0)
+		held_since = now;
+	if (hold.count > 0 && now - held_since < HOLD_TIME &&
+	    memmem(p, n, begins, sizeof begins - 1) == NULL)
+		return;
+	while ((held = hold_oldest(&hold)) != NULL)
+		give_up(held);
+	put(p, n);
 }
 
 static void
@@ -210,8 +220,8 @@ handle(const char *p, size_t n)
 		open_event(&e);
 	else if (sender_is_key(&e))
 		take_key(&e);
-	else if (is_mark(&e))
-		put(p, n);
+	else if (event_is_mark(&e))
+		take_mark(p, n);
 	else
 		open_event(&e);
 }

@@ -189,7 +189,10 @@ open_ident(void)
 	fill.ident = &ident;
 }
 
-/* The line as it would be published: 1, or 0 if it was refused. */
+/*
+ * The line as it would be published: 1, or 0 if it was refused, or is a mark,
+ * which goes on as it is.
+ */
 static int
 complete(const char **p, size_t *n)
 {
@@ -206,7 +209,9 @@ complete(const char **p, size_t *n)
 	}
 	if (did == FILL_BAD)
 		refuse(*p, *n, why);
-	return did != FILL_BAD;
+	if (did == FILL_MARK)
+		output(line_out_line(&out, *p, *n));
+	return did != FILL_BAD && did != FILL_MARK;
 }
 
 static const char *

@@ -70,6 +70,7 @@ struct entry {
 	int64_t seq;
 	uint64_t number; /* in its file, for messages */
 	const char *why; /* it could not be signed */
+	int mark;	 /* what is before it has to be sealed before it */
 	unsigned char leaf[TREE_HASH];
 };
 
@@ -215,6 +216,8 @@ put_entry(const struct job *job, const struct entry *e)
 		refuse(job, e);
 		return;
 	}
+	if (e->mark && s.leaves > 0)
+		put_seal(0);
 	if (o.seal && line_out_line(&s.out, job->lines.p + e->at, e->n) < 0)
 		fail(s.out.name);
 	if (e->seq == 0) {
@@ -278,7 +281,7 @@ drain(void)
 }
 
 static void
-add_entry(const char *p, size_t n, int64_t seq)
+add_entry(const char *p, size_t n, int64_t seq, int mark)
 {
 	struct job *job = s.job;
 	struct entry *e;
@@ -299,6 +302,7 @@ add_entry(const char *p, size_t n, int64_t seq)
 	e->seq = seq;
 	e->number = s.in.number;
 	e->why = NULL;
+	e->mark = mark;
 	buf_add(&job->lines, p, n);
 	if (job->lines.len >= JOB_BYTES ||
 	    job->n >= (o.seal ? BATCH_MAX : SIGN_LINES))
@@ -371,13 +375,16 @@ take_line(const char *p, size_t n)
 {
 	const struct event *e = &s.fill.event;
 	int64_t before = s.ident.seq;
+	enum fill_result did;
 	const char *why;
 	int numbered;
 
-	if (fill_line(&s.fill, p, n, &why) == FILL_BAD)
+	did = fill_line(&s.fill, p, n, &why);
+	if (did == FILL_BAD)
 		return bad(p, n, why);
-	if (event_has(e, EVENT_SIG) || event_has(e, EVENT_ENC)) {
-		add_entry(p, n, 0);
+	if (did == FILL_MARK || event_has(e, EVENT_SIG) ||
+	    event_has(e, EVENT_ENC)) {
+		add_entry(p, n, 0, did == FILL_MARK);
 		return 1;
 	}
 	numbered = s.ident.seq > before;
@@ -386,7 +393,7 @@ take_line(const char *p, size_t n)
 		s.ident.seq = before;
 		return bad(p, n, why);
 	}
-	add_entry(e->line, e->n, s.ident.seq);
+	add_entry(e->line, e->n, s.ident.seq, 0);
 	return 1;
 }
 

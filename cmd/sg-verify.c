@@ -24,6 +24,7 @@
 #include "trust/sources.h"
 
 enum { PATH_BYTES = 4096, STATE_TIME = 5 * DATE_SECOND };
+enum { MARK_LINE = 65536, MARK_HEAD = 4096 }; /* bytes; its topic is in these */
 
 static struct {
 	int64_t jobs, at, hold;
@@ -88,6 +89,13 @@ static struct {
 	struct sources sources;
 	struct finding_limit limit;
 	int64_t ticked, saved, started;
+	struct {
+		int set;
+		struct buf line;   /* of a mark that waits */
+		struct buf behind; /* what was passed meanwhile */
+		const char *file;  /* where it stood */
+		uint64_t number;
+	} mark;
 	uint64_t passed, dropped, count[VERDICTS];
 	int unread;
 } s = { .report = { .fd = -1 } };
@@ -135,8 +143,14 @@ static void
 put(const char *p, size_t n)
 {
 	s.passed++;
-	if (o.prove == NULL && line_out_line(&s.out, p, n) < 0)
+	if (o.prove != NULL)
+		return;
+	if (s.mark.set) {
+		buf_add(&s.mark.behind, p, n);
+		buf_addc(&s.mark.behind, '\n');
+	} else if (line_out_line(&s.out, p, n) < 0) {
 		fail(s.out.name);
+	}
 }
 
 static void
@@ -212,6 +226,20 @@ take_judged(enum judge_pool_which which)
 		take_batch(b);
 }
 
+/* 1 if the line is a mark; only one that may be is looked at. */
+static int
+is_mark(const char *p, size_t n)
+{
+	static const char topic[] = "\"$SG/MARK\"";
+	struct event e;
+	const char *why;
+
+	return n < MARK_LINE &&
+	    memmem(p, n < MARK_HEAD ? n : MARK_HEAD, topic, sizeof topic - 1) !=
+	    NULL &&
+	    event_scan(&e, p, n, &why) == 0 && event_is_mark(&e);
+}
+
 static void
 save_state(void)
 {
@@ -232,6 +260,92 @@ load_state(void)
 		die(EXIT_CONFIG, "--state %s:%llu: damaged", o.state,
 		    (unsigned long long)line);
 	die(EXIT_NOINPUT, "--state %s: %s", o.state, strerror(errno));
+}
+
+/* --- Marks --------------------------------------------------------------- */
+
+/* 1 if it stood before the mark. */
+static int
+is_before(const char *file, uint64_t number)
+{
+	return file != s.mark.file || number < s.mark.number;
+}
+
+/* 1 if a line before the mark waits for its seal, or a seal for its lines. */
+static int
+holds_back(const struct source *q)
+{
+	if (q->wait.set && is_before(q->wait.file, q->wait.number))
+		return 1;
+	for (size_t i = 0; i < q->pending.n; i++)
+		if (!q->pending.line[i].done)
+			return is_before(
+			    q->pending.line[i].file, q->pending.line[i].number);
+	return 0;
+}
+
+static void
+put_behind(void)
+{
+	if (s.mark.behind.len > 0 &&
+	    line_out_add(&s.out, s.mark.behind.p, s.mark.behind.len) < 0)
+		fail(s.out.name);
+	buf_clear(&s.mark.behind);
+}
+
+static void
+put_mark(void)
+{
+	if (line_out_line(&s.out, s.mark.line.p, s.mark.line.len) < 0)
+		fail(s.out.name);
+	s.mark.set = 0;
+	put_behind();
+}
+
+/* Once all before it has been judged it goes out, and what was passed since. */
+static void
+see_mark(void)
+{
+	const struct source *q = NULL;
+
+	if (!s.mark.set)
+		return;
+	if (s.mark.behind.len > SOURCES_BYTES) {
+		/* Too much for it to wait: the next one will do. */
+		s.mark.set = 0;
+		put_behind();
+		return;
+	}
+	while ((q = sources_next(&s.sources, q)) != NULL)
+		if (holds_back(q))
+			return;
+	put_mark();
+}
+
+/*
+ * While one waits the next is left out, unless it is one of those that are
+ * where a flow begins: then it is what all so far comes before.
+ */
+static void
+take_mark(const char *p, size_t n)
+{
+	static const char begins[] = "\"done\":true";
+
+	if (o.state != NULL)
+		die(EXIT_USAGE,
+		    "--state goes not with marks: what is read again would "
+		    "pass for a repeat");
+	take_judged(JUDGE_POOL_ALL);
+	see_mark();
+	if (s.mark.set && memmem(p, n, begins, sizeof begins - 1) == NULL)
+		return;
+	put_behind();
+	buf_clear(&s.mark.line);
+	buf_add(&s.mark.line, p, n);
+	s.mark.file = s.in.name;
+	s.mark.number = s.in.number;
+	s.mark.set = 1;
+	see_mark();
 }
 
 /* --- Time ---------------------------------------------------------------- */
@@ -306,12 +420,15 @@ verify_lines(void)
 	while (go && !app_stop() && !s.sources.room.wish.done)
 		switch (line_take(&s.in, &line, &n)) {
 		case LINE_GIVEN:
-			if (judge_pool_add(
-				&s.judges, line, n, s.in.name, s.in.number))
+			if (is_mark(line, n))
+				take_mark(line, n);
+			else if (judge_pool_add(&s.judges, line, n, s.in.name,
+				     s.in.number))
 				take_judged(JUDGE_POOL_READY);
 			break;
 		case LINE_WAIT:
 			tick();
+			see_mark();
 			wait_for_input();
 			break;
 		case LINE_END: go = 0; break;
@@ -485,5 +602,7 @@ main(int argc, char **argv)
 	verify_lines();
 	if (!s.sources.room.wish.done)
 		sources_end(&s.sources);
+	if (s.mark.set)
+		put_mark();
 	return finish();
 }
