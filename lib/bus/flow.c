@@ -15,6 +15,7 @@ enum {
 	PIECE = 4096, /* goes into a pipe that can be written to (PIPE_BUF) */
 	TEND = 500,   /* ms that a reader of ours may take, in between */
 	LOOK = DATE_SECOND / 5,
+	CALM = DATE_SECOND / 2,	     /* without an event: there are none */
 	LEAVE_TIME = 2 * DATE_SECOND /* for a reader, when asked to leave */
 };
 
@@ -42,10 +43,14 @@ flow_failed(struct flow *f, const struct reader *r)
 	return FOLLOW_END;
 }
 
+/*
+ * While events come it is when the last one did, for behind it there may be
+ * others from long ago.
+ */
 int64_t
 flow_now(const struct flow *f)
 {
-	int64_t now = date_now();
+	int64_t now = date_mono() - f->came < CALM ? f->heard : date_now();
 
 	return now > f->at.t ? now : f->at.t;
 }
@@ -138,6 +143,7 @@ static int
 open_readers(struct flow *f, const struct reader_options *events, int *status,
     const char **why)
 {
+	struct reader_options dated = *events;
 	struct reader_options marks = {
 		.client = events->client,
 		.again = events->again,
@@ -149,7 +155,8 @@ open_readers(struct flow *f, const struct reader_options *events, int *status,
 		.hold = &f->begin,
 	};
 
-	f->events = reader_open(events, status, why);
+	dated.meta = 1;
+	f->events = reader_open(&dated, status, why);
 	if (f->events == NULL)
 		return -1;
 	f->begin = *reader_position(f->events);

@@ -9,6 +9,7 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "bus/flow_part.h"
+#include "bus/origin.h"
 
 /* Microseconds. */
 enum {
@@ -168,6 +169,21 @@ wait_until(struct flow *f, int64_t until)
 	ppoll(fds, 3, &wait, NULL);
 }
 
+/* When the last event was received. */
+static void
+hear(struct flow *f, const struct reader_batch *batch)
+{
+	struct json_walk w;
+	struct origin o;
+
+	if (batch->meta.kind != JSON_ARRAY)
+		return;
+	json_walk(&w, &batch->meta);
+	while (origin_next(&w, &o) > 0)
+		if (o.rt > f->heard)
+			f->heard = o.rt;
+}
+
 static enum follow_result
 take_events(struct flow *f, const struct reader_batch *batch)
 {
@@ -175,6 +191,7 @@ take_events(struct flow *f, const struct reader_batch *batch)
 		return FOLLOW_NONE;
 	f->count += batch->n;
 	f->fresh = 1;
+	hear(f, batch);
 	f->came = f->seen = date_mono();
 	return flow_put(f, batch->lines, batch->len);
 }
@@ -188,7 +205,12 @@ read_events(struct flow *f, int64_t due)
 
 	switch (reader_next(f->events, &batch, 0)) {
 	case READER_LINES: return take_events(f, &batch);
-	case READER_END: return flow_end(f, f->count ? EXIT_OK : EXIT_NO);
+	case READER_END:
+		/* All that had been received at the start. */
+		if (f->start > f->heard)
+			f->heard = f->start;
+		f->came = now;
+		return flow_end(f, f->count ? EXIT_OK : EXIT_NO);
 	case READER_NONE: break;
 	default: return flow_failed(f, f->events);
 	}

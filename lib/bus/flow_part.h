@@ -44,6 +44,7 @@ struct flow {
 	uint64_t end;	      /* of the first one at the end, or 0 */
 	int fresh;	      /* events since the last mark */
 	int news;	      /* a commit since then */
+	int64_t heard;	      /* when the broker had received the last event */
 	int64_t marked, came; /* when the last mark, event, was written */
 	int64_t working;      /* when the last mark that was not idle was */
 	int64_t leave_due;
