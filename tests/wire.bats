@@ -652,6 +652,55 @@ told() {
 	told a '.cursors == {}'
 }
 
+@test "marks are the same at both brokers, and fence at both" {
+	start_pair
+	URL=ipc://$TEST_TMP/a results 1 0 x.1 '{}' "$A"
+	replied '.ok and .local == 2'
+	wait_until told b '.cursors.agg.cursor == {}'
+	# What is sent again at the other one is there already.
+	URL=ipc://$TEST_TMP/b results 1 0 x.1 '{}' "$A"
+	replied '.ok and .local == 2'
+	URL=ipc://$TEST_TMP/b results 1 0 y.1 '{}' "$A"
+	replied '.error == "busy" and .mark == 2'
+	URL=ipc://$TEST_TMP/b results 3 2 x.2 '{"z.1":7}' "$B"
+	replied '.ok and .local == 4'
+	wait_until told a '.cursors.agg.cursor == {"z.1":7}'
+	URL=ipc://$TEST_TMP/a newest "$(mark 4 x.2 '{"z.1":7}')"
+	URL=ipc://$TEST_TMP/a results 3 2 z.2 '{}' "$C"
+	replied '.error == "busy" and .mark == 4'
+	at a '{"op":"fetch","filters":["#"],"cursor":"begin"}'
+	diff <(tail -n +2 reply | sort) <(printf '%s\n' "$A" "$B" | sort)
+	# It is so after a start, and the end of a flow is known at both.
+	kill -KILL "$b_pid"
+	start_one b a
+	wait_until in_step b
+	URL=ipc://$TEST_TMP/b results 3 2 z.2 '{}' "$C"
+	replied '.error == "busy" and .mark == 4'
+	at b '{"op":"commit","name":"agg","cursor":null}'
+	replied '.ok'
+	wait_until told a '.cursors == {}'
+	URL=ipc://$TEST_TMP/a results 5 4 x.3 '{}' "$C"
+	replied '.error == "busy" and .mark == 5'
+}
+
+@test "results that follow on a mark the twin alone has are behind" {
+	start_pair
+	URL=ipc://$TEST_TMP/a results 1 0 x.1 '{}'
+	replied '.ok and .local == 1 and .safe == 1'
+	kill -KILL "$b_pid"
+	wait_until test ! -e "/proc/$b_pid/exe"
+	URL=ipc://$TEST_TMP/a results 2 1 x.2 '{}'
+	replied '.ok and .local == 2'
+	kill -KILL "$a_pid"
+	start_one b a
+	FROM=other URL=ipc://$TEST_TMP/b results 3 2 x.3 '{}'
+	replied '.error == "behind"'
+	start_one a b
+	wait_until in_step b
+	FROM=other URL=ipc://$TEST_TMP/b results 3 2 x.3 '{}'
+	replied '.ok and .local == 3'
+}
+
 @test "a broker that may have lost a log is behind until it has met its twin" {
 	local cursor fetch
 	start_pair

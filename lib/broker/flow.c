@@ -206,10 +206,10 @@ static const char unknown_mark[] =
 const char *
 flow_gap(const struct session *s, const struct wire_mark *m, const char **why)
 {
-	if (s->b->twin == NULL || m->after <= flow_newest(s, m))
+	if (m->after <= flow_newest(s, m))
 		return "gap";
 	*why = unknown_mark;
-	return "behind";
+	return s->b->twin != NULL ? "behind" : "busy";
 }
 
 static const char *
@@ -236,9 +236,9 @@ flow_fault(struct session *s, const struct wire_mark *m, uint64_t upto,
 	if (upto <= accepted)
 		return repeated(b, f, m, upto, why);
 	*why = unknown_mark;
-	if (m->after > newest && b->twin != NULL)
-		return "behind";
-	if (m->after != newest)
+	if (m->after > newest)
+		return b->twin != NULL ? "behind" : "busy";
+	if (m->after < newest)
 		return fenced(b, m, why);
 	if (!m->has_cursor)
 		return NULL;

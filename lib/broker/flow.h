@@ -55,8 +55,8 @@ const char *flow_fault(struct session *s, const struct wire_mark *m,
 uint64_t flow_newest(const struct session *s, const struct wire_mark *m);
 
 /*
- * flow_gap(s, m, why) - What a frame waited for has not come: "gap", or
- * "behind" with *why, if it may be at the twin.
+ * flow_gap(s, m, why) - What a frame waited for has not come: "gap", or what
+ * flow_fault() says with *why, if that is the mark it follows on.
  */
 const char *
 flow_gap(const struct session *s, const struct wire_mark *m, const char **why);

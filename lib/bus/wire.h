@@ -96,8 +96,9 @@
  * has none; if the broker knows of another one, and the frame is no repetition,
  * nothing is stored:
  *	{"ok":false,"error":"busy","mark":M,"local":N,"safe":N,"why":S}
- * with M the newest mark's number: another reader has gone on.  If after is
- * above M, one of two twins answers "behind": the other one may know it.
+ * with M the newest mark's number: another reader has gone on; or after is
+ * above M, and one of two twins answers "behind" then, for the other one may
+ * know it.
  * What is behind the newest mark in the channel when a flow is taken up (local
  * of a pub without lines, minus M) are the first lines of a group that was
  * never ended.  Whoever computes them again and comes to a mark before all of

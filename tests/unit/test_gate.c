@@ -397,6 +397,13 @@ struct step {
 	const char *who, *in, *want, *why;
 };
 
+#define FLAT12 "894e43b56200aa10" /* hashes of names, bus/wire.h */
+#define READER "3d0941964aa3ebdc"
+#define C "2e7d2c03a9507ae2"
+#define RESULTS "{\"op\":\"pub\",\"chan\":\"" C "\","
+#define COMMIT "\"commit\":{\"name\":\"c\","
+#define AT_0 "\"t\":9,\"id\":\"x\",\"cursor\":{}}}"
+
 static const struct step steps[] = {
 	/* a broker's certificate is nobody's who acts */
 	{ "twin", "{\"op\":\"hello\"}", "\"name\":\"t\"", "hello" },
@@ -532,6 +539,40 @@ static const struct step steps[] = {
 	    "but not by others" },
 	{ "flat12", "{\"op\":\"commit\",\"name\":\"reader c\",\"cursor\":null}",
 	    "\"error\":\"bad\"", "nor is its full name one" },
+	/* flows: cursors that move with results */
+	{ "flat12",
+	    RESULTS "\"first\":1," COMMIT "\"after\":0," AT_0
+		    "\n{\"topic\":\"T/flat12/a\",\"t\":9,\"v\":1}",
+	    "\"local\":2,", "results and a mark" },
+	{ "reader", "{\"op\":\"stat\"}", "\"flat12 c\":{\"cursor\":{}",
+	    "move the actor's own cursor" },
+	{ "reader", "{\"op\":\"stat\"}", "\"reader c\":{\"cursor\":{\"t.",
+	    "and not another's of that name" },
+	{ "reader", RESULTS "\"first\":1," COMMIT "\"after\":0," AT_0,
+	    "\"local\":1,", "the flow of that name is another, too" },
+	{ "flat12",
+	    RESULTS "\"from\":\"reader\",\"first\":2," COMMIT
+		    "\"after\":1," AT_0,
+	    "\"denied\",\"why\":\"from is not", "nobody goes on for others" },
+	{ "flat12",
+	    RESULTS "\"first\":3," COMMIT "\"after\":2," AT_0
+		    "\n{\"topic\":\"$SG/MARK/" FLAT12 "/" C
+		    "\",\"t\":9,\"v\":1}",
+	    "\"refused\":[[1,\"denied", "nor makes marks itself" },
+	{ "flat12",
+	    "{\"op\":\"fetch\",\"filters\":[\"$SG/MARK/" FLAT12
+	    "/#\"],\"cursor\":\"begin\"}",
+	    "\"n\":2,", "an actor reads its own marks" },
+	{ "flat12",
+	    "{\"op\":\"last\",\"filters\":[\"$SG/MARK/" FLAT12 "/" C "\"]}",
+	    "\"seq\":4}", "and the newest of them" },
+	{ "flat12",
+	    "{\"op\":\"fetch\",\"filters\":[\"$SG/MARK/" READER "/" C "\"]}",
+	    "\"denied\"", "but not another's" },
+	{ "flat12", "{\"op\":\"last\",\"filters\":[\"$SG/MARK/#\"]}",
+	    "\"denied\"", "nor those of all" },
+	{ "flat12", "{\"op\":\"last\",\"filters\":[\"$SG/MARK/" FLAT12 "\"]}",
+	    "\"denied\"", "nor what only looks like its own" },
 };
 
 static void
