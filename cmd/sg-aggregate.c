@@ -25,7 +25,8 @@
 enum late { LATE_CORRECT, LATE_DEAD, LATE_DROP };
 
 static struct {
-	const char *window, *to, *stat, *value, *join, *source, *tz;
+	const char *window, *by, *expect, *to, *stat, *value, *join, *source;
+	const char *tz;
 	const char *dead, *state;
 	int per_source, late, strict, stats;
 	int64_t topics_max;
@@ -52,10 +53,16 @@ static const struct opt options[] = {
 	{ 0, "to", OPT_STRING, "TEMPLATE", "topic of the result", &o.to },
 	{ 'W', "window", OPT_STRING, "LENGTH", "duration, month or year (1m)",
 	    &o.window },
+	{ 0, "slide", OPT_DURATION, "DURATION", "a window begins so often",
+	    &o.rule.slide },
+	{ 0, "every", OPT_DURATION, "DURATION",
+	    "partial results of open windows", &o.rule.every },
 	{ 0, "stat", OPT_STRING, "NAME[,NAME]",
 	    "sum mean min max first last min_at max_at first_at last_at "
 	    "count energy power stddev p50 p99.9",
 	    &o.stat },
+	{ 0, "by", OPT_STRING, "NAME[,NAME]",
+	    "instead of --to: what to group by", &o.by },
 	{ 0, "join", OPT_STRING, "FILE[:COLUMN={capture}]",
 	    "CSV table with more names for --to", &o.join },
 	{ 0, "source", OPT_STRING, "TEMPLATE",
@@ -77,6 +84,8 @@ static const struct opt options[] = {
 	    "how long to correct a window (1h)", &o.rule.keep },
 	{ 0, "skew", OPT_DURATION, "DURATION",
 	    "how far t may be in the future (60s)", &o.rule.skew },
+	{ 0, "expect", OPT_STRING, "FILE[:COLUMN]",
+	    "CSV table of the sources that have to report", &o.expect },
 	{ 0, "missing", OPT_FLAG, NULL, "name the missing sources",
 	    &o.rule.missing },
 	{ 0, "state", OPT_STRING, "FILE", "go on where the last run ended",
@@ -112,7 +121,7 @@ static struct line_in in;
 static struct line_out out;
 static struct window_set *windows;
 static struct route *route;
-static struct join *join;
+static struct join *join, *expected;
 static char *join_name;
 static struct buf line;
 static struct memo *memo;
@@ -148,14 +157,64 @@ check_energy(void)
 		    "energy needs --interval, the interval of the readings");
 }
 
+/* --by a,b: AGGREGATE/{a}/{b}/Load/60s, Load being --from's last level. */
+static void
+make_to(void)
+{
+	const char *what = strrchr(o.from.v[0], '/');
+	const struct slot_rule *slot = &o.rule.slot;
+	int64_t day = INT64_C(86400) * DATE_SECOND;
+	static struct buf to;
+
+	what = what == NULL ? o.from.v[0] : what + 1;
+	buf_adds(&to, "AGGREGATE");
+	for (const char *s = o.by; *s != '\0';) {
+		size_t n = strcspn(s, ",");
+
+		buf_addf(&to, "/{%.*s}", (int)n, s);
+		s += n + (s[n] != '\0');
+	}
+	buf_addf(&to, "/%s/", strpbrk(what, "{+#") != NULL ? "Value" : what);
+	if (slot->kind != SLOT_FIXED)
+		buf_adds(&to, o.window);
+	else if (slot->width % day == 0)
+		buf_addf(&to, "%lldd", (long long)(slot->width / day));
+	else if (slot->width % DATE_SECOND == 0)
+		buf_addf(&to, "%llds", (long long)(slot->width / DATE_SECOND));
+	else
+		buf_addf(&to, "%lldms", (long long)(slot->width / 1000));
+	o.to = buf_cstr(&to);
+}
+
+static void
+check_panes(void)
+{
+	const struct window_rule *rule = &o.rule;
+	int64_t base = rule->slide > 0 ? rule->slide : rule->slot.width;
+
+	if (rule->slide > 0 &&
+	    (rule->slot.kind != SLOT_FIXED || rule->slide < 1000 ||
+		rule->slot.width % rule->slide != 0))
+		opt_usage("--slide: %s is not whole slides", o.window);
+	if (rule->every > 0 &&
+	    (rule->every < 1000 || rule->every > SLOT_WIDTH_MAX))
+		opt_usage("--every: not from 1ms to 10 years");
+	if (rule->slide > 0 &&
+	    rule->slot.width / rule->slide > WINDOW_PANES_MAX)
+		opt_usage("--slide: a window has over %d", WINDOW_PANES_MAX);
+	if (rule->every > 0 && rule->slot.kind == SLOT_FIXED &&
+	    rule->slot.width / base * (base / rule->every) > WINDOW_PANES_MAX)
+		opt_usage("--every: a window has over %d", WINDOW_PANES_MAX);
+}
+
 static void
 parse_rule(void)
 {
 	struct window_rule *rule = &o.rule;
 	const char *why;
 
-	if (o.from.n == 0 || o.to == NULL)
-		opt_usage("--from and --to are needed");
+	if (o.from.n == 0 || (o.to == NULL && o.by == NULL))
+		opt_usage("--from and --to or --by are needed");
 	if (slot_rule_parse(&rule->slot, o.window, &why) == -1)
 		opt_usage("--window %s: %s", o.window, why);
 	if (o.tz != NULL && (rule->slot.zone = date_zone_open(o.tz)) == NULL)
@@ -173,12 +232,27 @@ parse_rule(void)
 	rule->per_source.how = (enum cell_reduce)o.per_source;
 	if (o.late != LATE_CORRECT)
 		rule->keep = 0;
+	check_panes();
 	check_energy();
+	if (o.to == NULL)
+		make_to();
 	if (rule->src != NULL && o.state == NULL)
 		opt_usage("--src needs --state");
 	if (rule->src != NULL && !wire_name_check(rule->src, strlen(rule->src)))
 		opt_usage(
 		    "--src %s: 1-64 of A-Z a-z 0-9 . _ : @ / -", rule->src);
+}
+
+static struct join *
+open_table(const char *file, const char *column)
+{
+	const char *why;
+	struct join *table = join_open(file, column, &why);
+
+	if (table == NULL)
+		die(access(file, R_OK) == 0 ? EXIT_DATA : EXIT_NOINPUT,
+		    "%s: %s", file, why);
+	return table;
 }
 
 /* FILE or FILE:COLUMN={capture} */
@@ -187,7 +261,6 @@ open_join(struct route_rule *rule)
 {
 	char *file = xstrdup(o.join), *colon = strrchr(file, ':');
 	char *column = NULL, *equals;
-	const char *why;
 	size_t n;
 
 	join_name = file;
@@ -197,11 +270,23 @@ open_join(struct route_rule *rule)
 		column = colon + 1;
 		rule->capture = equals + 2;
 	}
-	join = join_open(file, column, &why);
-	if (join == NULL)
-		die(access(file, R_OK) == 0 ? EXIT_DATA : EXIT_NOINPUT,
-		    "%s: %s", file, why);
+	join = open_table(file, column);
 	rule->join = join;
+}
+
+/* FILE or FILE:COLUMN */
+static void
+open_expect(struct route_rule *rule)
+{
+	char *file = xstrdup(o.expect), *colon = strrchr(file, ':');
+
+	if (colon != NULL && access(file, F_OK) == -1)
+		*colon++ = '\0';
+	else
+		colon = NULL;
+	expected = open_table(file, colon);
+	rule->expect = expected;
+	free(file);
 }
 
 static void
@@ -216,8 +301,12 @@ open_route(void)
 
 	if (o.join != NULL)
 		open_join(&rule);
+	if (o.expect != NULL)
+		open_expect(&rule);
 	windows = window_new(&o.rule);
 	route = route_new(&rule, windows, &why);
+	if (route == NULL && o.expect != NULL)
+		die(EXIT_DATA, "%s", why);
 	if (route == NULL)
 		opt_usage("%s", why);
 }
@@ -239,7 +328,8 @@ config_hash(void)
 	const char *const texts[] = { o.window, o.to, o.stat, o.source, o.tz,
 		o.value, o.rule.unit, o.rule.src };
 	const int64_t numbers[] = { o.per_source, o.late, o.rule.interval,
-		o.rule.grace, o.rule.keep };
+		o.rule.grace, o.rule.keep, o.rule.slide, o.rule.every,
+		o.rule.stale };
 	uint64_t h = 0;
 
 	for (size_t i = 0; i < o.from.n; i++)
@@ -493,6 +583,7 @@ print_stats(int64_t begun)
 	stats_add(&b, "sources", s.sources);
 	stats_add(&b, "groups", s.groups);
 	stats_add(&b, "corrections", s.corrections);
+	stats_add(&b, "partials", s.partials);
 	stats_end(&b, in.lines, date_mono() - begun);
 }
 
@@ -525,6 +616,7 @@ main(int argc, char **argv)
 	window_free(windows);
 	memo_close(memo);
 	join_close(join);
+	join_close(expected);
 	free(join_name);
 	return status;
 }

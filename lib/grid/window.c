@@ -208,21 +208,34 @@ clock_limit(struct window_set *set)
 	return set->limit;
 }
 
-static enum window_result
-check_time(struct window_set *set, int64_t t, struct slot *slot)
+static int
+is_late(const struct window_set *set, int64_t end, int64_t until)
 {
+	return end <= set->horizon &&
+	    (until <= set->forgotten ||
+		(until <= set->horizon &&
+		    set->horizon - until >= set->rule->keep));
+}
+
+/* The pane of t, made if need be, or NULL with what is wrong. */
+static struct pane *
+pane_at(struct window_set *set, int64_t t, enum window_result *result)
+{
+	struct pane *pane = set->current;
+	struct span span;
+
+	*result = WINDOW_FUTURE;
 	if (t > set->limit && t > clock_limit(set))
-		return WINDOW_FUTURE;
-	if (set->current != NULL && t >= set->current->slot.start &&
-	    t < set->current->slot.end)
-		*slot = set->current->slot;
-	else
-		slot_at(&set->rule->slot, t, slot);
-	if (slot->end <= set->horizon &&
-	    (slot->end <= set->forgotten ||
-		set->horizon - slot->end >= set->rule->keep))
-		return WINDOW_LATE;
-	return WINDOW_TAKEN;
+		return NULL;
+	*result = WINDOW_LATE;
+	if (pane != NULL && t >= pane->slot.start && t < pane->slot.end)
+		return is_late(set, pane->slot.end, pane->until) ? NULL : pane;
+	span_at(set->rule, t, &span);
+	if (is_late(set, span.slot.end, span.until))
+		return NULL;
+	set->current = pane = pane_get(set, &span);
+	pane_reach(set, pane, &span);
+	return pane;
 }
 
 static void
@@ -272,31 +285,46 @@ note_late(struct window_set *set, const struct pane *pane, struct group *g,
 		g->last[source] = t;
 }
 
+/* The closed windows that count the pane are to be corrected. */
+static void
+mark_dirty(struct window_set *set, const struct pane *pane, struct group *g)
+{
+	for (size_t i = pane_index(set, pane->slot.start); i < set->closed;
+	     i++) {
+		struct pane *end = set->panes[i];
+
+		if (end->slot.end > pane->hold)
+			break;
+		if (end->from == GROUP_NEVER ||
+		    set->horizon - end->slot.end >= set->rule->keep)
+			continue;
+		pane_window(set, end, g)->dirty = 1;
+		end->dirty = 1;
+	}
+}
+
 static const char *
-store(struct window_set *set, uint32_t input, const struct slot *slot,
+store(struct window_set *set, uint32_t input, struct pane *pane,
     const struct reading *r, const struct tally_scale *scale)
 {
-	struct pane *pane = set->current;
 	const struct window_input *in = &set->inputs[input];
 	struct group *g = set->groups.group[in->group];
-	struct window *w;
+	struct window *w = pane_window(set, pane, g);
 	const char *why = NULL;
 	int changed = 1;
 
-	if (pane == NULL || pane->slot.start != slot->start)
-		pane = set->current = pane_get(set, slot);
-	w = pane_window(set, pane, g);
 	if (r->aggregate || set->rule->per_source.how != CELL_EACH)
 		why = add_cell(set, w, input, r, scale, &changed);
 	else if (reading_add(r, 0, set->parts, scale, &w->tally) == -1)
 		why = "number out of range";
 	if (why != NULL)
 		return why;
-	presence_note(&w->seen, in->source, slot->start, r->t, g->nsources);
+	presence_note(
+	    &w->seen, in->source, pane->slot.start, r->t, g->nsources);
 	if (pane->closed) {
 		note_late(set, pane, g, in->source, r->t);
 		if (changed)
-			w->dirty = pane->dirty = 1;
+			mark_dirty(set, pane, g);
 	}
 	return NULL;
 }
@@ -306,7 +334,7 @@ window_add(struct window_set *set, uint32_t input, const struct event *e,
     const char **why)
 {
 	struct reading r;
-	struct slot slot;
+	struct pane *pane;
 	const struct tally_scale *scale;
 	enum window_result result;
 	const struct window_rule *rule = set->rule;
@@ -320,13 +348,13 @@ window_add(struct window_set *set, uint32_t input, const struct event *e,
 		*why = "t is not in the years 0 to 9999";
 		return WINDOW_REFUSED;
 	}
-	if ((result = check_time(set, r.t, &slot)) != WINDOW_TAKEN)
+	if ((pane = pane_at(set, r.t, &result)) == NULL)
 		return result;
 	u = reading_unit(&r, &rule->fields, &rule->wants, 0, &un);
 	*why = window_convert(set, input, u, un, &scale);
 	if (*why != NULL)
 		return WINDOW_REFUSED;
-	if ((*why = store(set, input, &slot, &r, scale)) != NULL)
+	if ((*why = store(set, input, pane, &r, scale)) != NULL)
 		return WINDOW_REFUSED;
 	advance(set, r.t);
 	/* Rises if the stream begins anew further on. */

@@ -24,10 +24,13 @@
 
 struct window_rule {
 	struct slot_rule slot;
-	int64_t grace;	  /* microseconds, as all times here */
-	int64_t skew;	  /* how far t may be ahead of the clock */
-	int64_t keep;	  /* how long a closed window takes corrections */
-	int64_t interval; /* of power readings, for energy; 0 none */
+	int64_t slide; /* slot.width is whole slides; 0 tumbling */
+	int64_t every; /* partial results, from each window's start; 0 none */
+	int64_t stale; /* how long a last value counts; 0 in its window */
+	int64_t grace; /* microseconds, as all times here */
+	int64_t skew;  /* how far t may be ahead of the clock */
+	int64_t keep;  /* how long a closed window takes corrections */
+	int64_t interval;	     /* of power readings, for energy; 0 none */
 	struct cell_rule per_source; /* first, in each window */
 	struct partial_wants wants;
 	struct partial_fields fields;
@@ -37,8 +40,9 @@ struct window_rule {
 };
 
 enum {
-	WINDOW_ABSENT_MAX = 100,  /* sources that are named */
-	WINDOW_KEPT_MAX = 1 << 19 /* closed windows kept */
+	WINDOW_ABSENT_MAX = 100,   /* sources that are named */
+	WINDOW_KEPT_MAX = 1 << 19, /* closed windows kept */
+	WINDOW_PANES_MAX = 10000   /* slides or parts of a window */
 };
 
 struct window_set;
@@ -147,7 +151,7 @@ void window_save(const struct window_set *set, struct buf *b);
 int window_load(struct window_set *set, const char *p, size_t n);
 
 struct window_stats {
-	uint64_t lines, corrections; /* given by window_next() */
+	uint64_t lines, corrections, partials; /* given by window_next() */
 	size_t groups, sources;
 };
 

@@ -12,50 +12,149 @@ by_rank(const void *a, const void *b)
 	    ((*x)->group->rank < (*y)->group->rank);
 }
 
-/* Line up the pane's windows, all or those with late readings, by topic. */
 static void
-collect(struct window_set *set, struct pane *pane, int all)
+line_up(struct window_set *set, struct window *w)
 {
-	set->emitting = pane;
-	set->nready = set->at = 0;
-	if (set->capready < pane->n) {
-		set->capready = pane->n;
-		free(set->ready);
-		set->ready = xcalloc(set->capready, sizeof *set->ready);
+	if (set->nready == set->capready) {
+		set->capready += set->capready / 2 + 16;
+		set->ready =
+		    xrealloc(set->ready, set->capready * sizeof *set->ready);
 	}
-	for (size_t i = 0; i < pane->n; i++) {
-		struct window *w = pane->windows[i];
+	set->ready[set->nready++] = w;
+}
 
-		/* One whose only reading was refused has nothing to say. */
-		if ((all || w->dirty) &&
-		    (w->tally.values > 0 || w->cells != NULL))
-			set->ready[set->nready++] = w;
-	}
-	pane->dirty = 0;
+static void
+begin_job(struct window_set *set, struct pane *end, struct pane *heard)
+{
+	set->job.end = end;
+	set->job.heard = heard;
+	set->job.slot.start = end->from;
+	set->job.slot.end = end->slot.end;
+	set->job.as_of = heard->slot.end;
+	set->nready = set->at = 0;
+}
+
+static void
+sort_job(struct window_set *set)
+{
 	groups_rank(&set->groups);
 	qsort(set->ready, set->nready, sizeof *set->ready, by_rank);
 }
 
-/* 1 with the next pane that has lines to give, corrections first. */
+/* Late readings. */
+static void
+correct(struct window_set *set, struct pane *pane)
+{
+	begin_job(set, pane, pane);
+	for (size_t i = 0; i < pane->n; i++)
+		if (pane->windows[i]->dirty)
+			line_up(set, pane->windows[i]);
+	pane->dirty = 0;
+	sort_job(set);
+}
+
 static int
-next_pane(struct window_set *set)
+has_readings(const struct window *w)
+{
+	return w->tally.values > 0 || w->cells != NULL;
+}
+
+/* Groups that have readings in a part of the window have one at its end. */
+static void
+gather(struct window_set *set, struct pane *pane)
+{
+	int64_t stale = pane->slot.end - set->rule->stale;
+	int64_t from = stale < pane->from ? stale : pane->from;
+	size_t i = pane_index(set, from);
+
+	if (set->rule->stale > 0 && i > 0)
+		i--;
+	for (; set->panes[i] != pane; i++)
+		for (size_t k = 0; k < set->panes[i]->n; k++)
+			pane_window(
+			    set, pane, set->panes[i]->windows[k]->group);
+}
+
+static void
+finish(struct window_set *set, struct pane *pane)
+{
+	begin_job(set, pane, pane);
+	for (size_t i = 0; i < pane->n; i++)
+		line_up(set, pane->windows[i]);
+	sort_job(set);
+}
+
+/* Partial results of a window that goes on behind the pane. */
+static void
+tell(struct window_set *set, struct pane *end)
+{
+	struct pane *pane = set->telling;
+
+	begin_job(set, end, pane);
+	for (size_t i = 0; i < pane->n; i++)
+		if (has_readings(pane->windows[i]))
+			line_up(set,
+			    pane_window(set, end, pane->windows[i]->group));
+	sort_job(set);
+}
+
+/* 1 with the next window of which the pane is a part and not the end. */
+static int
+next_partial(struct window_set *set)
+{
+	struct pane *pane = set->telling;
+
+	while (set->told.base.end <= pane->until) {
+		int64_t end = set->told.base.end;
+		struct span last;
+		struct pane *at;
+
+		if (!span_next(set->rule, &set->told))
+			set->told.base.end = GROUP_NEVER;
+		if (end <= pane->slot.end)
+			continue;
+		span_at(set->rule, end - 1, &last);
+		at = pane_get(set, &last);
+		tell(set, at);
+		return 1;
+	}
+	set->telling = NULL;
+	return 0;
+}
+
+/* 1 with the next lines to give, corrections first. */
+static int
+next_job(struct window_set *set)
 {
 	while (set->fix < set->closed) {
 		struct pane *pane = set->panes[set->fix++];
 
 		if (pane->dirty) {
-			collect(set, pane, 0);
+			correct(set, pane);
 			return 1;
 		}
 	}
-	if (set->closed < set->npanes &&
-	    set->panes[set->closed]->slot.end <= set->horizon) {
-		struct pane *pane = set->panes[set->closed++];
-
-		set->fix = set->closed;
-		pane_close(set, pane);
-		collect(set, pane, 1);
+	if (set->telling != NULL && next_partial(set))
 		return 1;
+	while (set->closed < set->npanes &&
+	    set->panes[set->closed]->slot.end <= set->horizon) {
+		struct pane *pane = set->panes[set->closed];
+		int ends = pane->from != GROUP_NEVER;
+
+		if (ends)
+			gather(set, pane);
+		set->fix = ++set->closed;
+		pane_close(set, pane);
+		if (set->rule->every > 0 && pane->reached) {
+			set->telling = pane;
+			span_at(set->rule, pane->slot.start, &set->told);
+		}
+		if (ends) {
+			finish(set, pane);
+			return 1;
+		}
+		if (set->telling != NULL && next_partial(set))
+			return 1;
 	}
 	set->due = 0;
 	set->fix = 0;
@@ -67,40 +166,68 @@ next_pane(struct window_set *set)
 	return 0;
 }
 
-/* All readings of the window; t is empty. */
-void
-window_total(const struct window_set *set, const struct window *w,
-    int64_t start, struct tally *t)
+static void
+add_window(const struct window_set *set, const struct window *w,
+    const struct window_job *job, struct tally *t)
 {
 	tally_merge(t, set->parts, &w->tally);
 	if (w->cells != NULL)
-		cells_total(
-		    w->cells, &set->rule->per_source, set->parts, start, t);
+		cells_total(w->cells, &set->rule->per_source, set->parts,
+		    job->slot.start, t);
+}
+
+void
+window_total(const struct window_set *set, const struct group *g,
+    const struct window_job *job, struct tally *t)
+{
+	size_t i = pane_index(set, job->slot.start);
+
+	for (; i < set->npanes && set->panes[i]->slot.end <= job->as_of; i++) {
+		const struct window *w = pane_find(set->panes[i], g);
+
+		if (w != NULL)
+			add_window(set, w, job, t);
+	}
+}
+
+static void
+count_line(struct window_set *set, struct window *w)
+{
+	set->stats.lines++;
+	if (set->job.as_of < set->job.slot.end)
+		set->stats.partials++;
+	else if (w->whole)
+		set->stats.corrections++;
+	w->rev += w->given;
+	w->given = 1;
+	w->whole = set->job.as_of == set->job.slot.end;
+	w->dirty = 0;
 }
 
 int
 window_next(struct window_set *set, struct buf *b)
 {
-	struct window *w;
-	struct tally t = { 0 };
+	while (set->due) {
+		struct tally t = { 0 };
+		struct window *w;
 
-	if (!set->due)
-		return 0;
-	while (set->at == set->nready)
-		if (!next_pane(set))
-			return 0;
-	w = set->ready[set->at++];
-	window_total(set, w, set->emitting->slot.start, &t);
-	if (w->given) {
-		w->rev++;
-		set->stats.corrections++;
+		if (set->at == set->nready) {
+			next_job(set);
+			continue;
+		}
+		w = set->ready[set->at++];
+		window_total(set, w->group, &set->job, &t);
+		/* One whose only reading was refused has nothing to say. */
+		if (t.values > 0) {
+			count_line(set, w);
+			window_line(set, w, &t, b);
+			tally_fini(&t);
+			return 1;
+		}
+		tally_fini(&t);
+		w->dirty = 0;
 	}
-	window_line(set, w, &set->emitting->slot, &t, b);
-	w->given = 1;
-	w->dirty = 0;
-	set->stats.lines++;
-	tally_fini(&t);
-	return 1;
+	return 0;
 }
 
 /* Time without input. */

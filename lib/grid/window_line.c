@@ -67,18 +67,19 @@ add_absent(struct buf *b, const struct window_set *set, const struct group *g,
 
 /* How many sources reported, how many did not, how old the oldest is. */
 static void
-add_sources(struct buf *b, struct window_set *set, struct window *w,
-    const struct slot *slot)
+add_sources(struct buf *b, struct window_set *set, struct group *g)
 {
-	const struct group *g = w->group;
-	const int64_t *times = window_times(set, w, slot);
+	struct pane *pane = set->job.heard;
+	struct slot slot = { set->job.slot.start, set->job.as_of };
+	const int64_t *times =
+	    window_times(set, pane_window(set, pane, g), &pane->slot);
 	uint32_t reported = 0, missing = 0;
 	int64_t oldest = GROUP_NEVER;
 
 	for (uint32_t i = 0; i < g->nsources; i++) {
-		if (times[i] >= slot->start)
+		if (times[i] >= slot.start)
 			reported++;
-		else if (is_missing(g, i, times[i], slot->start))
+		else if (is_missing(g, i, times[i], slot.start))
 			missing++;
 		if (times[i] != GROUP_ALWAYS && times[i] < oldest)
 			oldest = times[i];
@@ -86,21 +87,23 @@ add_sources(struct buf *b, struct window_set *set, struct window *w,
 	buf_addf(b, ",\"sources\":%u,\"missing\":%u", reported, missing);
 	if (oldest != GROUP_NEVER) {
 		buf_adds(b, ",\"age\":");
-		num_add_micros(b, slot->end - oldest);
+		num_add_micros(b, slot.end - oldest);
 	}
 	if (set->rule->missing && missing > 0)
-		add_absent(b, set, g, times, slot);
+		add_absent(b, set, g, times, &slot);
 }
 
 void
-window_line(struct window_set *set, struct window *w, const struct slot *slot,
-    const struct tally *t, struct buf *b)
+window_line(struct window_set *set, struct window *w, const struct tally *t,
+    struct buf *b)
 {
+	const struct slot *slot = &set->job.slot;
 	const struct window_rule *rule = set->rule;
 	const struct group_unit *unit = group_unit(&set->groups, w->group, 0);
 	int64_t width = slot->end - slot->start;
+	int64_t elapsed = set->job.as_of - slot->start;
 	struct tally_times times = {
-		rule->interval != 0 ? rule->interval : width, width
+		rule->interval != 0 ? rule->interval : elapsed, width
 	};
 	struct partial_field field = { t, unit->text, unit->n };
 
@@ -109,7 +112,9 @@ window_line(struct window_set *set, struct window *w, const struct slot *slot,
 	buf_adds(b, "\",\"t\":");
 	num_add_micros(b, slot->start);
 	partial_print(&rule->wants, &rule->fields, &field, &times, b);
-	add_sources(b, set, w, slot);
+	add_sources(b, set, w->group);
+	if (set->job.as_of < slot->end)
+		buf_adds(b, ",\"partial\":true");
 	if (w->rev > 0) {
 		buf_adds(b, ",\"rev\":");
 		buf_addi(b, w->rev);

@@ -38,33 +38,62 @@ pane_insert(struct window_set *set, size_t at, struct pane *pane)
 	    (set->npanes - at) * sizeof *set->panes);
 	set->panes[at] = pane;
 	set->npanes++;
-	if (pane->slot.end <= set->horizon) {
+	/* While panes are being closed its turn is still to come. */
+	if (!set->due && pane->slot.end <= set->horizon) {
 		set->closed++;
 		pane->closed = 1;
 	} else if (pane->slot.end < set->next_end)
 		set->next_end = pane->slot.end;
 }
 
-struct pane *
-pane_get(struct window_set *set, const struct slot *slot)
+size_t
+pane_index(const struct window_set *set, int64_t start)
 {
 	size_t low = 0, high = set->npanes;
-	struct pane *pane;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (set->panes[middle]->slot.start < slot->start)
+		if (set->panes[middle]->slot.start < start)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low < set->npanes && set->panes[low]->slot.start == slot->start)
-		return set->panes[low];
+	return low;
+}
+
+struct pane *
+pane_get(struct window_set *set, const struct span *span)
+{
+	size_t at = pane_index(set, span->slot.start);
+	struct pane *pane;
+
+	if (at < set->npanes && set->panes[at]->slot.start == span->slot.start)
+		return set->panes[at];
 	pane = xcalloc(1, sizeof *pane);
-	pane->slot = *slot;
-	pane_insert(set, low, pane);
+	pane->slot = span->slot;
+	pane->from =
+	    span->slot.end == span->base.end ? span->from : GROUP_NEVER;
+	pane->until = span->until;
+	pane->hold = span->hold;
+	pane_insert(set, at, pane);
 	return pane;
+}
+
+void
+pane_reach(struct window_set *set, struct pane *pane, const struct span *span)
+{
+	struct span walk = *span, last;
+
+	if (pane->reached)
+		return;
+	pane->reached = 1;
+	do {
+		if (walk.base.end - 1 >= SLOT_TIME_MAX)
+			return;
+		span_at(set->rule, walk.base.end - 1, &last);
+		pane_get(set, &last);
+	} while (span_next(set->rule, &walk));
 }
 
 /* In a closed pane: where the group's window stands, or would. */
@@ -155,6 +184,8 @@ pane_close(struct window_set *set, struct pane *pane)
 	pane->ngroups = 0;
 	pane->closed = 1;
 	set->kept += pane->n;
+	for (size_t i = 0; i < pane->n; i++)
+		window_times(set, pane->windows[i], &pane->slot);
 }
 
 void
@@ -165,11 +196,11 @@ pane_forget(struct window_set *set)
 	for (; n < set->closed; n++) {
 		struct pane *pane = set->panes[n];
 
-		if (set->horizon - pane->slot.end < set->rule->keep &&
+		if (set->horizon - pane->hold < set->rule->keep &&
 		    set->kept <= WINDOW_KEPT_MAX)
 			break;
 		set->kept -= pane->n;
-		set->forgotten = pane->slot.end;
+		set->forgotten = pane->until;
 		if (set->current == pane)
 			set->current = NULL;
 		pane_free(pane);

@@ -32,18 +32,38 @@ struct window {
 	struct presence seen;
 	int rev;
 	unsigned char dirty, given;
+	unsigned char whole;  /* what was given last was no partial */
 	unsigned char filled; /* seen has the earlier times too */
 };
 
-/* All windows of one slot. */
+/* What a moment belongs to. */
+struct span {
+	struct slot base;    /* windows end at its end */
+	struct slot slot;    /* of the pane */
+	int64_t from, until; /* of all windows that the base is in */
+	int64_t hold;	     /* when a source's last value is stale, or until */
+};
+
+/* All windows of one slot: a window, or a part of one or several. */
 struct pane {
 	struct slot slot;
+	int64_t from;	     /* of the window that ends with it; else NEVER */
+	int64_t until, hold; /* as in its span */
 	struct window **by_group; /* by id of the group, while it is open */
 	uint32_t ngroups;
 	struct window **windows; /* by id of the group, once it is closed */
 	size_t n, cap;
 	unsigned char dirty; /* has had a late reading since it closed */
 	unsigned char closed;
+	unsigned char reached; /* panes that end its windows are there */
+};
+
+/* A window of which lines are given: up to as_of, or all of it. */
+struct window_job {
+	struct slot slot;
+	struct pane *end;   /* that ends it, with the group's rev */
+	struct pane *heard; /* up to which sources were heard */
+	int64_t as_of;
 };
 
 struct window_set {
@@ -68,7 +88,9 @@ struct window_set {
 	int64_t judged;		 /* newest when live was last set */
 	int live, due;
 	int64_t ep, seq; /* of the line given last; ep 0: nothing taken yet */
-	struct pane *emitting;
+	struct window_job job;
+	struct pane *telling; /* of which partial results come next, or NULL */
+	struct span told;     /* its span, at the window told last */
 	struct window **ready;
 	size_t nready, capready, at, fix;
 	int64_t *times; /* room for as many as sources */
@@ -80,8 +102,27 @@ struct window_set {
 /* window_reset(set) - Forget all but the rule, as after window_new(). */
 void window_reset(struct window_set *set);
 
-/* pane_get(set, slot) - The pane of that slot, made if need be. */
-struct pane *pane_get(struct window_set *set, const struct slot *slot);
+/* span_at(rule, t, span) - What t belongs to. */
+void span_at(const struct window_rule *rule, int64_t t, struct span *span);
+
+/*
+ * span_next(rule, span) - Go on to the next base at whose end a window ends
+ * that the first one counts in: 1, or 0 if there is none.
+ */
+int span_next(const struct window_rule *rule, struct span *span);
+
+/* pane_get(set, span) - The pane of that slot, made if need be. */
+struct pane *pane_get(struct window_set *set, const struct span *span);
+
+/*
+ * pane_reach(set, pane, span) - Make the panes that end the windows that the
+ * pane counts in, so that these close.
+ */
+void
+pane_reach(struct window_set *set, struct pane *pane, const struct span *span);
+
+/* pane_index(set, start) - Number of the first pane that starts not before. */
+size_t pane_index(const struct window_set *set, int64_t start);
 
 /* pane_window(set, pane, g) - The group's window there, made if need be. */
 struct window *
@@ -113,13 +154,12 @@ const char *window_convert(struct window_set *set, uint32_t input,
 const int64_t *
 window_times(struct window_set *set, struct window *w, const struct slot *slot);
 
-/* window_total(set, w, start, t) - All its readings; t is empty. */
-void window_total(const struct window_set *set, const struct window *w,
-    int64_t start, struct tally *t);
+/* window_total(set, g, job, t) - All readings of a group; t is empty. */
+void window_total(const struct window_set *set, const struct group *g,
+    const struct window_job *job, struct tally *t);
 
-/* window_line(set, w, slot, t, b) - Append its line, of which t is the total.
- */
+/* window_line(set, w, t, b) - Append the job's line for w, t is the total. */
 void window_line(struct window_set *set, struct window *w,
-    const struct slot *slot, const struct tally *t, struct buf *b);
+    const struct tally *t, struct buf *b);
 
 #endif

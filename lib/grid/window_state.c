@@ -119,7 +119,8 @@ save_window(
 
 	memo_put_uint(s->b, s->group[w->group->id]);
 	memo_put_uint(s->b, (uint64_t)w->rev);
-	memo_put_uint(s->b, w->dirty | w->given << 1 | w->filled << 2);
+	memo_put_uint(
+	    s->b, w->dirty | w->given << 1 | w->filled << 2 | w->whole << 3);
 	tally_save(&w->tally, s->b);
 	presence_save(&w->seen, slot->start, s->b);
 	save_cells(s, w->cells == NULL ? &none : w->cells);
@@ -130,7 +131,8 @@ save_pane(const struct saver *s, const struct pane *pane)
 {
 	memo_put_i64(s->b, pane->slot.start);
 	memo_put_i64(s->b, pane->slot.end);
-	memo_put_uint(s->b, pane->closed | pane->dirty << 1);
+	memo_put_uint(
+	    s->b, pane->closed | pane->dirty << 1 | pane->reached << 2);
 	memo_put_uint(s->b, pane->n);
 	for (size_t i = 0; i < pane->n; i++)
 		save_window(s, pane->windows[i], &pane->slot);
@@ -342,6 +344,7 @@ load_window(struct window_set *set, struct pane *pane, struct memo_record *r)
 	w->dirty = flags & 1;
 	w->given = flags >> 1 & 1;
 	w->filled = flags >> 2 & 1;
+	w->whole = flags >> 3 & 1;
 	tally_load(&w->tally, set->parts, r);
 	presence_load(&w->seen, r);
 	if (w->seen.n > w->group->nsources)
@@ -355,21 +358,28 @@ load_pane(struct window_set *set, struct memo_record *r)
 	size_t n, npanes = set->npanes;
 	struct pane *pane;
 	struct slot slot;
+	struct span span;
 	uint64_t flags;
 
 	slot.start = load_time(r);
 	slot.end = load_time(r);
 	flags = memo_get_uint(r);
 	n = memo_get_count(r, 8);
-	if (slot.start >= slot.end ||
+	if (slot.start < SLOT_TIME_MIN || slot.start >= SLOT_TIME_MAX ||
 	    (npanes > 0 && slot.start < set->panes[npanes - 1]->slot.end))
 		r->bad = 1;
 	if (r->bad)
 		return;
-	pane = pane_get(set, &slot);
+	span_at(set->rule, slot.start, &span);
+	if (span.slot.start != slot.start || span.slot.end != slot.end)
+		r->bad = 1;
+	if (r->bad)
+		return;
+	pane = pane_get(set, &span);
 	if ((flags & 1) != pane->closed)
 		r->bad = 1;
 	pane->dirty = flags >> 1 & 1;
+	pane->reached = flags >> 2 & 1;
 	for (size_t i = 0; !r->bad && i < n; i++)
 		load_window(set, pane, r);
 }
