@@ -19,10 +19,11 @@
 #include "event/event.h"
 #include "event/line.h"
 #include "grid/engine.h"
+#include "grid/program.h"
 #include "grid/rule_set.h"
 
 static struct {
-	struct opt_list rules, contexts;
+	struct opt_list rules, contexts, topics, commands;
 	const char *knowledge, *state, *dead;
 	int clock, check, dry_run, strict, stats;
 	int64_t ready_fd;
@@ -49,6 +50,10 @@ static const struct opt options[] = {
 	{ 0, "context", OPT_LIST, "FILE",
 	    "what rules are told: JSON, or NAME=FILE.csv[:COLUMN]",
 	    &o.contexts },
+	{ 0, "exec", OPT_LIST, "COMMAND", "a program that stands in for a rule",
+	    &o.commands },
+	{ 't', "topic", OPT_LIST, "FILTER", "what the next --exec gets (all)",
+	    &o.topics },
 	{ 0, "knowledge", OPT_STRING, "FILE", "JSON object that all may read",
 	    &o.knowledge },
 	{ 0, "clock", OPT_CHOICE, "WHICH", "what $now is (event)", &o.clock,
@@ -105,12 +110,17 @@ struct running {
 
 static struct {
 	struct running *rules;
+	struct program **programs;
+	size_t nprograms;
+	size_t awaited; /* programs that have not passed the mark on */
 	struct memo *memo;
 	struct line_in in;
 	struct line_out out;
 	struct buf state;
 	int begun;	   /* with what is in the state file */
 	int marks;	   /* the input has marks */
+	int ending;	   /* no more input */
+	uint64_t made;	   /* by programs */
 	uint64_t lost;	   /* faults whose line no dead file has */
 	int read, written; /* anything since the last mark passed on */
 	uint64_t taken, other;
@@ -201,6 +211,32 @@ refuse(const struct engine_result *r)
 }
 
 static void
+give_programs(const struct event *e)
+{
+	char space[TOPIC_MAX + 1];
+	size_t n;
+	const char *topic = event_topic(e, space, &n);
+
+	for (size_t i = 0; i < s.nprograms; i++)
+		if (program_wants(s.programs[i], topic, n))
+			program_give(s.programs[i], e->line, e->n);
+}
+
+/* What a rule made is for programs, unless it comes from one. */
+static void
+put_result(const struct engine_result *r)
+{
+	struct event e;
+	const char *why;
+
+	s.written = 1;
+	output(line_out_line(&s.out, r->p, r->n));
+	if (s.nprograms > 0 && r->kind == ENGINE_MADE && !r->by_program &&
+	    event_scan(&e, r->p, r->n, &why) == 0)
+		give_programs(&e);
+}
+
+static void
 take_results(void)
 {
 	struct engine_result r;
@@ -208,10 +244,7 @@ take_results(void)
 	while (engine_next(s.rules->engine, &r))
 		switch (r.kind) {
 		case ENGINE_MADE:
-		case ENGINE_PASSED:
-			s.written = 1;
-			output(line_out_line(&s.out, r.p, r.n));
-			break;
+		case ENGINE_PASSED: put_result(&r); break;
 		case ENGINE_FAULT: error("%.*s", (int)r.n, r.p); break;
 		case ENGINE_REFUSED: refuse(&r); break;
 		case ENGINE_TOLD: note("%.*s", (int)r.n, r.p); break;
@@ -234,6 +267,253 @@ settle(void)
 	while (!engine_settled(s.rules->engine))
 		work(1);
 	take_results();
+}
+
+/* Programs that stand in for rules */
+
+static void
+open_program(const char *text, struct topic_set *set)
+{
+	s.programs =
+	    xrealloc(s.programs, (s.nprograms + 1) * sizeof *s.programs);
+	s.programs[s.nprograms++] = program_new(text, set);
+}
+
+/* Which argument a value given to an option is, or is a part of. */
+static int
+position(const char *value, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if ((uintptr_t)value >= (uintptr_t)argv[i] &&
+		    (uintptr_t)value <= (uintptr_t)argv[i] + strlen(argv[i]))
+			return i;
+	return 0;
+}
+
+/* Filters are for the next program given. */
+static void
+open_programs(int argc, char **argv)
+{
+	size_t t = 0;
+	const char *why;
+
+	for (size_t i = 0; i < o.commands.n; i++) {
+		int at = position(o.commands.v[i], argc, argv);
+		struct topic_set set = { 0 };
+
+		for (;
+		     t < o.topics.n && position(o.topics.v[t], argc, argv) < at;
+		     t++) {
+			why = topic_set_add(
+			    &set, o.topics.v[t], strlen(o.topics.v[t]));
+			if (why != NULL)
+				opt_usage("--topic %s: %s", o.topics.v[t], why);
+		}
+		if (set.n > 0 && (why = topic_set_check(&set)) != NULL)
+			opt_usage("--topic: %s", why);
+		if (o.dry_run || o.check)
+			topic_set_fini(&set);
+		else
+			open_program(o.commands.v[i], &set);
+	}
+	if (t < o.topics.n)
+		opt_usage("--topic %s: no --exec follows", o.topics.v[t]);
+}
+
+static void
+refuse_program(
+    const struct program *p, const char *line, size_t n, const char *why)
+{
+	struct engine_result r = { .p = line, .n = n };
+
+	error("%s: %s", program_command(p), why);
+	refuse(&r);
+}
+
+/* A command has to be one, whatever the time is. */
+static int
+check_command(const struct event *e, const char **why)
+{
+	int64_t t = 0;
+
+	(void)event_time(e, &t);
+	return event_command(e, t, why);
+}
+
+static void
+take_program_line(struct program *p, const char *line, size_t n)
+{
+	struct event e;
+	const char *why;
+
+	if (event_scan(&e, line, n, &why) < 0 ||
+	    (!mark_is(&e) && event_complete(&e, &why) < 0) ||
+	    (!mark_is(&e) && check_command(&e, &why) < 0)) {
+		refuse_program(p, line, n, why);
+		return;
+	}
+	if (mark_is(&e)) {
+		s.awaited -= s.awaited > 0;
+		return;
+	}
+	s.written = 1;
+	s.made++;
+	output(line_out_line(&s.out, line, n));
+	engine_feed(s.rules->engine, &e);
+}
+
+static void
+say_ended(const struct program *p)
+{
+	const char *name = program_command(p);
+
+	if (s.marks)
+		die(EXIT_UNAVAILABLE,
+		    "%s: it ended with status %d between "
+		    "marks",
+		    name, program_status(p));
+	if (!s.ending)
+		warn("%s: it ended with status %d, and is started again when "
+		     "there is something for it",
+		    name, program_status(p));
+	else if (program_status(p) != 0)
+		warn("%s: it ended with status %d", name, program_status(p));
+}
+
+/* Write to programs and read from them, without waiting. */
+static void
+work_programs(void)
+{
+	int64_t now = date_mono();
+	const char *line;
+	size_t n;
+	int r;
+
+	for (size_t i = 0; i < s.nprograms; i++) {
+		struct program *p = s.programs[i];
+		enum program_news news = program_work(p, now);
+
+		while ((r = program_next(p, &line, &n)) != 0)
+			if (r > 0)
+				take_program_line(p, line, n);
+			else
+				refuse_program(p, NULL, 0, "line too long");
+		if (news == PROGRAM_ENDED)
+			say_ended(p);
+		else if (news == PROGRAM_FAILED)
+			die(EXIT_BUG, "%s: %s", program_command(p),
+			    strerror(errno));
+	}
+	while (engine_full(s.rules->engine))
+		work(1);
+	take_results();
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/*
+ * Until there is something to do for programs, fds[0] and fds[1] or until wait
+ * us are over (-1: never).  How poll() ended.
+ */
+static int
+wait_for_any(struct pollfd *fds, int64_t wait)
+{
+	int64_t now = date_mono();
+	nfds_t n = 2;
+	struct timespec left = { 0 };
+
+	for (size_t i = 0; i < s.nprograms; i++) {
+		program_poll(s.programs[i], fds + n);
+		n += 2;
+		wait = earlier(wait, program_wait(s.programs[i], now));
+	}
+	left.tv_sec = wait / DATE_SECOND;
+	left.tv_nsec = wait % DATE_SECOND * 1000;
+	return ppoll(fds, n, wait < 0 ? NULL : &left, NULL);
+}
+
+/* Places for wait_for_any(), the first two for the caller. */
+static struct pollfd *
+places(void)
+{
+	static struct pollfd *fds;
+
+	if (fds == NULL)
+		fds = xcalloc(2 + 2 * s.nprograms, sizeof *fds);
+	fds[0] = (struct pollfd){ .fd = -1 };
+	fds[1] = (struct pollfd){ .fd = app_signal_fd(), .events = POLLIN };
+	return fds;
+}
+
+static int
+any_full(void)
+{
+	for (size_t i = 0; i < s.nprograms; i++)
+		if (program_full(s.programs[i]))
+			return 1;
+	return 0;
+}
+
+static int
+all_done(void)
+{
+	for (size_t i = 0; i < s.nprograms; i++)
+		if (!program_done(s.programs[i]))
+			return 0;
+	return 1;
+}
+
+/* Let programs run as long as that is so; a signal ends it too. */
+static void
+run_programs(int (*is_so)(void))
+{
+	work_programs();
+	while (is_so() && !app_stop()) {
+		output(line_out_flush(&s.out));
+		wait_for_any(places(), -1);
+		work_programs();
+	}
+}
+
+static int
+awaits_mark(void)
+{
+	return s.awaited > 0;
+}
+
+static int
+are_running(void)
+{
+	return !all_done();
+}
+
+/* What they make of all that they were given comes out. */
+static void
+mark_programs(const struct event *e)
+{
+	s.awaited = s.nprograms;
+	for (size_t i = 0; i < s.nprograms; i++)
+		program_give(s.programs[i], e->line, e->n);
+	run_programs(awaits_mark);
+	settle();
+}
+
+static void
+end_programs(void)
+{
+	s.ending = 1;
+	for (size_t i = 0; i < s.nprograms; i++)
+		program_end(s.programs[i]);
+	run_programs(are_running);
+	settle();
+	for (size_t i = 0; i < s.nprograms; i++)
+		program_free(s.programs[i]);
+	free(s.programs);
+	s.nprograms = 0;
 }
 
 /* State */
@@ -318,6 +598,10 @@ finish_mark(const struct event *e, const struct mark *mark)
 	settle();
 	engine_idle(s.rules->engine, mark->t);
 	settle();
+	if (s.nprograms > 0)
+		mark_programs(e);
+	if (app_stop())
+		return;
 	if (s.memo == NULL || o.dry_run) {
 		pass_mark(e);
 		return;
@@ -361,12 +645,17 @@ take_event(const struct event *e)
 	switch (engine_add(s.rules->engine, e, &origin)) {
 	case ENGINE_FUTURE:
 		refuse_line(e->line, e->n, "future: t is ahead of the clock");
-		break;
+		return;
 	case ENGINE_OTHER: s.other++; break;
 	case ENGINE_WANTED: s.taken++; break;
 	}
 	while (engine_full(s.rules->engine))
 		work(1);
+	if (s.nprograms == 0)
+		return;
+	give_programs(e);
+	if (any_full())
+		run_programs(any_full);
 }
 
 static void
@@ -438,36 +727,31 @@ idle(void)
 	return wait;
 }
 
-static int
-readable(struct pollfd *fds, int64_t wait)
-{
-	int ms = wait < 0	  ? -1
-	    : wait / 1000 < 60000 ? (int)(wait / 1000) + (wait > 0)
-				  : 60000;
-
-	return poll(fds, 2, ms) > 0 && fds[0].revents != 0;
-}
-
 /*
- * Until there is input; what time makes due comes out meanwhile.  0, or -1: a
- * signal asks to leave, or the input cannot be read.
+ * Until there is input; what time and programs make comes out meanwhile.  0,
+ * or -1: a signal asks to leave, or the input cannot be read.
  */
 static int
 wait_for_input(void)
 {
-	struct pollfd fds[2] = { { .fd = line_fd(&s.in), .events = POLLIN },
-		{ .fd = app_signal_fd(), .events = POLLIN } };
+	struct pollfd *fds = places();
 	int64_t wait = 0;
 
-	while (!readable(fds, wait)) {
+	for (;;) {
+		fds[0].fd = line_fd(&s.in);
+		fds[0].events = POLLIN;
+		if (wait_for_any(fds, wait) > 0 && fds[0].revents != 0)
+			break;
 		if (app_stop())
 			return -1;
 		if (app_hup())
 			reload();
+		work_programs();
 		settle();
 		wait = idle();
 		output(line_out_flush(&s.out));
 	}
+	work_programs();
 	return app_stop() ? -1 : line_fill(&s.in);
 }
 
@@ -504,6 +788,7 @@ run(void)
 			reload();
 	}
 	settle();
+	end_programs();
 	if (!s.marks && !app_stop()) {
 		if (!s.begun)
 			begin(NULL);
@@ -539,7 +824,7 @@ print_stats(int64_t begun)
 	if (!o.stats)
 		return;
 	add_stats(sum, s.rules->engine);
-	stats_begin(&b, command.name, s.in.lines, sum->made, s.in.bad);
+	stats_begin(&b, command.name, s.in.lines, sum->made + s.made, s.in.bad);
 	stats_add(&b, "taken", s.taken);
 	stats_add(&b, "other", s.other);
 	stats_add(&b, "runs", sum->runs);
@@ -569,8 +854,8 @@ check_options(void)
 {
 	struct engine_options *e = &o.engine;
 
-	if (o.rules.n == 0)
-		opt_usage("a --rule is needed");
+	if (o.rules.n == 0 && o.commands.n == 0)
+		opt_usage("a --rule is needed, or an --exec");
 	if (o.state == NULL && e->src != NULL)
 		opt_usage("--src needs --state, which keeps the counter");
 	if (e->src != NULL && !is_source(e->src))
@@ -630,6 +915,7 @@ main(int argc, char **argv)
 
 	first = opt_parse(&command, argc, argv);
 	check_options();
+	open_programs(argc, argv);
 	if (o.check) {
 		s.rules = open_rules();
 		return s.rules == NULL ? EXIT_CONFIG : EXIT_OK;
