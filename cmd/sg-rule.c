@@ -367,7 +367,7 @@ say_ended(const struct program *p)
 {
 	const char *name = program_command(p);
 
-	if (s.marks)
+	if (s.marks && !s.ending)
 		die(EXIT_UNAVAILABLE,
 		    "%s: it ended with status %d between "
 		    "marks",
@@ -866,6 +866,7 @@ check_options(void)
 		opt_usage("--max-memory is at least 1M, --max-output 1");
 	if (max_keys < 1)
 		opt_usage("--max-keys is at least 1");
+	e->explain += e->explain && die_verbose();
 	e->clock = (enum engine_clock)o.clock;
 	e->memory = (size_t)o.max_memory;
 	e->output = (size_t)o.max_output;

@@ -3,6 +3,8 @@
 
 complete -c sg-rule -s r -l rule -r -F -d 'a rule: a jq program with its head'
 complete -c sg-rule -l context -r -F -d 'what rules are told: JSON, or NAME=FILE.csv[:COLUMN]'
+complete -c sg-rule -l exec -x -d 'a program that stands in for a rule'
+complete -c sg-rule -s t -l topic -x -d 'what the next --exec gets (all)'
 complete -c sg-rule -l knowledge -r -F -d 'JSON object that all may read'
 complete -c sg-rule -l clock -x -a 'event wall' -d 'what $now is (event)'
 complete -c sg-rule -l grace -x -d 'how late timers run when nothing comes (5s)'

@@ -31,6 +31,12 @@ die_verbosity(int level)
 	verbosity = level;
 }
 
+int
+die_verbose(void)
+{
+	return verbosity > 0;
+}
+
 /* Append text with control characters made visible. */
 static void
 add_visible(struct buf *b, const char *s)

@@ -42,6 +42,9 @@ void die_name(const char *argv0);
  */
 void die_verbosity(int level);
 
+/* die_verbose() - 1 if debug() prints, so that its text is worth making. */
+int die_verbose(void);
+
 /*
  * die(status, fmt, ...) - Print "NAME: error: MESSAGE\n" as one write and
  * exit(status).  Control characters in the message are escaped as \xHH, so

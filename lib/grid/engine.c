@@ -329,7 +329,10 @@ crowded(struct engine *e, struct engine_node *node)
 	e->stats.errors++;
 }
 
-/* NULL if there are too many; all routes may be forgotten then. */
+/*
+ * NULL if there are too many; all routes may be forgotten then.  What is under
+ * way may leave keys that say nothing, so that is seen to first.
+ */
 static struct rule_key *
 make_key(struct engine *e, uint32_t rule, const char *p, size_t n)
 {
@@ -337,9 +340,14 @@ make_key(struct engine *e, uint32_t rule, const char *p, size_t n)
 
 	if (key != NULL)
 		return key;
-	if (e->keys.n >= e->o->keys_max) {
+	if (e->keys.n >= e->o->keys_max && e->stats.runs >= e->sweep_after) {
+		if (e->planned.n > 0) {
+			e->crowded = 1;
+			return NULL;
+		}
 		rule_routes_clear(&e->routes);
 		rule_keys_sweep(&e->keys, e->single);
+		e->sweep_after = e->stats.runs + e->o->keys_max / 16;
 	}
 	if (e->keys.n >= e->o->keys_max)
 		return NULL;
@@ -362,8 +370,22 @@ find_key(struct engine *e, struct engine_node *node, struct rule_hit *hit,
 	return make_key(e, hit->rule, text->len > 0 ? text->p : "", text->len);
 }
 
-/* The runs of an event; the routes may change under a new key. */
+/* Runs already given for the node do not count. */
 static void
+take_back(struct engine *e, struct engine_node *node)
+{
+	for (struct engine_slot *slot = e->given; slot != NULL;
+	     slot = slot->next)
+		if (slot->node == node)
+			engine_slot_void(e, slot);
+	node->open = 0;
+}
+
+/*
+ * The runs of an event; the routes may change under a new key.  0, or -1: not
+ * now.
+ */
+static int
 give_all(struct engine *e, struct engine_node *node)
 {
 	char space[TOPIC_MAX + 1];
@@ -375,7 +397,7 @@ give_all(struct engine *e, struct engine_node *node)
 		struct rule_key *key;
 
 		if (i >= t->nhits)
-			return;
+			return 0;
 		if (!engine_wants(e, node, &t->hits[i]))
 			continue;
 		key = t->hits[i].key;
@@ -384,6 +406,10 @@ give_all(struct engine *e, struct engine_node *node)
 			t = rule_routes_find(&e->routes, topic, n);
 			if (key != NULL && !e->set->files[key->rule].by_members)
 				t->hits[i].key = key;
+		}
+		if (e->crowded) {
+			take_back(e, node);
+			return -1;
 		}
 		if (key == NULL)
 			crowded(e, node);
@@ -421,6 +447,8 @@ plan_alarm(struct engine *e)
 static int
 may_plan(const struct engine *e)
 {
+	if (e->crowded && e->planned.n > 0)
+		return 0;
 	return e->open == 0 ||
 	    (e->open < e->window && !rule_peer_full(e->peer));
 }
@@ -442,8 +470,15 @@ plan(struct engine *e)
 			engine_node_free(e, node);
 			continue;
 		}
+		e->crowded = 0;
+		if (give_all(e, node) < 0) {
+			struct engine_list again = { 0 };
+
+			engine_push(&again, node);
+			engine_front(&e->todo, &again);
+			return;
+		}
 		engine_push(&e->planned, node);
-		give_all(e, node);
 		if (e->planned.first == node)
 			engine_finish(e);
 	}

@@ -324,6 +324,17 @@ take_back(struct engine *e, struct engine_node *node, struct engine_list *list)
 	engine_node_free(e, node);
 }
 
+void
+engine_slot_void(struct engine *e, struct engine_slot *slot)
+{
+	slot->node = NULL;
+	slot->key->refs--;
+	e->runs[slot->key->rule]--;
+	e->stats.runs--;
+	if (slot->key->state == slot->state)
+		rule_key_abandon(slot->key);
+}
+
 /* All that was planned behind the node that is done goes back. */
 static void
 plan_again(struct engine *e)
@@ -331,16 +342,9 @@ plan_again(struct engine *e)
 	struct engine_list list = { 0 };
 
 	for (struct engine_slot *slot = e->given; slot != NULL;
-	     slot = slot->next) {
-		if (slot->node == NULL)
-			continue;
-		slot->node = NULL;
-		slot->key->refs--;
-		e->runs[slot->key->rule]--;
-		e->stats.runs--;
-		if (slot->key->state == slot->state)
-			rule_key_abandon(slot->key);
-	}
+	     slot = slot->next)
+		if (slot->node != NULL)
+			engine_slot_void(e, slot);
 	while (e->planned.n > 0)
 		take_back(e, engine_pop(&e->planned), &list);
 	if (list.n == 0)

@@ -78,6 +78,8 @@ struct engine {
 	struct engine_slot *given, *last; /* in the peer's order */
 	struct engine_node *spare_node;
 	struct engine_slot *spare_slot;
+	int crowded;	     /* nothing is planned until all is done */
+	uint64_t sweep_after; /* runs before keys are looked through again */
 	size_t window, open; /* runs that may be, that are open */
 	size_t smooth;	     /* applied since the window changed */
 
@@ -120,6 +122,9 @@ void engine_finish(struct engine *e);
  */
 int64_t engine_next_every(
     const struct engine *e, const struct rule_key *key, int64_t now);
+
+/* engine_slot_void(e, slot) - The answer to this run does not count. */
+void engine_slot_void(struct engine *e, struct engine_slot *slot);
 
 /* engine_arm_singles(e) - Set the intervals of rules without keys. */
 void engine_arm_singles(struct engine *e);
