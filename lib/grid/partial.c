@@ -629,16 +629,14 @@ exact_of(const struct partial *p, const struct partial_fields *fields, size_t f,
     const char *stat)
 {
 	const struct json_value *all = &p->member[PARTIAL_EXACT];
-	struct json_value one = nothing;
+	struct json_value one;
 	char space[NAME_SPACE];
+	const char *name = stat != NULL ? name_in_m(space, fields, f, stat, 0)
+					: fields->name[f];
 
 	if (all->kind != JSON_OBJECT)
 		return stat == NULL ? *all : nothing;
-	if (stat != NULL)
-		json_get(all, name_in_m(space, fields, f, stat, 0), &one);
-	else if (fields->n > 0)
-		json_get(all, fields->name[f], &one);
-	return one;
+	return json_get(all, name, &one) ? one : nothing;
 }
 
 static int

@@ -232,11 +232,12 @@ parse(struct sketch *s, const unsigned char *p, const unsigned char *end)
 static int
 move(struct sketch *s, int shift)
 {
-	int32_t by = shift * SKETCH_DECADE;
+	int32_t by;
 
 	if (shift > SKETCH_HIGH - SKETCH_LOW ||
 	    shift < SKETCH_LOW - SKETCH_HIGH)
 		return -1;
+	by = shift * SKETCH_DECADE;
 	for (uint32_t i = 0; i < s->nbins; i++) {
 		int32_t at = s->bin[i].at, size = abs(at) + by;
 
