@@ -50,7 +50,8 @@ int counter_point_set(
 /*
  * counter_add(c, point, horizon) - Add a reading; of two at one time the
  * greater counts.  Nothing before horizon comes any more (it is no harm if
- * it does): readings there from which nothing follows may be dropped.
+ * it does): readings there from which nothing follows may be dropped.  With a
+ * max_rate each one matters: horizon is then INT64_MIN.
  */
 void counter_add(
     struct counter *c, const struct counter_point *point, int64_t horizon);

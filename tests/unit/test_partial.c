@@ -179,7 +179,10 @@ test_trees(void)
 		char lines[READINGS][256];
 		struct partial_wants wants;
 		struct partial_fields fields = { 0 };
-		struct node flat = { &wants, &fields, 1, { { 0 } } }, tree;
+		struct node flat = { .wants = &wants,
+			.fields = &fields,
+			.nfields = 1 },
+			    tree;
 		struct buf a = { 0 }, b = { 0 };
 		size_t n = 1 + number(READINGS);
 		int several = (int)number(2);
@@ -293,8 +296,9 @@ static void
 take_line(const struct partial_fields *fields,
     const struct partial_wants *wants, const char *line, struct buf *b)
 {
-	struct node node = { wants, fields, fields->n > 0 ? fields->n : 1,
-		{ { 0 } } };
+	struct node node = { .wants = wants,
+		.fields = fields,
+		.nfields = fields->n > 0 ? fields->n : 1 };
 	struct event e;
 	struct reading r;
 	const char *why = "";
