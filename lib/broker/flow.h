@@ -23,6 +23,7 @@ struct log_row;
 struct session;
 struct store_frame;
 
+/* flows_new() - None yet; flows_free() frees all. */
 struct flows *flows_new(void);
 void flows_free(struct flows *flows);
 

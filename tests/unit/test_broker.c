@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/date.h"
 #include "base/die.h"
+#include "base/mix.h"
 #include "broker/broker.h"
 #include "broker/log.h"
 #include "bus/sp.h"
@@ -615,6 +616,142 @@ test_limits(const struct server *s)
 	buf_fini(&text);
 }
 
+/* --- flows: results that move a cursor --- */
+
+/* Results with the numbers from first on, and a mark (id 0: none). */
+static void
+publish_results(
+    struct peer *p, uint64_t first, uint64_t n, uint64_t after, int id)
+{
+	struct wire_mark m = {
+		.name = "f", .after = after, .has_cursor = id != 0, .t = 1
+	};
+	struct buf text = { 0 };
+	uint64_t i;
+
+	snprintf(m.id, sizeof m.id, "%d", id);
+	wire_pub_mark(&text, "flow", first, n, 0, &m);
+	for (i = 0; i < n; i++)
+		buf_addf(&text, "{\"topic\":\"F/f\",\"t\":1,\"v\":%llu}\n",
+		    (unsigned long long)(first + i));
+	peer_send(p, text.p, text.len);
+	buf_fini(&text);
+}
+
+/* Marks may overtake each other on their way, too. */
+static uint64_t
+test_flow_overtaking(struct peer *p)
+{
+	uint64_t i;
+
+	for (i = 8; i > 0; i--)
+		publish_results(p, 2 * i - 1, 1, 2 * i - 2, (int)i);
+	expect(p, 8, "{\"ok\":true,\"local\":", "marks in reverse");
+	publish_results(p, 17, 0, 16, 9);
+	expect(p, 1, "{\"ok\":true,\"local\":17,", "the next mark");
+	return 17;
+}
+
+/*
+ * Several that each believe to be the one who goes on: what is taken is one
+ * row of results, in which every mark follows on the one before.
+ */
+static void
+test_flow_leaders(struct peer *p, uint64_t newest)
+{
+	enum { LEADERS = 3, TURNS = 200 };
+	uint64_t mark[LEADERS], lines = 0;
+	struct wire_reply r;
+	struct buf got = { 0 };
+	const char *why;
+	int i, who, fenced = 0;
+
+	for (who = 0; who < LEADERS; who++)
+		mark[who] = newest;
+	for (i = 0; i < TURNS; i++) {
+		who = (int)(mix64(7, (uint64_t)i) % LEADERS);
+		publish_results(p, mark[who] + 1, (uint64_t)(i % 3), mark[who],
+		    1000 * (who + 1) + i);
+		peer_next(p, &got);
+		if (wire_reply_parse(&r, got.p, got.len, &why) != 0)
+			check(0, "leaders: %s", why);
+		else if (r.ok && mark[who] == newest) {
+			lines += (uint64_t)(i % 3);
+			newest = mark[who] = r.local;
+		} else if (r.ok) {
+			/* Taken for what has this number already. */
+			check(mark[who] + 1 + (uint64_t)(i % 3) < newest,
+			    "who is behind is not believed: %s", got.p);
+			mark[who] = newest;
+		} else {
+			fenced++;
+			check(r.has_mark && r.mark == newest,
+			    "what is the newest mark: %s", got.p);
+			mark[who] = r.mark;
+		}
+	}
+	check(fenced > TURNS / 10, "%d were fenced", fenced);
+	peer_ask(p,
+	    "{\"op\":\"fetch\",\"filters\":[\"F/#\"],\"cursor\":\"begin\"}",
+	    &got);
+	check(
+	    wire_reply_parse(&r, got.p, got.len, &why) == 0 && r.n == lines + 8,
+	    "%llu results, not %llu", (unsigned long long)lines + 8,
+	    (unsigned long long)r.n);
+	buf_fini(&got);
+}
+
+/* The mark of the longest frame has room, too. */
+static void
+test_flow_limits(struct peer *p)
+{
+	static const char event[] = "{\"topic\":\"F/x\",\"t\":1,\"vs\":\"";
+	const size_t most = WIRE_LINES_MAX - WIRE_MARK_MAX;
+	struct wire_mark m = { .name = "long", .has_cursor = 1, .id = "1" };
+	struct buf text = { 0 };
+	size_t i, k, n;
+
+	m.cursor.n = WIRE_LOGS_MAX;
+	for (i = 0; i < WIRE_LOGS_MAX; i++) {
+		memset(m.cursor.at[i].name, 'a' + (int)i, WIRE_NAME_MAX);
+		m.cursor.at[i].start = m.cursor.at[i].n = INT64_MAX;
+	}
+	for (k = 0; k < 2; k++) {
+		buf_clear(&text);
+		wire_pub_mark(&text, "flow", 1, 2, 0, &m);
+		for (i = 0; i < 2; i++) {
+			buf_adds(&text, event);
+			n = most / 2 - sizeof event + 1 - 3 + (1 - k) * i;
+			while (n-- > 0)
+				buf_addc(&text, 'x');
+			buf_adds(&text, "\"}\n");
+		}
+		peer_send(p, text.p, text.len);
+		expect(p, 1,
+		    k == 0 ? "frame too long" : "\"ok\":true,\"local\":3",
+		    "a long frame with its mark");
+	}
+	buf_clear(&text);
+	m.after = 3;
+	wire_pub_mark(&text, "flow", 4, WIRE_EVENTS_MAX, 0, &m);
+	for (i = 0; i < WIRE_EVENTS_MAX; i++)
+		buf_adds(&text, "{}\n");
+	peer_send(p, text.p, text.len);
+	expect(p, 1, "too many events", "as many lines as a frame may have");
+	buf_fini(&text);
+}
+
+static void
+test_flow(const struct server *s)
+{
+	struct peer p = { 0 };
+
+	peer_open(&p, s);
+	test_flow_leaders(&p, test_flow_overtaking(&p));
+	test_flow_limits(&p);
+	close(p.fd);
+}
+
 static void
 put_row(struct log *log, const char *name, const char *json)
 {
@@ -1166,6 +1303,7 @@ test_kind(const char *name, int memory)
 	test_meta(&s, 0);
 	test_meta(&s, 1);
 	test_long_values(&s);
+	test_flow(&s);
 	test_limits(&s);
 	check(server_end(&s, SIGTERM) == 0, "%s: the broker's end", name);
 }
