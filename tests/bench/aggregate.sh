@@ -2,7 +2,8 @@
 # aggregate: sum of v by topic and minute over event lines of about 110 bytes:
 # sg-aggregate, which checks each line, adds exactly, counts sources and
 # writes events, beside awk programs that split lines at the quotes, and
-# Miller, which reads a tenth of them.
+# Miller, which reads a tenth of them.  And what it holds in memory for many
+# sources.
 # shellcheck disable=SC2154	# of bench.sh and tools.sh
 
 AGGREGATE_LINES=2000000
@@ -66,6 +67,59 @@ same_sums() {
 	cmp -s "$dir/a" "$dir/b"
 }
 
+# Four minutes of so many meters in ten regions, and a table of where they are.
+make_sources() {
+	awk -v meters="$1" -v lines="$dir/agg.sources" -v rows="$dir/agg.csv" '
+	BEGIN {
+		print "meter,region" >rows
+		for (i = 0; i < meters; i++)
+			printf "meter-%06d,region-%d\n", i, i % 10 >rows
+		for (i = 0; i < 4 * meters; i++)
+			printf "{\"topic\":\"MEASUREMENT/METER/meter-%06d/Load\"," \
+			    "\"t\":%d,\"v\":%d.5,\"u\":\"W\",\"src\":\"gw%02d\"," \
+			    "\"ep\":1,\"seq\":%d}\n", i % meters,
+			    1700000040 + 60 * int(i / meters) + i % 60,
+			    i % 1000, i % 50, i + 1 >lines
+	}'
+}
+
+# sources_memory NAME N - RssAnon in KiB with N sources and three windows
+# written and kept, to agg.NAME.
+sources_memory() {
+	local fifo=$dir/agg.fifo pid
+	make_sources "$2"
+	rm -f "$fifo"
+	mkfifo "$fifo"
+	launch "$bin/sg-aggregate" -W 1m \
+	    --from 'MEASUREMENT/METER/{meter}/Load' --join "$dir/agg.csv" \
+	    --to 'AGGREGATE/{region}/Load/60s' --stat sum "$fifo"
+	pid=$last
+	exec {feed}>"$fifo"
+	cat "$dir/agg.sources" >&$feed
+	# Ten regions, three windows; the fourth one stays open.
+	wait_until has_lines 30 "$dir/launched.out" &&
+	    sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' \
+		"/proc/$pid/status" >"$dir/agg.$1"
+	exec {feed}>&-
+	wait "$pid"
+	rm -f "$fifo" "$dir/agg.sources" "$dir/agg.csv"
+}
+
+has_lines() {
+	[ "$(wc -l <"$2")" -ge "$1" ]
+}
+
+aggregate_memory() {
+	sources_memory 100k 100000
+	sources_memory 200k 200000
+	heading "sg-aggregate, 10 groups, joined by a table: memory"
+	line "100,000 sources: KiB; 200 MiB" agg.100k =204800 '<=1'
+	[ ! -s "$dir/agg.100k" ] || [ ! -s "$dir/agg.200k" ] ||
+	    awk '{ kib = $1 - kib } END { printf "%d\n", kib * 1024 / 100000 }' \
+	    "$dir/agg.100k" "$dir/agg.200k" >"$dir/agg.each"
+	line "each further source: bytes; 100" agg.each =100 '<=1'
+}
+
 aggregate() {
 	local round peer
 	make_aggregate_events
@@ -84,4 +138,5 @@ aggregate() {
 	line "mawk" agg.sg agg.mawk '>=3'
 	line "gawk -b" agg.sg agg.gawk '>=3'
 	line "Miller" agg.sg agg.mlr '>=30'
+	aggregate_memory
 }

@@ -14,11 +14,11 @@ peers=$PWD/${BENCH_BUILD:-build/cc}/peers
 export LC_ALL=C
 unset SG_BROKER SG_KEY SG_TRUST SG_LOG SG_NOW
 
-sections='scan throughput latency connections dispatch aggregate canon channel
-handshake sign seal secure tls twin failover table1 enocean'
+sections='scan throughput latency connections dispatch aggregate rule canon
+channel handshake sign seal secure tls twin failover table1 enocean'
 
 for file in tools throughput latency connections dispatch scan aggregate \
-    canon channel sign seal secure twin failover table1 enocean; do
+    rule canon channel sign seal secure twin failover table1 enocean; do
 	# shellcheck source=/dev/null
 	. "tests/bench/$file.sh"
 done
@@ -70,6 +70,7 @@ head_of_table() {
 	version mawk mawk -W version
 	version gawk gawk --version
 	version miller mlr --version
+	version jq jq --version
 	version node node --version
 	printf '%-12s %s\n' rounds "$ROUNDS, the median is shown"
 }
