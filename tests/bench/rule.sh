@@ -5,11 +5,13 @@
 # shellcheck disable=SC2154	# of bench.sh and tools.sh
 
 RULE_LINES=1000000
-# jq is slow; it gets the first of them.
-RULE_FEW=100000
+# jq is slow, and copies its object of states at each event; it gets the first
+# of them.
+RULE_FEW=50000
+RULE_FEW_KEYS=5000
 
-# make_rule_events NAME KEYS LEVEL - Every hundredth has LEVEL as its second
-# level of the topic, the others METER.
+# make_rule_events NAME KEYS LEVEL FEW - Every hundredth has LEVEL as its second
+# level of the topic, the others METER.  jq gets the first FEW.
 make_rule_events() {
 	awk -v lines=$RULE_LINES -v keys="$2" -v level="$3" 'BEGIN {
 		srand(1)
@@ -20,7 +22,7 @@ make_rule_events() {
 			    i * 7 % keys, 1700000000 + int(i / 1000),
 			    rand() * 1000, i % 50, i + 1
 	}' >"$dir/rule.$1.in"
-	head -n $RULE_FEW "$dir/rule.$1.in" >"$dir/rule.$1.few"
+	head -n "$4" "$dir/rule.$1.in" >"$dir/rule.$1.few"
 }
 
 rule_by_sg() {
@@ -61,8 +63,8 @@ rule_by_flow() {
 rule_rate() {
 	local begin lines=$RULE_LINES file=$dir/rule.$3.in
 	if [ "$1" = jq ]; then
-		lines=$RULE_FEW
 		file=$dir/rule.$3.few
+		lines=$(wc -l <"$file")
 	fi
 	begin=$(now)
 	"rule_by_$1" "$2" "$file" >"$dir/rule.out.$1" 2>"$dir/rule.err" || {
@@ -114,10 +116,10 @@ rule_rows() {
 }
 
 rule() {
-	make_rule_events look 1000 METER
-	make_rule_events match 1000 ALARMING
-	make_rule_events ten 10 METER
-	make_rule_events many 100000 METER
+	make_rule_events look 1000 METER $RULE_FEW
+	make_rule_events match 1000 ALARMING $RULE_FEW
+	make_rule_events ten 10 METER $RULE_FEW
+	make_rule_events many 100000 METER $RULE_FEW_KEYS
 	rule_rounds look look
 	rule_rounds match match
 	rule_rounds state ten
