@@ -789,11 +789,9 @@ run(void)
 	}
 	settle();
 	end_programs();
-	if (!s.marks && !app_stop()) {
-		if (!s.begun)
-			begin(NULL);
+	/* An input without a line may be one with marks that has broken. */
+	if (s.begun && !s.marks && !app_stop() && !(o.strict && s.in.bad > 0))
 		save(NULL);
-	}
 }
 
 /* Names of files are of any kind, names in statistics are plain. */

@@ -441,6 +441,16 @@ counter() {
 	cmp whole parts
 }
 
+@test "an input that breaks before its first line leaves the state alone" {
+	counter
+	sg-rule -r count.jq --state s </dev/null
+	{
+		mark 1.0 10 ',"cursor":{"a.1":0},"done":true,"n":0,"anew":true'
+		series A/x 1 3
+	} | sg-rule -r count.jq --state s >out
+	[ "$(jq -r '.v // .d.id' out | paste -sd' ')" = "1.0 1 2 3" ]
+}
+
 @test "what a new set of rules no longer has is dropped, the others go on" {
 	counter
 	cp count.jq other.jq

@@ -5,12 +5,12 @@ one run over all the input gives.
 
     sg-sub -c flow --marks [--state F] | FILTER | sg-pub
 
-FILTER is sg-aggregate with a state file, or with --filter pass one that keeps
-none.  With --pipes 2 a second pipeline stands by; with --twins the broker is a
+FILTER is sg-aggregate with a state file, with --filter rule sg-rule with one,
+or with --filter pass one that keeps none.  With --pipes 2 a second pipeline stands by; with --twins the broker is a
 pair.  Killed are single processes, whole pipelines and brokers.
 
 usage: marks.py [--rounds N] [--seed N] [--bin DIR] [--pipes N] [--twins]
-                [--filter aggregate|pass]
+                [--filter aggregate|rule|pass]
 Exit status 0 if all holds, 1 with the findings if not.
 """
 import argparse
@@ -27,6 +27,16 @@ import threading
 import time
 
 METERS = 20
+# Counts the events of each meter, and says when one was silent for 0.2 s.
+RULE = r'''
+module {"topics": ["MEASUREMENT/{meter}/Load"], "by": "{meter}"};
+if .topic == "$SG/TIMER" then
+    {topic: "RESULT/\($key)/Silent", v: $state}
+else
+    (($state // 0) + 1) as $n | {"$state": $n}, {"$timer": ($now + 0.2)},
+    {topic: "RESULT/\($key)/Count", v: $n, last: .v}
+end
+'''
 GRACE = 30
 # How a process of a pipeline may end when others are killed.
 FINE = {0, -signal.SIGKILL, -signal.SIGPIPE, 69}
@@ -69,7 +79,7 @@ class Pipe(threading.Thread):
         if w.filter == 'pass':
             return [sub, ['sed', '-u', 's,MEASUREMENT/,RESULT/,'], pub]
         return [sub + ['--state', self.state],
-                w.aggregate('--state', self.state), pub]
+                w.command('--state', self.state), pub]
 
     def begin(self, *more):
         last, procs = subprocess.DEVNULL, []
@@ -191,6 +201,16 @@ class World:
                 '-W', '1s', '--stat', 'sum,count,max', '--grace',
                 '%ds' % GRACE, *more]
 
+    def rules(self, *more):
+        file = os.path.join(self.dir, 'silent.jq')
+        if not os.path.exists(file):
+            with open(file, 'w') as f:
+                f.write(RULE)
+        return [self.tool('sg-rule'), '-r', file, *more]
+
+    def command(self, *more):
+        return (self.rules if self.filter == 'rule' else self.aggregate)(*more)
+
     def fail(self, text):
         self.findings.append(text)
 
@@ -224,7 +244,7 @@ class World:
         if self.filter == 'pass':
             return events.replace(b'"MEASUREMENT/', b'"RESULT/')
         return subprocess.run(
-            self.aggregate(), input=events, stdout=subprocess.PIPE,
+            self.command(), input=events, stdout=subprocess.PIPE,
             stderr=self.log, env=self.env).stdout
 
     def results(self, lines, end):
@@ -321,7 +341,7 @@ def main():
     p.add_argument('--bin', default=os.path.join(here, '../../bin'))
     p.add_argument('--pipes', type=int, default=1)
     p.add_argument('--twins', action='store_true')
-    p.add_argument('--filter', choices=('aggregate', 'pass'),
+    p.add_argument('--filter', choices=('aggregate', 'rule', 'pass'),
                    default='aggregate')
     p.add_argument('--pause', type=float, default=0.6)
     p.add_argument('--keep', action='store_true')
