@@ -19,7 +19,7 @@
 #include "event/event.h"
 #include "event/line.h"
 #include "grid/engine.h"
-#include "grid/program.h"
+#include "grid/programs.h"
 #include "grid/rule_set.h"
 
 static struct {
@@ -110,8 +110,7 @@ struct running {
 
 static struct {
 	struct running *rules;
-	struct program **programs;
-	size_t nprograms;
+	struct programs programs;
 	size_t awaited; /* programs that have not passed the mark on */
 	struct memo *memo;
 	struct line_in in;
@@ -210,18 +209,6 @@ refuse(const struct engine_result *r)
 	in->cr = cr;
 }
 
-static void
-give_programs(const struct event *e)
-{
-	char space[TOPIC_MAX + 1];
-	size_t n;
-	const char *topic = event_topic(e, space, &n);
-
-	for (size_t i = 0; i < s.nprograms; i++)
-		if (program_wants(s.programs[i], topic, n))
-			program_give(s.programs[i], e->line, e->n);
-}
-
 /* What a rule made is for programs, unless it comes from one. */
 static void
 put_result(const struct engine_result *r)
@@ -231,9 +218,9 @@ put_result(const struct engine_result *r)
 
 	s.written = 1;
 	output(line_out_line(&s.out, r->p, r->n));
-	if (s.nprograms > 0 && r->kind == ENGINE_MADE && !r->by_program &&
+	if (s.programs.n > 0 && r->kind == ENGINE_MADE && !r->by_program &&
 	    event_scan(&e, r->p, r->n, &why) == 0)
-		give_programs(&e);
+		programs_give(&s.programs, &e);
 }
 
 static void
@@ -271,14 +258,6 @@ settle(void)
 
 /* Programs that stand in for rules */
 
-static void
-open_program(const char *text, struct topic_set *set)
-{
-	s.programs =
-	    xrealloc(s.programs, (s.nprograms + 1) * sizeof *s.programs);
-	s.programs[s.nprograms++] = program_new(text, set);
-}
-
 /* Which argument a value given to an option is, or is a part of. */
 static int
 position(const char *value, int argc, char **argv)
@@ -314,7 +293,7 @@ open_programs(int argc, char **argv)
 		if (o.dry_run || o.check)
 			topic_set_fini(&set);
 		else
-			open_program(o.commands.v[i], &set);
+			programs_add(&s.programs, o.commands.v[i], &set);
 	}
 	if (t < o.topics.n)
 		opt_usage("--topic %s: no --exec follows", o.topics.v[t]);
@@ -389,8 +368,8 @@ work_programs(void)
 	size_t n;
 	int r;
 
-	for (size_t i = 0; i < s.nprograms; i++) {
-		struct program *p = s.programs[i];
+	for (size_t i = 0; i < s.programs.n; i++) {
+		struct program *p = s.programs.v[i];
 		enum program_news news = program_work(p, now);
 
 		while ((r = program_next(p, &line, &n)) != 0)
@@ -409,76 +388,6 @@ work_programs(void)
 	take_results();
 }
 
-static int64_t
-earlier(int64_t a, int64_t b)
-{
-	return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
-/*
- * Until there is something to do for programs, fds[0] and fds[1] or until wait
- * us are over (-1: never).  How poll() ended.
- */
-static int
-wait_for_any(struct pollfd *fds, int64_t wait)
-{
-	int64_t now = date_mono();
-	nfds_t n = 2;
-	struct timespec left = { 0 };
-
-	for (size_t i = 0; i < s.nprograms; i++) {
-		program_poll(s.programs[i], fds + n);
-		n += 2;
-		wait = earlier(wait, program_wait(s.programs[i], now));
-	}
-	left.tv_sec = wait / DATE_SECOND;
-	left.tv_nsec = wait % DATE_SECOND * 1000;
-	return ppoll(fds, n, wait < 0 ? NULL : &left, NULL);
-}
-
-/* Places for wait_for_any(), the first two for the caller. */
-static struct pollfd *
-places(void)
-{
-	static struct pollfd *fds;
-
-	if (fds == NULL)
-		fds = xcalloc(2 + 2 * s.nprograms, sizeof *fds);
-	fds[0] = (struct pollfd){ .fd = -1 };
-	fds[1] = (struct pollfd){ .fd = app_signal_fd(), .events = POLLIN };
-	return fds;
-}
-
-static int
-any_full(void)
-{
-	for (size_t i = 0; i < s.nprograms; i++)
-		if (program_full(s.programs[i]))
-			return 1;
-	return 0;
-}
-
-static int
-all_done(void)
-{
-	for (size_t i = 0; i < s.nprograms; i++)
-		if (!program_done(s.programs[i]))
-			return 0;
-	return 1;
-}
-
-/* Let programs run as long as that is so; a signal ends it too. */
-static void
-run_programs(int (*is_so)(void))
-{
-	work_programs();
-	while (is_so() && !app_stop()) {
-		output(line_out_flush(&s.out));
-		wait_for_any(places(), -1);
-		work_programs();
-	}
-}
-
 static int
 awaits_mark(void)
 {
@@ -486,18 +395,38 @@ awaits_mark(void)
 }
 
 static int
+are_full(void)
+{
+	return programs_full(&s.programs);
+}
+
+static int
 are_running(void)
 {
-	return !all_done();
+	return !programs_done(&s.programs);
+}
+
+/* Let programs run as long as that is so; a signal ends it too. */
+static void
+run_programs(int (*is_so)(void))
+{
+	struct pollfd fds[2] = { { .fd = -1 },
+		{ .fd = app_signal_fd(), .events = POLLIN } };
+
+	work_programs();
+	while (is_so() && !app_stop()) {
+		output(line_out_flush(&s.out));
+		programs_wait(&s.programs, fds, -1);
+		work_programs();
+	}
 }
 
 /* What they make of all that they were given comes out. */
 static void
 mark_programs(const struct event *e)
 {
-	s.awaited = s.nprograms;
-	for (size_t i = 0; i < s.nprograms; i++)
-		program_give(s.programs[i], e->line, e->n);
+	s.awaited = s.programs.n;
+	programs_give_all(&s.programs, e->line, e->n);
 	run_programs(awaits_mark);
 	settle();
 }
@@ -506,14 +435,10 @@ static void
 end_programs(void)
 {
 	s.ending = 1;
-	for (size_t i = 0; i < s.nprograms; i++)
-		program_end(s.programs[i]);
+	programs_end(&s.programs);
 	run_programs(are_running);
 	settle();
-	for (size_t i = 0; i < s.nprograms; i++)
-		program_free(s.programs[i]);
-	free(s.programs);
-	s.nprograms = 0;
+	programs_fini(&s.programs);
 }
 
 /* State */
@@ -598,7 +523,7 @@ finish_mark(const struct event *e, const struct mark *mark)
 	settle();
 	engine_idle(s.rules->engine, mark->t);
 	settle();
-	if (s.nprograms > 0)
+	if (s.programs.n > 0)
 		mark_programs(e);
 	if (app_stop())
 		return;
@@ -651,11 +576,11 @@ take_event(const struct event *e)
 	}
 	while (engine_full(s.rules->engine))
 		work(1);
-	if (s.nprograms == 0)
+	if (s.programs.n == 0)
 		return;
-	give_programs(e);
-	if (any_full())
-		run_programs(any_full);
+	programs_give(&s.programs, e);
+	if (are_full())
+		run_programs(are_full);
 }
 
 static void
@@ -734,14 +659,12 @@ idle(void)
 static int
 wait_for_input(void)
 {
-	struct pollfd *fds = places();
+	struct pollfd fds[2] = { { .fd = line_fd(&s.in), .events = POLLIN },
+		{ .fd = app_signal_fd(), .events = POLLIN } };
 	int64_t wait = 0;
 
-	for (;;) {
-		fds[0].fd = line_fd(&s.in);
-		fds[0].events = POLLIN;
-		if (wait_for_any(fds, wait) > 0 && fds[0].revents != 0)
-			break;
+	while (
+	    programs_wait(&s.programs, fds, wait) <= 0 || fds[0].revents == 0) {
 		if (app_stop())
 			return -1;
 		if (app_hup())
