@@ -25,13 +25,6 @@ static struct {
 	int ticks;
 } worker;
 
-void
-rule_worker_memory(void *unused)
-{
-	(void)unused;
-	_exit(RULE_WORKER_MEMORY);
-}
-
 static int
 write_out(int fd, const char *p, size_t n)
 {
@@ -46,6 +39,16 @@ write_out(int fd, const char *p, size_t n)
 		n -= (size_t)done;
 	}
 	return 0;
+}
+
+void
+rule_worker_memory(void *unused)
+{
+	(void)unused;
+	/* So that it is known whose fault it is. */
+	if (worker.running)
+		write_out(worker.fd, worker.replies.p, worker.replies.len);
+	_exit(RULE_WORKER_MEMORY);
 }
 
 static void

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -14,20 +15,22 @@ static const char event[] =
     "{\"topic\":\"MEASUREMENT/SENSOR/12/Power\",\"t\":1795388400.123,"
     "\"v\":231.5,\"u\":\"W\"}";
 
+enum { RULES = 64, EVENTS = 2000, STATES = 70000 };
+
 static const int64_t now = 1795388401250000;
 
 /* As the tests need it: little of everything. */
 static struct rule_peer *
 open_rules(const char *const *text, size_t n, struct buf *why)
 {
-	struct rule_source rule[4] = { { 0 } };
+	struct rule_source rule[RULES] = { { 0 } };
 	struct rule_plan plan = { .rule = rule,
 		.rules = n,
 		.knowledge = "{\"site\":\"A\"}",
 		.knowledge_n = 12,
 		.explain = 1,
-		.time = 250000,
-		.memory = 64 << 20,
+		.time = 100000,
+		.memory = 48 << 20,
 		.output = 64 << 10 };
 
 	for (size_t k = 0; k < n; k++)
@@ -90,7 +93,7 @@ answer(struct rule_peer *p, struct buf *b)
 static const struct run_case {
 	const char *program, *want, *why;
 } refusals[] = {
-	{ "def f: f; f", "STOPPED: stopped after 250 ms", "an endless loop" },
+	{ "def f: f; f", "STOPPED: stopped after 100 ms", "an endless loop" },
 	{ "[range(1e12)]", "STOPPED: ", "an endless array" },
 	{ "repeat(.)", "ERROR: more than 64K of output", "a flood of events" },
 	{ "def f: {\"$why\":\"x\"}, f; f", "ERROR: more than 64K of output",
@@ -145,35 +148,48 @@ static const struct run_case {
 	    "ERROR: output 1: ", "a signature that cannot be its own" },
 };
 
+/* All rules of a table, and one more. */
+static struct rule_peer *
+open_cases(const struct run_case *c, size_t n, const char *more)
+{
+	const char *text[RULES];
+	struct buf why = { 0 };
+	struct rule_peer *p;
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = c[i].program;
+	text[n] = more;
+	p = open_rules(text, n + 1, &why);
+	check(p != NULL, "the rules: %s", buf_cstr(&why));
+	buf_fini(&why);
+	return p;
+}
+
 static void
 test_refusals(void)
 {
+	const size_t n = sizeof refusals / sizeof *refusals;
+	struct rule_peer *p = open_cases(refusals, n, ". + {v:2}");
+	struct rule_state s[RULES] = { { 0 } };
 	struct buf b = { 0 };
 
-	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+	for (uint32_t i = 0; p != NULL && i < n; i++) {
 		const struct run_case *c = &refusals[i];
-		const char *text[] = { c->program, ". + {v:2}" };
-		struct rule_peer *p = open_rules(text, 2, &b);
-		struct rule_state s = { 0 };
 		const char *got;
 
-		if (p == NULL) {
-			check(0, "%s: %s", c->why, buf_cstr(&b));
-			buf_clear(&b);
-			continue;
-		}
-		give(p, 0, &s, event);
-		give(p, 1, &s, event);
+		give(p, i, &s[i], event);
+		give(p, (uint32_t)n, &s[n], event);
 		got = answer(p, &b);
 		check(strncmp(got, c->want, strlen(c->want)) == 0, "%s: %s",
 		    c->why, got);
-		check(s.text == NULL, "%s: the state has changed", c->why);
+		check(s[i].text == NULL, "%s: the state has changed", c->why);
 		got = answer(p, &b);
 		check(strstr(got, "\"v\":2") != NULL,
 		    "%s: the next run gives %s", c->why, got);
-		rule_state_fini(p, &s);
-		rule_peer_close(p);
+		rule_state_fini(p, &s[i]);
 	}
+	check(p != NULL && rule_peer_restarts(p) < n, "restarts");
+	rule_peer_close(p);
 	buf_fini(&b);
 }
 
@@ -207,11 +223,10 @@ test_compiles(void)
 
 	for (size_t i = 0; i < sizeof compiles / sizeof *compiles; i++) {
 		const struct run_case *c = &compiles[i];
-		const char *text[] = { ".", c->program };
 		struct rule_peer *p;
 
 		buf_clear(&b);
-		p = open_rules(text, 2, &b);
+		p = open_rules(&c->program, 1, &b);
 		if (c->want[0] != '\0')
 			check(p == NULL, "%s: is taken", c->why);
 		check(strncmp(buf_cstr(&b), c->want, strlen(c->want)) == 0,
@@ -275,27 +290,210 @@ static const struct run_case results[] = {
 static void
 test_results(void)
 {
+	const size_t n = sizeof results / sizeof *results;
+	struct rule_peer *p = open_cases(results, n, ".");
+	struct rule_state s[RULES] = { { 0 } };
 	struct buf b = { 0 };
 
-	for (size_t i = 0; i < sizeof results / sizeof *results; i++) {
-		const struct run_case *c = &results[i];
-		struct rule_peer *p = open_rules(&c->program, 1, &b);
-		struct rule_state s = { 0 };
-		const char *got;
+	for (uint32_t i = 0; p != NULL && i < n; i++)
+		give(p, i, &s[i], event);
+	for (uint32_t i = 0; p != NULL && i < n; i++) {
+		const char *got = answer(p, &b);
 
-		if (p == NULL) {
-			check(0, "%s: %s", c->why, buf_cstr(&b));
-			buf_clear(&b);
-			continue;
-		}
-		give(p, 0, &s, event);
-		got = answer(p, &b);
-		check(strcmp(got, c->want) == 0, "%s: %s", c->why, got);
-		check(rule_peer_restarts(p) == 0, "%s: restart", c->why);
-		rule_state_fini(p, &s);
-		rule_peer_close(p);
+		check(strcmp(got, results[i].want) == 0, "%s: %s",
+		    results[i].why, got);
+		rule_state_fini(p, &s[i]);
 	}
+	check(p != NULL && rule_peer_restarts(p) == 0, "no restart");
+	rule_peer_close(p);
 	buf_fini(&b);
+}
+
+/* The first child of a process, 0 without one. */
+static pid_t
+child_of(pid_t pid)
+{
+	char path[64];
+	int child = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/task/%d/children", pid, pid);
+	f = fopen(path, "r");
+	if (f == NULL || fscanf(f, "%d", &child) != 1)
+		child = 0;
+	if (f != NULL)
+		fclose(f);
+	return child;
+}
+
+/*
+ * Sums, by two keys, of events among which are some that bring the worker
+ * down; kill says before which events which process is killed besides.
+ */
+static void
+sum(struct rule_peer *p, void (*before)(int k), struct buf *all)
+{
+	struct rule_state s[2] = { { 0 } };
+	struct rule_answer a;
+	struct buf b = { 0 };
+	char line[100];
+
+	for (int k = 0; k < EVENTS; k++) {
+		before(k);
+		snprintf(line, sizeof line,
+		    "{\"topic\":\"A/B\",\"t\":%d,\"v\":%d}", k,
+		    k % 1000 == 777	  ? -1
+			: k % 1000 == 888 ? -2
+					  : k);
+		give(p, 0, &s[k & 1], line);
+		while (rule_peer_full(p) && rule_peer_take(p, &a, 1) == 1) {
+			buf_adds(all, show(&a, &b));
+			buf_addc(all, '\n');
+		}
+	}
+	while (rule_peer_take(p, &a, 1) == 1) {
+		buf_adds(all, show(&a, &b));
+		buf_addc(all, '\n');
+	}
+	rule_state_fini(p, &s[0]);
+	rule_state_fini(p, &s[1]);
+	buf_fini(&b);
+}
+
+static void
+kill_none(int k)
+{
+	(void)k;
+}
+
+static void
+kill_some(int k)
+{
+	pid_t stem = child_of(getpid()), worker = child_of(stem);
+
+	if (k % 97 == 50 && worker > 0)
+		kill(worker, SIGKILL);
+	if (k == 1400 && stem > 0)
+		kill(stem, SIGKILL);
+}
+
+static void
+test_restarts(void)
+{
+	/* -1: until the stack is full; -2: an error. */
+	static const char *const text[] = {
+		"def deep: [deep] | .; if .v == -1 then deep "
+		"elif .v == -2 then error(\"two\") else "
+		"($state // 0) + .v | {\"$state\":.}, {topic:\"S\",v:.} end",
+	};
+	struct buf calm = { 0 }, rough = { 0 }, why = { 0 };
+	struct rule_peer *p = open_rules(text, 1, &why);
+	size_t lines = 0, stopped = 0;
+
+	if (p == NULL) {
+		check(0, "%s", buf_cstr(&why));
+		return;
+	}
+	sum(p, kill_none, &calm);
+	check(rule_peer_restarts(p) <= 3 * EVENTS / 1000,
+	    "restarts without need");
+	sum(p, kill_some, &rough);
+	check(rule_peer_restarts(p) > 3 * EVENTS / 1000, "no restarts");
+	for (const char *at = buf_cstr(&calm); *at != '\0'; at++)
+		lines += *at == '\n';
+	for (const char *at = buf_cstr(&calm);
+	     (at = strstr(at, "STOPPED: ")) != NULL; at++)
+		stopped++;
+	check(lines == EVENTS, "answers: %zu", lines);
+	check(stopped == EVENTS / 1000, "stopped: %zu", stopped);
+	check(calm.len == rough.len && memcmp(calm.p, rough.p, calm.len) == 0,
+	    "the same with processes killed");
+	rule_peer_close(p);
+	buf_fini(&calm);
+	buf_fini(&rough);
+	buf_fini(&why);
+}
+
+/* More states than the worker has room for, each twice. */
+static void
+test_states(void)
+{
+	static const char *const text[] = {
+		"($state // []) + [.v] | {\"$state\":.}",
+	};
+	struct rule_state *s = calloc(STATES, sizeof *s);
+	struct buf why = { 0 };
+	struct rule_peer *p = open_rules(text, 1, &why);
+	struct rule_answer a;
+	int right = 0;
+
+	for (int k = 0; p != NULL && k < 2 * STATES; k++) {
+		if (rule_peer_full(p))
+			rule_peer_take(p, &a, 1);
+		give(p, 0, &s[k % STATES],
+		    "{\"topic\":\"A\",\"t\":1,\"v\":123456789012345}");
+	}
+	while (p != NULL && rule_peer_take(p, &a, 1) == 1)
+		continue;
+	for (int k = 0; p != NULL && k < STATES; k++) {
+		right += s[k].text != NULL && s[k].flight == 0 &&
+		    strcmp(s[k].text, "[123456789012345,123456789012345]") == 0;
+		rule_state_fini(p, &s[k]);
+	}
+	check(right == STATES, "states: %d of %d", right, STATES);
+	check(p != NULL && rule_peer_restarts(p) == 0, "no restart");
+	rule_peer_close(p);
+	free(s);
+	buf_fini(&why);
+}
+
+/* Whether it is there, and no corpse. */
+static int
+lives(pid_t pid)
+{
+	char path[64], state = 'Z';
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	if (f == NULL)
+		return 0;
+	if (fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+		state = 'Z';
+	fclose(f);
+	return state != 'Z';
+}
+
+static void
+test_end(void)
+{
+	static const char *const text[] = { "def f: f; f" };
+	pid_t ids[2] = { 0 };
+	int ends[2];
+	pid_t pid;
+
+	check(pipe(ends) == 0, "pipe");
+	pid = fork();
+	if (pid == 0) {
+		struct buf why = { 0 };
+		struct rule_peer *p = open_rules(text, 1, &why);
+
+		give(p, 0, NULL, event);
+		rule_peer_flush(p);
+		ids[0] = child_of(getpid());
+		ids[1] = child_of(ids[0]);
+		if (write(ends[1], ids, sizeof ids) == sizeof ids)
+			raise(SIGKILL);
+		_exit(1);
+	}
+	check(read(ends[0], ids, sizeof ids) == sizeof ids && ids[1] > 0,
+	    "the worker and where it comes from");
+	waitpid(pid, NULL, 0);
+	for (int k = 0; k < 1000 && (lives(ids[0]) || lives(ids[1])); k++)
+		usleep(5000);
+	check(!lives(ids[0]) && !lives(ids[1]), "they end with the program");
+	close(ends[0]);
+	close(ends[1]);
 }
 
 int
@@ -304,5 +502,8 @@ main(void)
 	test_refusals();
 	test_compiles();
 	test_results();
+	test_restarts();
+	test_states();
+	test_end();
 	return check_done();
 }
