@@ -151,7 +151,7 @@ read_array(struct rule_heap *h, const char *p, unsigned depth, jv *out)
 			return jv_free(v), NULL;
 		*out = jv_array_append(*out, v);
 		p = scan_next(&h->scan, p, ']');
-		if (p == NULL || *p == ']')
+		if (p == NULL || scan_at(&h->scan, p, ']'))
 			return p == NULL ? NULL : p + 1;
 	}
 }
@@ -178,7 +178,7 @@ read_object(struct rule_heap *h, const char *p, unsigned depth, jv *out)
 			return jv_free(name), jv_free(v), NULL;
 		*out = jv_object_set(*out, name, v);
 		p = scan_next(&h->scan, p, '}');
-		if (p == NULL || *p == '}')
+		if (p == NULL || scan_at(&h->scan, p, '}'))
 			return p == NULL ? NULL : p + 1;
 	}
 }
