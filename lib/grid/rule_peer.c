@@ -476,9 +476,12 @@ next_reply(struct rule_peer *p, struct rule_answer *a, const char **why)
 {
 	struct rule_reply r;
 	size_t used;
-	int got = rule_reply_take(&r, p->in.p + p->taken, p->in.len - p->taken,
-	    p->plan.output + HEAD_ROOM, &used);
+	int got;
 
+	if (p->taken == p->in.len)
+		return 0;
+	got = rule_reply_take(&r, p->in.p + p->taken, p->in.len - p->taken,
+	    p->plan.output + HEAD_ROOM, &used);
 	if (got == 0)
 		return 0;
 	if (got < 0 || !fits(p, &r)) {

@@ -21,7 +21,8 @@
 enum {
 	CONTROL_FD = 3,
 	COMPILE_TIME = 30000, /* ms for one rule */
-	WHY_MAX = 1 << 20
+	WHY_MAX = 1 << 20,
+	STACK = 8 << 20 /* the same wherever it runs */
 };
 
 /* What the stem says of the rules. */
@@ -252,6 +253,7 @@ be_stem(const struct rule_plan *plan, int control, pid_t parent)
 		_exit(RULE_WORKER_ENDED);
 	set_signals();
 	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_STACK, STACK);
 	limit(RLIMIT_AS, size + plan->memory);
 	heap = rule_heap_new(rule_worker_memory);
 	set_environment(plan);
