@@ -90,6 +90,8 @@ compile(struct rule_program *p, const char *text, unsigned nulls)
 	p->jq = jq_init();
 	if (p->jq == NULL)
 		return 0;
+	/* Each jq_next() sets that of its jq_state, which has none else. */
+	jq_set_nomem_handler(p->jq, p->heap->out_of_memory, NULL);
 	jq_set_error_cb(p->jq, on_said, p);
 	jq_set_debug_cb(p->jq, on_debug, p);
 	jq_set_attr(

@@ -16,6 +16,7 @@ rule_heap_new(void (*out_of_memory)(void *))
 {
 	struct rule_heap *h = xcalloc(1, sizeof *h);
 
+	h->out_of_memory = out_of_memory;
 	jv_nomem_handler(out_of_memory, NULL);
 	h->topic = jv_string("topic");
 	h->t = jv_string("t");

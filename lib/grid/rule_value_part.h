@@ -17,6 +17,7 @@ struct rule_heap {
 	jv slot[RULE_SLOTS];	   /* states; invalid: null */
 	jv known[RULE_KNOWN_SIZE]; /* strings met before; invalid: none */
 	jv topic, t;		   /* names */
+	void (*out_of_memory)(void *);
 	struct scan scan;
 	struct buf text;
 };

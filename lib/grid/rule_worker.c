@@ -95,8 +95,8 @@ start_ticks(int64_t time)
 
 	every.it_value = every.it_interval;
 	sigemptyset(&sa.sa_mask);
-	sigaction(SIGPROF, &sa, NULL);
-	setitimer(ITIMER_PROF, &every, NULL);
+	sigaction(SIGVTALRM, &sa, NULL);
+	setitimer(ITIMER_VIRTUAL, &every, NULL);
 }
 
 /* 0 or -1. */

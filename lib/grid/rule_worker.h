@@ -22,8 +22,8 @@ enum {
  * rule_worker_memory(unused) - What rule_heap_new() is to call.
  *
  * rule_worker_serve(fd, program, n, heap, time) - Run them.  A run that uses
- * more than time (us) of the processor ends the process, so that a time in
- * which others run does not count.  Returns one of the above.
+ * more than time (us) of the processor, not counting the system's, ends the
+ * process: what others run or how short memory is does not matter.  Returns one of the above.
  */
 void rule_worker_memory(void *unused) __attribute__((noreturn));
 int rule_worker_serve(int fd, struct rule_program *const *program, size_t n,
