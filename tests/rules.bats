@@ -809,3 +809,14 @@ battery_loop() {
 	END
 	[ "$(jq -r 'select(.ttl).id' got | sort | uniq -d | wc -l)" -eq 0 ]
 }
+
+@test "the words are found below SG_SHARE, wherever the program is" {
+	mkdir -p elsewhere own/jq
+	cp "$(command -v sg-rule)" elsewhere
+	echo 'def answer: 42;' >own/jq/sg.jq
+	echo 'module {"topics": ["A"]}; include "sg"; {topic: "B", v: answer}' \
+	    >a.jq
+	echo '{"topic":"A","t":1,"v":1}' >event
+	SG_SHARE=$PWD/own run -0 elsewhere/sg-rule -r a.jq event
+	[ "$(jq .v <<<"$output")" -eq 42 ]
+}

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/app.h"
 #include "base/date.h"
 #include "base/die.h"
 #include "grid/rule_cache.h"
@@ -70,6 +71,19 @@ copy(const char *p, size_t n)
 	return to;
 }
 
+/* While there is an environment to find them by. */
+static char *
+find_modules(void)
+{
+	char share[4096], *end;
+
+	if (app_share(share, sizeof share, "jq/sg.jq") < 0 ||
+	    (end = strrchr(share, '/')) == NULL)
+		return NULL;
+	*end = '\0';
+	return xstrdup(share);
+}
+
 static void
 copy_plan(struct rule_plan *to, const struct rule_plan *from)
 {
@@ -91,6 +105,8 @@ copy_plan(struct rule_plan *to, const struct rule_plan *from)
 	to->knowledge_n = from->knowledge == NULL ? 0 : from->knowledge_n;
 	to->knowledge = copy(from->knowledge, to->knowledge_n);
 	to->zone = from->zone == NULL ? NULL : xstrdup(from->zone);
+	to->modules =
+	    from->modules == NULL ? find_modules() : xstrdup(from->modules);
 	to->time = from->time > 0 ? from->time : TIME;
 	to->memory = from->memory > 0 ? from->memory : MEMORY;
 	to->output = from->output > 0 ? from->output : OUTPUT;
@@ -116,6 +132,7 @@ free_plan(struct rule_plan *plan)
 	free_const(plan->rule);
 	free_const(plan->knowledge);
 	free_const(plan->zone);
+	free_const(plan->modules);
 }
 
 /* Another worker, in the place of the one that is there.  0 or -1. */

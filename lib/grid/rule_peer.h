@@ -29,6 +29,7 @@ struct rule_plan {
 	const char *knowledge; /* JSON object; NULL: {} */
 	size_t knowledge_n;
 	const char *zone; /* for localtime and the like; NULL: UTC */
+	const char *modules; /* folder of sg.jq; NULL: app_share() knows */
 	int explain;	  /* answers carry the texts of $why and debug */
 	int64_t time;	  /* us of processor time for one run; 0: 1 s */
 	size_t memory;	  /* bytes more than at the start; 0: 256 MiB */

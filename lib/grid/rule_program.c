@@ -45,13 +45,15 @@ on_debug(void *program, jv v)
 
 /* Where modules are: ours, and those beside the rule's file. */
 static jv
-library_path(const struct rule_source *s)
+library_path(const struct rule_plan *plan, const struct rule_source *s)
 {
 	const char *slash = strrchr(s->file, '/');
 	jv path = jv_array();
 	char share[4096], *end;
 
-	if (app_share(share, sizeof share, "jq/sg.jq") == 0 &&
+	if (plan->modules != NULL)
+		path = jv_array_append(path, jv_string(plan->modules));
+	else if (app_share(share, sizeof share, "jq/sg.jq") == 0 &&
 	    (end = strrchr(share, '/')) != NULL) {
 		*end = '\0';
 		path = jv_array_append(path, jv_string(share));
@@ -94,8 +96,8 @@ compile(struct rule_program *p, const char *text, unsigned nulls)
 	jq_set_nomem_handler(p->jq, p->heap->out_of_memory, NULL);
 	jq_set_error_cb(p->jq, on_said, p);
 	jq_set_debug_cb(p->jq, on_debug, p);
-	jq_set_attr(
-	    p->jq, jv_string("JQ_LIBRARY_PATH"), library_path(p->source));
+	jq_set_attr(p->jq, jv_string("JQ_LIBRARY_PATH"),
+	    library_path(p->plan, p->source));
 	return jq_compile_args(p->jq, text, arguments(p, nulls));
 }
 
