@@ -573,6 +573,15 @@ partial_has(const struct partial *p, const struct partial_fields *fields,
 	return in_m(p, fields, f, "sum", &value);
 }
 
+/* The name of a statistic in the unit of the values, or NULL. */
+static const char *
+unit_name(const struct tally_want *want)
+{
+	if (want->stat == TALLY_ENERGY || want->stat == TALLY_POWER)
+		return NULL;
+	return want->name;
+}
+
 const char *
 partial_unit(const struct partial_wants *wants,
     const struct partial_fields *fields, size_t f, const struct json_value *u,
@@ -590,13 +599,11 @@ partial_unit(const struct partial_wants *wants,
 		return one.p;
 	}
 	for (size_t i = 0; i < nalso + wants->n; i++) {
-		const struct tally_want *want = &wants->want[i - nalso];
-		const char *name = i < nalso ? also[i] : want->name;
+		const char *name =
+		    i < nalso ? also[i] : unit_name(&wants->want[i - nalso]);
 
-		if (i >= nalso &&
-		    (want->stat == TALLY_ENERGY || want->stat == TALLY_POWER))
-			continue;
-		if (json_get(u, name_in_m(space, fields, f, name, 0), &one)) {
+		if (name != NULL &&
+		    json_get(u, name_in_m(space, fields, f, name, 0), &one)) {
 			*n = one.n;
 			return one.p;
 		}
