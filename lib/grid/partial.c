@@ -244,31 +244,62 @@ print_stat(
 }
 
 static void
-print_unit(struct print *p, const struct tally_want *want, size_t f,
-    const char *name, const char **before)
+print_unit(struct print *p, const char *u, size_t n, const char *name,
+    const char **before)
 {
-	const struct partial_field *field = &p->field[f];
-	size_t un;
-	const char *u = tally_unit(want->stat, field->unit, field->un, &un);
-
-	if (un == 0)
-		return;
 	buf_adds(p->b, *before);
 	*before = ",";
 	if (name != NULL)
 		add_name(p->b, name);
 	buf_addc(p->b, '"');
-	buf_add(p->b, u, un);
+	buf_add(p->b, u, n);
 	buf_addc(p->b, '"');
 }
 
-/* m, or with units set u. */
+/*
+ * The units of a field by the names in m or, if none of those has it, that of
+ * the values beside them.
+ */
 static void
-print_members(struct print *p, int units)
+print_units(struct print *p, size_t f, const char **before)
+{
+	const struct partial_field *field = &p->field[f];
+	const struct partial_wants *wants = p->wants;
+	size_t n = wants->n, un, some = 0;
+	char space[NAME_SPACE];
+
+	for (size_t i = 0; i < n + (size_t)sum_added(wants); i++) {
+		enum tally_stat stat = i < n ? wants->want[i].stat : TALLY_SUM;
+		const char *u = tally_unit(stat, field->unit, field->un, &un);
+		const char *name = i < n ? wants->want[i].name : "sum";
+
+		if (un == 0)
+			continue;
+		print_unit(p, u, un,
+		    name_in_m(space, p->fields, f, name, n == 1), before);
+		some = 1;
+	}
+	for (size_t i = 0; !some && field->un > 0 && i < TIMED; i++)
+		if (wants->parts & timed[i].part)
+			print_unit(p, field->unit, field->un,
+			    name_in_m(space, p->fields, f,
+				tally_stat_name(timed[i].stat), 0),
+			    before);
+}
+
+static void
+end_object(struct print *p, const char *before)
+{
+	if (strcmp(before, ",") == 0)
+		buf_addc(p->b, '}');
+}
+
+static void
+print_members(struct print *p)
 {
 	struct tally_want sum = { .stat = TALLY_SUM, .name = "sum" };
 	size_t n = p->wants->n, total = n + (size_t)sum_added(p->wants);
-	const char *before = units ? ",\"u\":{" : ",\"m\":{";
+	const char *before = ",\"m\":{", *unit = ",\"u\":{";
 	char space[NAME_SPACE];
 
 	for (size_t f = 0; f < p->nfields; f++)
@@ -278,32 +309,39 @@ print_members(struct print *p, int units)
 			const char *name =
 			    name_in_m(space, p->fields, f, want->name, n == 1);
 
-			if (units) {
-				print_unit(p, want, f, name, &before);
-				continue;
-			}
 			buf_adds(p->b, before);
 			before = ",";
 			add_name(p->b, name);
 			print_stat(p, want, f, name);
 		}
-	if (*before == ',' && before[1] == '\0')
-		buf_addc(p->b, '}');
+	end_object(p, before);
+	for (size_t f = 0; f < p->nfields; f++)
+		if (present(p, f))
+			print_units(p, f, &unit);
+	end_object(p, unit);
 }
 
 static void
 print_values(struct print *p)
 {
-	const char *before = ",\"u\":";
+	const struct partial_field *field = &p->field[0];
+	const struct tally_want *want = &p->wants->want[0];
+	const char *before = ",\"u\":", *beside = ",\"u\":{", *u;
+	size_t un;
 
 	if (p->nfields > 1 || p->wants->n > 1) {
-		print_members(p, 0);
-		print_members(p, 1);
+		print_members(p);
 		return;
 	}
 	buf_adds(p->b, ",\"v\":");
-	print_stat(p, &p->wants->want[0], 0, NULL);
-	print_unit(p, &p->wants->want[0], 0, NULL, &before);
+	print_stat(p, want, 0, NULL);
+	u = tally_unit(want->stat, field->unit, field->un, &un);
+	if (un > 0) {
+		print_unit(p, u, un, NULL, &before);
+		return;
+	}
+	print_units(p, 0, &beside);
+	end_object(p, beside);
 }
 
 /* What a member says of a field: 1, or 0 if nothing. */

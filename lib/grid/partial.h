@@ -6,7 +6,8 @@
  * One field (what is aggregated: v, or a member of m) and one statistic are
  * v.  Several statistics of one field, or several fields with one, are members
  * of m by the name of the one or the other; several of both are FIELD.STAT.
- * u is likewise.  Then come, of those that merging needs:
+ * u is likewise; if none of them has a unit, it is that of the members below,
+ * by the names of theirs.  Then come, of those that merging needs:
  *
  *	w n		width of the window in seconds, readings
  *	counts		readings by field, if they differ

@@ -229,7 +229,8 @@ static const struct {
 	    "\"v\":5,\"u\":\"W\",\"w\":900,\"n\":1,\"last_at\":7",
 	    "the last of several is told by its time" },
 	{ NULL, "max_at,count", "\"v\":5",
-	    "\"m\":{\"max_at\":7,\"count\":1},\"w\":900,\"n\":1,\"max\":5",
+	    "\"m\":{\"max_at\":7,\"count\":1},\"u\":{\"max\":\"W\"},"
+	    "\"w\":900,\"n\":1,\"max\":5",
 	    "the time of the greatest needs it" },
 	{ "m.a,m.b", "sum", "\"m\":{\"a\":1,\"b\":2}",
 	    "\"m\":{\"a\":1,\"b\":2},\"u\":{\"a\":\"W\",\"b\":\"W\"},"
