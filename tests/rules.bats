@@ -525,6 +525,9 @@ summary() {
 	210 r3 DR/RESPONSE/A partial 3500
 	210 r3 COMMAND/a/curtail 3500 null
 	END
+	# Should no release come, commands end by themselves, but later.
+	[ "$(jq -r 'select(.ttl).d.duration_s' got | paste -sd' ')" = \
+	    '1900 3600 3600' ]
 }
 
 @test "dispatch: takes the meter's own word for what it can do without" {

@@ -25,6 +25,8 @@ module {
 		    "description": "between two calls of a customer"},
 		"duration": {"type": "number", "unit": "s", "default": 1800,
 		    "description": "of a request that does not tell"},
+		"spare": {"type": "number", "unit": "s", "default": 1800,
+		    "description": "what a command lasts longer than its request, should no release come"},
 		"verb": {"type": "string", "default": "curtail",
 		    "description": "of the commands"},
 		"ttl": {"type": "number", "unit": "s", "default": 180,
@@ -102,8 +104,8 @@ def call($request):
 	     available: (($old.list | total) + ($candidates | total))})),
 	(range($chosen | length) as $i | $chosen[$i] |
 	 command(.device; $context.verb; $context.ttl;
-	     {re: $request.id, d: {W: .W, duration_s: $duration, load: .load,
-		rank: ($i + 1)}})),
+	     {re: $request.id, d: {W: .W, load: .load, rank: ($i + 1),
+		duration_s: ($duration + $context.spare)}})),
 	(.active[$request.id] = {version: ($d.version // 0),
 		until: ($now + $duration), list: $list} |
 	 keep(.), next_timer);
