@@ -10,12 +10,13 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "bus/flow_part.h"
+#include "bus/origin.h"
 
 enum {
 	PIECE = 4096, /* goes into a pipe that can be written to (PIPE_BUF) */
 	TEND = 500,   /* ms that a reader of ours may take, in between */
 	LOOK = DATE_SECOND / 5,
-	CALM = DATE_SECOND / 2,	     /* without an event: there are none */
+	QUIET = DATE_SECOND,	     /* between two events: then time is told */
 	LEAVE_TIME = 2 * DATE_SECOND /* for a reader, when asked to leave */
 };
 
@@ -43,16 +44,10 @@ flow_failed(struct flow *f, const struct reader *r)
 	return FOLLOW_END;
 }
 
-/*
- * While events come it is when the last one did, for behind it there may be
- * others from long ago.
- */
 int64_t
 flow_now(const struct flow *f)
 {
-	int64_t now = date_mono() - f->came < CALM ? f->heard : date_now();
-
-	return now > f->at.t ? now : f->at.t;
+	return f->heard > f->at.t ? f->heard : f->at.t;
 }
 
 /* Writing. */
@@ -114,6 +109,100 @@ flow_put_mark(struct flow *f, const struct mark *m)
 	mark_add(&f->mark_line, m, NULL);
 	buf_addc(&f->mark_line, '\n');
 	return flow_put(f, f->mark_line.p, f->mark_line.len);
+}
+
+static enum follow_result
+put_time(struct flow *f)
+{
+	struct mark *m = &f->at;
+	enum follow_result got;
+	int done = m->done, end = m->end, idle = m->idle;
+
+	m->t = f->heard;
+	m->time = 1;
+	m->done = m->end = m->idle = 0;
+	got = flow_put_mark(f, m);
+	m->time = 0;
+	m->done = done;
+	m->end = end;
+	m->idle = idle;
+	return got;
+}
+
+/* Behind n lines. */
+static const char *
+skip_lines(const char *p, const char *end, uint64_t n)
+{
+	const char *lf;
+
+	while (n-- > 0 && p < end) {
+		lf = memchr(p, '\n', (size_t)(end - p));
+		p = lf != NULL ? lf + 1 : end;
+	}
+	return p;
+}
+
+/*
+ * The batch's memory is the reader's: once it was tended that is another's, so
+ * a batch with pauses in it is copied before.
+ */
+static enum follow_result
+put_with_time(struct flow *f, const struct reader_batch *batch)
+{
+	enum follow_result got = FOLLOW_NONE;
+	struct json_value meta = batch->meta;
+	const char *at, *end, *to;
+	struct json_walk w;
+	struct origin o;
+
+	buf_clear(&f->batch);
+	buf_add(&f->batch, batch->lines, batch->len);
+	at = f->batch.p;
+	end = at + batch->len;
+	buf_clear(&f->meta);
+	buf_add(&f->meta, meta.p, meta.n);
+	meta.p = f->meta.p;
+	json_walk(&w, &meta);
+	while (got == FOLLOW_NONE && origin_next(&w, &o) > 0) {
+		if (o.rt > f->heard)
+			f->heard = o.rt;
+		if (f->heard > f->at.t + QUIET)
+			got = put_time(f);
+		to = skip_lines(at, end, o.n);
+		if (got == FOLLOW_NONE)
+			got = flow_put(f, at, (size_t)(to - at));
+		at = to;
+	}
+	return got;
+}
+
+/* When the last event of the batch was received. */
+static int64_t
+last_received(const struct reader_batch *batch)
+{
+	int64_t last = 0;
+	struct json_walk w;
+	struct origin o;
+
+	if (batch->meta.kind != JSON_ARRAY)
+		return 0;
+	json_walk(&w, &batch->meta);
+	while (origin_next(&w, &o) > 0)
+		if (o.rt > last)
+			last = o.rt;
+	return last;
+}
+
+enum follow_result
+flow_put_batch(struct flow *f, const struct reader_batch *batch)
+{
+	int64_t last = last_received(batch);
+
+	if (last > f->at.t + QUIET)
+		return put_with_time(f, batch);
+	if (last > f->heard)
+		f->heard = last;
+	return flow_put(f, batch->lines, batch->len);
 }
 
 /* Beginning. */
@@ -210,6 +299,8 @@ flow_close(struct flow *f)
 	buf_fini(&f->lines);
 	buf_fini(&f->mark_line);
 	buf_fini(&f->rest);
+	buf_fini(&f->batch);
+	buf_fini(&f->meta);
 	buf_fini(&f->text);
 	free(f);
 }
@@ -302,7 +393,7 @@ follow(struct flow *f)
 		f->count += batch.n;
 		if (batch.n > 0)
 			f->seen = date_mono();
-		return flow_put(f, batch.lines, batch.len);
+		return flow_put_batch(f, &batch);
 	case READER_NONE: return FOLLOW_NONE;
 	case READER_END: return pass_mark(f);
 	default: return flow_failed(f, f->events);

@@ -6,6 +6,7 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "bus/flow_part.h"
+#include "bus/origin.h"
 
 enum { LOOK = DATE_SECOND / 5 };
 
@@ -75,6 +76,26 @@ begin_at(struct flow *f, const struct mark *m)
 	return flow_begin(f);
 }
 
+/* When the first event from there on was received, or now. */
+static int64_t
+time_of(struct flow *f, const struct wire_cursor *cursor)
+{
+	struct reader_batch batch;
+	struct json_walk w;
+	struct origin o;
+	int64_t now = date_now();
+
+	if (reader_go(f->events, WIRE_FROM_CURSOR, cursor) == 0 &&
+	    reader_next(f->events, &batch, date_mono() + LOOK) ==
+		READER_LINES &&
+	    batch.meta.kind == JSON_ARRAY) {
+		json_walk(&w, &batch.meta);
+		if (origin_next(&w, &o) > 0 && o.rt < now)
+			return o.rt;
+	}
+	return now;
+}
+
 /* A mark where nothing is known yet. */
 static enum follow_result
 begin_anew(struct flow *f, const struct wire_cursor *cursor, uint64_t n)
@@ -83,7 +104,7 @@ begin_anew(struct flow *f, const struct wire_cursor *cursor, uint64_t n)
 
 	snprintf(m->name, sizeof m->name, "%s", f->o.cursor);
 	snprintf(m->id, sizeof m->id, "%lld.0", (long long)f->start);
-	m->t = date_now();
+	m->t = time_of(f, cursor);
 	m->done = m->anew = 1;
 	m->n = n;
 	m->cursor = *cursor;
@@ -94,11 +115,13 @@ begin_anew(struct flow *f, const struct wire_cursor *cursor, uint64_t n)
 static enum follow_result
 begin_at_oldest(struct flow *f)
 {
+	struct wire_cursor oldest;
 	enum follow_result got;
 
 	if (reader_go(f->events, WIRE_FROM_BEGIN, NULL) < 0)
 		return flow_failed(f, f->events);
-	got = begin_anew(f, reader_position(f->events), 0);
+	oldest = *reader_position(f->events);
+	got = begin_anew(f, &oldest, 0);
 	if (got != FOLLOW_NONE)
 		return got;
 	buf_clear(&f->text);
@@ -142,14 +165,19 @@ find(struct flow *f)
 static enum follow_result
 begin_at_saved(struct flow *f)
 {
+	int twins;
+
 	if (f->has_to)
 		return begin_at(f, &f->to);
+	twins = reader_twins(f->marks);
 	buf_clear(&f->text);
 	buf_addf(&f->text,
 	    "%s: what it holds belongs to no mark that the broker has (remove "
 	    "it to begin with the oldest event)",
 	    f->o.state);
-	return flow_give(f, FOLLOW_FAILED, EXIT_CONFIG, buf_cstr(&f->text));
+	/* What it lacks may be on its way from the other one. */
+	return flow_give(f, FOLLOW_FAILED,
+	    twins ? EXIT_UNAVAILABLE : EXIT_CONFIG, buf_cstr(&f->text));
 }
 
 /* The newest saved mark among those that the broker has. */

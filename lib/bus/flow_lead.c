@@ -9,7 +9,6 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "bus/flow_part.h"
-#include "bus/origin.h"
 
 /* Microseconds. */
 enum {
@@ -18,7 +17,7 @@ enum {
 	PAUSE = DATE_SECOND / 500,    /* without an event: a good moment */
 	BEAT = DATE_SECOND,	      /* time goes on */
 	WORK_TIME = 60 * DATE_SECOND, /* the position moves all the same */
-	END_TIME = 3 * DATE_SECOND    /* for the last commit */
+	END_TIME = 2 * DATE_SECOND    /* for the last commit */
 };
 
 static int64_t
@@ -169,21 +168,6 @@ wait_until(struct flow *f, int64_t until)
 	ppoll(fds, 3, &wait, NULL);
 }
 
-/* When the last event was received. */
-static void
-hear(struct flow *f, const struct reader_batch *batch)
-{
-	struct json_walk w;
-	struct origin o;
-
-	if (batch->meta.kind != JSON_ARRAY)
-		return;
-	json_walk(&w, &batch->meta);
-	while (origin_next(&w, &o) > 0)
-		if (o.rt > f->heard)
-			f->heard = o.rt;
-}
-
 static enum follow_result
 take_events(struct flow *f, const struct reader_batch *batch)
 {
@@ -191,9 +175,8 @@ take_events(struct flow *f, const struct reader_batch *batch)
 		return FOLLOW_NONE;
 	f->count += batch->n;
 	f->fresh = 1;
-	hear(f, batch);
 	f->came = f->seen = date_mono();
-	return flow_put(f, batch->lines, batch->len);
+	return flow_put_batch(f, batch);
 }
 
 /* What comes, or the limit that it has reached. */
@@ -209,7 +192,6 @@ read_events(struct flow *f, int64_t due)
 		/* All that had been received at the start. */
 		if (f->start > f->heard)
 			f->heard = f->start;
-		f->came = now;
 		return flow_end(f, f->count ? EXIT_OK : EXIT_NO);
 	case READER_NONE: break;
 	default: return flow_failed(f, f->events);
@@ -226,10 +208,36 @@ read_events(struct flow *f, int64_t due)
 	return FOLLOW_NONE;
 }
 
+/*
+ * Without events time goes on as far as nothing can come from before: what the
+ * broker had a while ago is read.
+ */
+static void
+see_time(struct flow *f)
+{
+	int64_t now = date_mono();
+
+	if (f->asked > 0 &&
+	    reader_covers(reader_position(f->events), &f->there)) {
+		if (f->asked > f->heard)
+			f->heard = f->asked;
+		f->asked = 0;
+	}
+	if (f->asked > 0 || now < f->ask_due)
+		return;
+	f->ask_due = now + BEAT / 2;
+	f->asked = date_now();
+	/* Without a broker time stands still. */
+	if (reader_end(f->marks, &f->there) < 0)
+		f->asked = 0;
+}
+
 enum follow_result
 flow_lead(struct flow *f)
 {
 	enum follow_result got = FOLLOW_NONE;
+
+	see_time(f);
 
 	if (date_mono() - f->tended >= PAUSE)
 		got = see_commits(f);

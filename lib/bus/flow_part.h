@@ -37,14 +37,19 @@ struct flow {
 	int told_standby;
 
 	/* While it leads. */
-	int64_t start;	      /* of the run, first part of its marks' ids */
-	uint64_t number;      /* of the last mark */
-	uint64_t busy;	      /* of the last one behind an event */
-	uint64_t committed;   /* of the newest one in the broker */
-	uint64_t end;	      /* of the first one at the end, or 0 */
-	int fresh;	      /* events since the last mark */
-	int news;	      /* a commit since then */
-	int64_t heard;	      /* when the broker had received the last event */
+	int64_t start;	    /* of the run, first part of its marks' ids */
+	uint64_t number;    /* of the last mark */
+	uint64_t busy;	    /* of the last one behind an event */
+	uint64_t committed; /* of the newest one in the broker */
+	uint64_t end;	    /* of the first one at the end, or 0 */
+	int fresh;	    /* events since the last mark */
+	int news;	    /* a commit since then */
+	/* All that the broker had received before is read. */
+	int64_t heard;
+	/* What there was to be read at that time. */
+	int64_t asked;
+	struct wire_cursor there;
+	int64_t ask_due;
 	int64_t marked, came; /* when the last mark, event, was written */
 	int64_t working;      /* when the last mark that was not idle was */
 	int64_t leave_due;
@@ -54,7 +59,7 @@ struct flow {
 	uint64_t count;
 	unsigned connects;
 	int begun; /* the first mark is out */
-	struct buf mark_line, rest, text;
+	struct buf mark_line, batch, meta, rest, text;
 	struct follow_event event;
 };
 
@@ -87,9 +92,14 @@ enum follow_result flow_begin(struct flow *f);
 int64_t flow_now(const struct flow *f);
 
 /*
+ * flow_put_batch(f, batch) - Write the events of a batch, and where it had
+ * been quiet in the broker for a while, what time it was.
+ *
  * flow_put(f, p, n) - Write, while the connections are tended.  flow_put_mark()
  * - The same of a mark.  FOLLOW_NONE, or FOLLOW_FAILED.
  */
+enum follow_result
+flow_put_batch(struct flow *f, const struct reader_batch *batch);
 enum follow_result flow_put(struct flow *f, const char *p, size_t n);
 enum follow_result flow_put_mark(struct flow *f, const struct mark *m);
 

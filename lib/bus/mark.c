@@ -78,6 +78,8 @@ read_member(
 		return copy_flag(&m->lead, v) < 0 ? "mark: lead" : NULL;
 	if (json_equal(name, "idle"))
 		return copy_flag(&m->idle, v) < 0 ? "mark: idle" : NULL;
+	if (json_equal(name, "time"))
+		return copy_flag(&m->time, v) < 0 ? "mark: time" : NULL;
 	if (json_equal(name, "end"))
 		return copy_flag(&m->end, v) < 0 ? "mark: end" : NULL;
 	if (json_equal(name, "deleted"))
@@ -93,6 +95,7 @@ mark_read_body(struct mark *m, const struct json_value *d, const char **why)
 
 	m->name[0] = m->id[0] = m->committed[0] = '\0';
 	m->done = m->anew = m->lead = m->idle = m->end = 0;
+	m->time = 0;
 	m->deleted = m->has_cursor = 0;
 	m->ahead = 0;
 	m->cursor.n = 0;
@@ -185,6 +188,8 @@ mark_add(struct buf *b, const struct mark *m, const char *more)
 		buf_adds(b, ",\"lead\":true");
 	if (m->idle)
 		buf_adds(b, ",\"idle\":true");
+	if (m->time)
+		buf_adds(b, ",\"time\":true");
 	if (m->end)
 		buf_adds(b, ",\"end\":true");
 	if (m->committed[0] != '\0')

@@ -42,6 +42,7 @@ struct mark {
 	int lead;	/* done: what comes now is to be published */
 	int idle;	/* nothing came since a mark that is committed */
 	int end;	/* the last one before the end of the input */
+	int time;	/* t is all it tells: it stands for no position */
 	int deleted;	/* stored: the durable cursor was deleted */
 	int has_cursor;
 	const char *d; /* its "d" as it stands in the line, borrowed */

@@ -405,6 +405,8 @@ memo_due(struct memo *m, const struct mark *mark, int taken, int given)
 	int soon = now - m->saved_at < PAUSE * m->took;
 	int moves = now - m->passed_at > moves_after;
 
+	if (mark->time)
+		return MEMO_ABSORB;
 	if (mark->done) {
 		m->passed[0] = '\0';
 		m->passed_at = now;

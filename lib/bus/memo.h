@@ -85,7 +85,7 @@ enum memo_due {
  * nothing has happened (now and then it is passed all the same, so that the
  * position moves); if it is idle, unless a line was given; and as long as
  * saving would take more than a fifth of the time.  A done one is always
- * passed.
+ * passed, one that only tells the time never.
  */
 enum memo_due
 memo_due(struct memo *m, const struct mark *mark, int taken, int given);

@@ -242,6 +242,8 @@ outbox_mark(struct outbox *b, const struct mark *mark, uint64_t at)
 {
 	if (b->flow != FLOW_NONE && strcmp(b->name, mark->name) != 0)
 		return "a mark of another cursor";
+	if (mark->time)
+		return NULL;
 	if (mark->done)
 		return take_done(b, mark);
 	if (b->flow != FLOW_LEADS)

@@ -694,6 +694,18 @@ take_behind(struct publisher *p, const struct wire_reply *r)
 	return 0;
 }
 
+/* 1 if others go before it, of a flow: it is sent again after them. */
+static int
+waits(struct publisher *p, struct frame *f)
+{
+	size_t i = 0;
+
+	while (frame_at(p, i) != f)
+		i++;
+	f->wait = 1;
+	return !is_next(p, i);
+}
+
 /* Somebody else has given numbers in the flow's channel. */
 static int
 overtaken(struct publisher *p)
@@ -751,12 +763,7 @@ take_bad(struct publisher *p, struct frame *f, const struct wire_reply *r,
 static int
 take_fenced(struct publisher *p, struct frame *f, const struct wire_reply *r)
 {
-	size_t i = 0;
-
-	while (frame_at(p, i) != f)
-		i++;
-	f->wait = 1;
-	if (!is_next(p, i))
+	if (waits(p, f))
 		return 0;
 	return r->mark < f->commit.after ? take_behind(p, r) : overtaken(p);
 }
@@ -834,7 +841,7 @@ take_reply(struct publisher *p, const struct client_event *c,
 		return 0;
 	}
 	if (strcmp(r->error, "behind") == 0)
-		return take_behind(p, r);
+		return p->flow && waits(p, f) ? 0 : take_behind(p, r);
 	if (strcmp(r->error, "gap") == 0)
 		return take_gap(p, f, r, event);
 	if (strcmp(r->error, "denied") == 0)

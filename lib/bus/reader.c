@@ -759,25 +759,30 @@ on_error(struct reader *r, const struct wire_reply *reply)
 	return 0;
 }
 
-/*
- * 1 if until is passed.  A broker that does not have it all yet ends where it
- * has.
- */
-static int
-reached(struct reader *r)
+int
+reader_covers(const struct wire_cursor *at, const struct wire_cursor *until)
 {
-	for (size_t i = 0; i < r->until.n; i++) {
-		const struct wire_position *u = &r->until.at[i];
+	for (size_t i = 0; i < until->n; i++) {
+		const struct wire_position *u = &until->at[i];
 		int there = 0;
-		for (size_t k = 0; k < r->at.n; k++) {
-			const struct wire_position *at = &r->at.at[k];
-			there |= strcmp(at->name, u->name) == 0 &&
-			    (at->start > u->start ||
-				(at->start == u->start && at->n >= u->n));
+		for (size_t k = 0; k < at->n; k++) {
+			const struct wire_position *a = &at->at[k];
+			there |= strcmp(a->name, u->name) == 0 &&
+			    (a->start > u->start ||
+				(a->start == u->start && a->n >= u->n));
 		}
 		if (!there)
 			return 0;
 	}
+	return 1;
+}
+
+/* A broker that does not have it all yet ends where it has. */
+static int
+reached(struct reader *r)
+{
+	if (!reader_covers(&r->at, &r->until))
+		return 0;
 	r->at = r->until;
 	return 1;
 }
@@ -906,6 +911,12 @@ reader_until(struct reader *r, const struct wire_cursor *until)
 }
 
 int
+reader_end(struct reader *r, struct wire_cursor *end)
+{
+	return seek(r, WIRE_FROM_NOW, 0, end);
+}
+
+int
 reader_until_now(struct reader *r)
 {
 	struct wire_cursor now;
@@ -1006,6 +1017,12 @@ reader_lost(struct reader *r)
 
 	r->lost = 0;
 	return lost;
+}
+
+int
+reader_twins(const struct reader *r)
+{
+	return client_twins(r->c);
 }
 
 unsigned

@@ -109,6 +109,13 @@ int reader_go(
 void reader_until(struct reader *r, const struct wire_cursor *until);
 int reader_until_now(struct reader *r);
 
+/* reader_covers(at, until) - 1 if a reader at `at` has passed all of until. */
+int
+reader_covers(const struct wire_cursor *at, const struct wire_cursor *until);
+
+/* reader_end(r, end) - Where all there is now ends.  0 or -1. */
+int reader_end(struct reader *r, struct wire_cursor *end);
+
 /*
  * reader_held(r, row) - With hold: 1 if the durable cursor is ours, then
  * where it stands; else 0.  Once it was ours it is not given up: losing it is
@@ -124,6 +131,9 @@ int reader_moved(const struct reader *r);
 
 /* reader_lost(r) - Events skipped behind retention since the last call. */
 uint64_t reader_lost(struct reader *r);
+
+/* reader_twins(r) - 1 if another broker may have what this one has not. */
+int reader_twins(const struct reader *r);
 
 /* reader_connects(r) - How often it has found a broker. */
 unsigned reader_connects(const struct reader *r);
