@@ -100,7 +100,7 @@ numbers() {
 	start_memory_broker
 	expect 65 sg-pub <<<'{"v":1}'
 	grep -q 'stdin:1: topic: missing' err
-	expect 65 sg-pub <<<'{"topic":"$SG/MARK","v":1}'
+	expect 65 sg-pub <<<'{"topic":"$SG/OTHER","v":1}'
 	grep -q 'reserved' err
 	expect 0 sg-pub -t A/B <<<'{"v":1}'
 	stored | grep -q '^{"topic":"A/B","v":1,'
