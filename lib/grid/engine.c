@@ -7,6 +7,7 @@
 #include "base/date.h"
 #include "base/die.h"
 #include "base/num.h"
+#include "event/json.h"
 #include "grid/engine_part.h"
 
 enum { WINDOW_FIRST = 64, WINDOW_MOST = 1 << 16, NO_RULE = 0xffffffff };
@@ -526,22 +527,48 @@ move_clock(struct engine *e, int64_t t)
 		engine_arm_singles(e);
 }
 
+/* 1 if t is more than skew ahead of the wall clock. */
+static int
+is_ahead(struct engine *e, int64_t t)
+{
+	if (t <= e->limit)
+		return 0;
+	e->limit = date_now() + e->o->skew;
+	return t > e->limit;
+}
+
+/* The length of an aggregate's window that is over, else 0. */
+static int64_t
+window_of(const struct event *event)
+{
+	struct json_value line, partial;
+	int64_t w;
+
+	if (!event_has(event, EVENT_W) || !event_has(event, EVENT_N) ||
+	    num_micros(event->line + event->at[EVENT_W], event->len[EVENT_W],
+		&w) == -1)
+		return 0;
+	line = json_value(event->line, event->n);
+	return json_get(&line, "partial", &partial) ? 0 : w;
+}
+
 /* 0, or -1: it is ahead of the clock. */
 static int
 take_time(struct engine *e, const struct event *event)
 {
-	int64_t t = 0;
+	int64_t t = 0, w;
 
 	if (e->o->clock == ENGINE_WALL) {
 		move_clock(e, date_now());
 		return 0;
 	}
 	(void)event_time(event, &t);
-	if (t > e->limit) {
-		e->limit = date_now() + e->o->skew;
-		if (t > e->limit)
-			return -1;
-	}
+	if (is_ahead(e, t))
+		return -1;
+	/* An aggregate is known when its window is over. */
+	w = window_of(event);
+	if (w > 0 && !is_ahead(e, t + w))
+		t += w;
 	if (t > e->clock)
 		move_clock(e, t);
 	return 0;

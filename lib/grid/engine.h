@@ -18,7 +18,7 @@
 enum { ENGINE_DEPTH = 8 }; /* how deep results may feed rules */
 
 enum engine_clock {
-	ENGINE_EVENT, /* the highest t so far */
+	ENGINE_EVENT, /* the highest t so far; an aggregate's t and w */
 	ENGINE_WALL
 };
 
