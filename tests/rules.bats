@@ -123,7 +123,7 @@ by_time() {
 	foreach ([true, 1], [true, 2], [false, 3], [true, 4]) as [$is, $now] (null; since($is; $now)) => [1,1,null,4]
 	(null, 0, 5) | since(true; 7) => [7,0,5]
 	(null, 5, 6) | due(5) => [false,true,false]
-	1795388400.3 + 0.1 + 0.1 | due(1795388400.5) => [true]
+	1795388400.002 + 0.2 | due(1795388400.202) => [true]
 	(null, 5) | held(2; 6), held(2; 7) => [false,false,false,true]
 	(null, 5) | rested(2; 6), rested(2; 7) => [true,true,false,true]
 	(null, false, true) | edge(true), edge(false) => ["up",null,"up",null,null,"down"]
