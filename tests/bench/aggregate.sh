@@ -71,53 +71,66 @@ same_sums() {
 make_sources() {
 	awk -v meters="$1" -v lines="$dir/agg.sources" -v rows="$dir/agg.csv" '
 	BEGIN {
-		print "meter,region" >rows
+		print "meter,area" >rows
 		for (i = 0; i < meters; i++)
-			printf "meter-%06d,region-%d\n", i, i % 10 >rows
+			printf "meter-%06d,area-%d\n", i, i % 10 >rows
 		for (i = 0; i < 4 * meters; i++)
-			printf "{\"topic\":\"MEASUREMENT/METER/meter-%06d/Load\"," \
+			printf "{\"topic\":\"MEASUREMENT/region-%d/meter-%06d/Load\"," \
 			    "\"t\":%d,\"v\":%d.5,\"u\":\"W\",\"src\":\"gw%02d\"," \
-			    "\"ep\":1,\"seq\":%d}\n", i % meters,
+			    "\"ep\":1,\"seq\":%d}\n", i % 10, i % meters,
 			    1700000040 + 60 * int(i / meters) + i % 60,
 			    i % 1000, i % 50, i + 1 >lines
 	}'
 }
 
-# sources_memory NAME N - RssAnon in KiB with N sources and three windows
-# written and kept, to agg.NAME.
+# sources_memory NAME OPTION... - RssAnon in KiB with the sources made and three
+# windows written and kept, to agg.NAME.
 sources_memory() {
-	local fifo=$dir/agg.fifo pid
-	make_sources "$2"
+	local fifo=$dir/agg.fifo name=$1 pid
+	shift
 	rm -f "$fifo"
 	mkfifo "$fifo"
-	launch "$bin/sg-aggregate" -W 1m \
-	    --from 'MEASUREMENT/METER/{meter}/Load' --join "$dir/agg.csv" \
-	    --to 'AGGREGATE/{region}/Load/60s' --stat sum "$fifo"
+	launch "$bin/sg-aggregate" -W 1m --stat sum \
+	    --from 'MEASUREMENT/{region}/{meter}/Load' "$@" "$fifo"
 	pid=$last
 	exec {feed}>"$fifo"
 	cat "$dir/agg.sources" >&$feed
-	# Ten regions, three windows; the fourth one stays open.
+	# Ten groups, three windows; the fourth one stays open.
 	wait_until has_lines 30 "$dir/launched.out" &&
 	    sed -n 's/^RssAnon:[^0-9]*\([0-9]*\).*/\1/p' \
-		"/proc/$pid/status" >"$dir/agg.$1"
+		"/proc/$pid/status" >"$dir/agg.$name"
 	exec {feed}>&-
 	wait "$pid"
-	rm -f "$fifo" "$dir/agg.sources" "$dir/agg.csv"
+	rm -f "$fifo"
 }
 
 has_lines() {
 	[ "$(wc -l <"$2")" -ge "$1" ]
 }
 
+# each_further NAME - Bytes, from agg.NAME.100 to agg.NAME.400 thousand.
+each_further() {
+	[ ! -s "$dir/agg.$1.100" ] || [ ! -s "$dir/agg.$1.400" ] ||
+	    awk '{ kib = $1 - kib } END { printf "%d\n", kib * 1024 / 300000 }' \
+	    "$dir/agg.$1.100" "$dir/agg.$1.400" >"$dir/agg.$1.each"
+}
+
 aggregate_memory() {
-	sources_memory 100k 100000
-	sources_memory 200k 200000
-	heading "sg-aggregate, 10 groups, joined by a table: memory"
-	line "100,000 sources: KiB; 200 MiB" agg.100k =204800 '<=1'
-	[ ! -s "$dir/agg.100k" ] || [ ! -s "$dir/agg.200k" ] ||
-	    awk '{ kib = $1 - kib } END { printf "%d\n", kib * 1024 / 100000 }' \
-	    "$dir/agg.100k" "$dir/agg.200k" >"$dir/agg.each"
-	line "each further source: bytes; 100" agg.each =100 '<=1'
+	local n
+	for n in 100 400; do
+		make_sources ${n}000
+		sources_memory topic.$n --to 'AGGREGATE/{region}/Load/60s'
+		sources_memory table.$n --to 'AGGREGATE/{area}/Load/60s' \
+		    --join "$dir/agg.csv"
+		rm -f "$dir/agg.sources" "$dir/agg.csv"
+	done
+	each_further topic
+	each_further table
+	heading "sg-aggregate, 10 groups: memory"
+	line "100,000 sources: KiB; 200 MiB" agg.topic.100 =204800 '<=1'
+	line "each further source: bytes; 100" agg.topic.each =100 '<=1'
+	line "100,000 joined by a table, with it: KiB" agg.table.100 -
+	line "each further source and row: bytes" agg.table.each -
 }
 
 aggregate() {
