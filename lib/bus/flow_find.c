@@ -165,10 +165,14 @@ find(struct flow *f)
 static enum follow_result
 begin_at_saved(struct flow *f)
 {
+	const struct mark *oldest = &f->peek.mark[f->peek.n - 1];
 	int twins;
 
 	if (f->has_to)
 		return begin_at(f, &f->to);
+	/* The beginning of a flow, which others have gone on from. */
+	if (oldest->anew && !f->ended)
+		return begin_at(f, oldest);
 	twins = reader_twins(f->marks);
 	buf_clear(&f->text);
 	buf_addf(&f->text,
@@ -194,9 +198,10 @@ scan(struct flow *f)
 	}
 	while (flow_stored(f, &m)) {
 		/* What comes after a deletion has nothing to do with it. */
-		if (m.deleted)
+		if (m.deleted) {
 			f->has_to = 0;
-		else if (is_saved(f, &m)) {
+			f->ended = 1;
+		} else if (is_saved(f, &m)) {
 			f->to = m;
 			f->has_to = 1;
 		}

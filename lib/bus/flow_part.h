@@ -31,6 +31,7 @@ struct flow {
 	struct mark at;	  /* the last one passed, or begun with */
 	struct mark to;	  /* the next one of whoever leads */
 	int has_to;	  /* events up to there are read */
+	int ended;	  /* a deletion came behind what is saved */
 	struct buf lines; /* marks that came, from lines_at on */
 	size_t lines_at;
 	int settled; /* the cursor is ours, all marks before that are wanted */
