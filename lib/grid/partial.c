@@ -715,7 +715,7 @@ take_counts(const struct partial *p, const struct partial_fields *fields,
 	bad |= take_int(p, fields, f, PARTIAL_ESTIMATED, &t->estimated) == -1;
 	bad |= take_int(p, fields, f, PARTIAL_IGNORED, &ignored) == -1;
 	bad |= take_int(p, fields, f, PARTIAL_RESETS, &resets) == -1;
-	if (bad || t->n > PARTIAL_READINGS_MAX)
+	if (bad || t->n == 0 || t->n > PARTIAL_READINGS_MAX)
 		return "count out of range";
 	if (ignored > 0 || resets > 0) {
 		tally_more(t, 0)->ignored = ignored;
