@@ -31,8 +31,8 @@ enum {
 };
 
 /* A worker is dead that says nothing for this long, us. */
-static const int64_t silence = 10000000;
-static const int64_t silence_runs = 10; /* and so many runs' time */
+static const int64_t silence = 5000000;
+static const int64_t silence_runs = 15; /* and so many runs' time */
 
 /* A run that is not answered yet. */
 struct open_run {
