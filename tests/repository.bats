@@ -141,7 +141,7 @@ too_long_help() {
 			length > 80 { print name ": " $0 }
 			/^examples:$/ { examples = NR }
 			END {
-				if (NR > 40)
+				if (NR > 42)
 					print name ": " NR " lines"
 				if (!examples || NR < examples + 2)
 					print name ": lacks two examples"
