@@ -272,6 +272,57 @@ cells_total(const struct cells *cells, const struct cell_rule *rule,
 }
 
 static void
+merge_counter(struct cell *to, const struct counter *later)
+{
+	if (to->counter == NULL) {
+		to->counter = xcalloc(1, sizeof *to->counter);
+		to->counter->before = later->before;
+	}
+	for (uint32_t i = 0; i < later->n; i++)
+		counter_add(to->counter, &later->point[i], INT64_MIN);
+}
+
+void
+cells_merge(struct cells *cells, const struct cells *later, unsigned parts)
+{
+	for (size_t i = 0; i < later->n; i++) {
+		const struct cell *c = &later->cell[i];
+		struct cell *to = cells_get(cells, c->id, c->at, c->source);
+
+		if (c->counter == NULL) {
+			tally_merge(&to->tally, parts, &c->tally);
+			continue;
+		}
+		merge_counter(to, c->counter);
+		to->tally.n += c->tally.n;
+		to->tally.estimated += c->tally.estimated;
+	}
+}
+
+void
+cells_hold(struct cells *cells, const struct cells *earlier, int64_t oldest)
+{
+	struct cells held = { 0 };
+
+	for (size_t i = 0; i < earlier->n; i++) {
+		const struct cell *c = &earlier->cell[i];
+		const struct tally_value *last =
+		    tally_value(&c->tally, TALLY_HAS_LAST);
+
+		if (c->at == GROUP_ALWAYS && last != NULL &&
+		    last->at >= oldest &&
+		    cells_find(cells, c->id, c->at) == NULL)
+			tally_merge(
+			    &cells_get(&held, c->id, c->at, c->source)->tally,
+			    TALLY_HAS_LAST, &c->tally);
+	}
+	for (size_t i = 0; i < held.n; i++)
+		held.cell[i].tally.n = held.cell[i].tally.estimated = 0;
+	cells_merge(cells, &held, TALLY_HAS_LAST);
+	cells_fini(&held);
+}
+
+static void
 cell_fini(struct cell *c)
 {
 	tally_fini(&c->tally);

@@ -95,6 +95,17 @@ struct counter_state *cells_state(struct cells *states, uint32_t source);
 size_t cells_total(const struct cells *cells, const struct cell_rule *rule,
     unsigned parts, int64_t start, struct tally *total);
 
+/*
+ * cells_merge(cells, later, parts) - Add those of a time behind the others,
+ * of which parts are kept.  cells_hold(cells, earlier, oldest) - Add the last
+ * value of each source that has none here, as no reading, if it is not of
+ * before oldest.
+ */
+void
+cells_merge(struct cells *cells, const struct cells *later, unsigned parts);
+void
+cells_hold(struct cells *cells, const struct cells *earlier, int64_t oldest);
+
 /* cells_fini(cells) - Free and make empty. */
 void cells_fini(struct cells *cells);
 

@@ -171,6 +171,10 @@ groups_fini(struct groups *groups)
 	for (uint32_t i = 0; i < groups->topics.n; i++) {
 		struct group *g = groups->group[i];
 
+		for (size_t f = 0; g->states != NULL && f < GROUP_FIELDS_MAX;
+		     f++)
+			cells_fini(&g->states[f]);
+		free(g->states);
 		free(g->last);
 		free(g->name);
 		free(g);

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "grid/cell.h"
 #include "grid/names.h"
 #include "grid/tally.h"
 
@@ -33,6 +34,8 @@ struct group {
 	int64_t *last;	/* of each: greatest t in the panes that have closed */
 	uint32_t *name; /* of each: number, and whether it is expected */
 	uint8_t unit[GROUP_FIELDS_MAX]; /* 0: not yet known */
+	/* Of each field: counters as of the panes that have closed, or NULL. */
+	struct cells *states;
 };
 
 /* All-zero is no groups. */

@@ -17,7 +17,7 @@ static void
 free_contents(struct window_set *set)
 {
 	for (size_t i = 0; i < set->npanes; i++)
-		pane_free(set->panes[i]);
+		pane_free(set, set->panes[i]);
 	groups_fini(&set->groups);
 	names_fini(&set->topics);
 	free(set->inputs);
@@ -33,6 +33,7 @@ window_new(const struct window_rule *rule)
 	struct window_set *set = xcalloc(1, sizeof *set);
 
 	set->rule = rule;
+	set->fields = rule->fields.n == 0 ? 1 : rule->fields.n;
 	set->parts = rule->wants.parts;
 	set->cell_parts = rule->per_source.how == CELL_EACH
 	    ? set->parts
@@ -46,6 +47,7 @@ window_reset(struct window_set *set)
 {
 	struct window_set fresh = { .rule = set->rule,
 		.parts = set->parts,
+		.fields = set->fields,
 		.cell_parts = set->cell_parts };
 
 	free_contents(set);
@@ -81,12 +83,11 @@ add_input(struct window_set *set, const char *topic, size_t n)
 		set->capinputs += set->capinputs / 2 + 64;
 		set->inputs =
 		    xrealloc(set->inputs, set->capinputs * sizeof *set->inputs);
-		set->unit =
-		    xrealloc(set->unit, set->capinputs * sizeof *set->unit);
+		set->unit = xrealloc(set->unit, set->capinputs * set->fields);
 	}
 	set->inputs[input].group = NAMES_NONE;
 	set->inputs[input].source = 0;
-	set->unit[input] = 0;
+	memset(set->unit + input * set->fields, 0, set->fields);
 	return input;
 }
 
@@ -121,7 +122,7 @@ window_move(struct window_set *set, uint32_t input, const char *result,
 	if (i == NAMES_NONE)
 		return -1;
 	if (in->group != g->id)
-		set->unit[input] = 0;
+		memset(set->unit + input * set->fields, 0, set->fields);
 	if (in->group != NAMES_NONE && (in->group != g->id || in->source != i))
 		group_release(set->groups.group[in->group], in->source);
 	in->group = g->id;
@@ -144,7 +145,7 @@ window_leave(struct window_set *set, uint32_t input)
 	if (in->group != NAMES_NONE)
 		group_release(set->groups.group[in->group], in->source);
 	in->group = NAMES_NONE;
-	set->unit[input] = 0;
+	memset(set->unit + input * set->fields, 0, set->fields);
 }
 
 int
@@ -168,33 +169,6 @@ window_source(const struct window_set *set, uint32_t input)
 
 	return group_source_name(
 	    &set->groups, set->groups.group[in->group], in->source);
-}
-
-/* One event. */
-
-/* 1 if the window has changed, 0 if a later revision is there already. */
-static int
-cell_add(struct window_set *set, struct window *w, uint32_t input,
-    const struct reading *r, struct tally *t)
-
-{
-	uint32_t source = set->inputs[input].source;
-	struct cell *c;
-
-	if (w->cells == NULL)
-		w->cells = xcalloc(1, sizeof *w->cells);
-	if (r->aggregate)
-		c = cells_get(w->cells, input, r->t, source);
-	else
-		c = cells_get(w->cells, source, GROUP_ALWAYS, source);
-	if (r->aggregate && c->tally.values > 0) {
-		if (r->rev <= c->rev)
-			return 0;
-		tally_fini(&c->tally);
-	}
-	c->rev = r->rev;
-	tally_merge(&c->tally, set->cell_parts, t);
-	return 1;
 }
 
 /* One event. */
@@ -250,16 +224,72 @@ advance(struct window_set *set, int64_t t)
 		set->due = 1;
 }
 
-static const char *
-add_cell(struct window_set *set, struct window *w, uint32_t input,
-    const struct reading *r, const struct tally_scale *scale, int *changed)
+/* A later revision of a partial may have been there already. */
+static void
+add_partial(struct window_set *set, struct cells *cells, uint32_t input,
+    const struct reading *r, struct tally *t, int *changed)
 {
-	struct tally t = { 0 };
-	const char *why = reading_tally(r, &set->rule->fields,
-	    &set->rule->wants, 0, set->cell_parts, scale, &t);
+	uint32_t source = set->inputs[input].source;
+	struct cell *c = cells_get(cells, input, r->t, source);
+
+	if (c->tally.values > 0) {
+		if (r->rev <= c->rev)
+			return;
+		tally_fini(&c->tally);
+	}
+	c->rev = r->rev;
+	tally_merge(&c->tally, set->cell_parts, t);
+	*changed = 1;
+}
+
+static const char *
+add_point(struct window_set *set, struct window_field *field, uint32_t source,
+    const struct reading *r, size_t f, const struct tally_scale *scale)
+{
+	const struct window_rule *rule = set->rule;
+	struct counter_point point;
+	struct tally_count count;
+	const char *why = reading_point(
+	    r, &rule->fields, &rule->wants, f, scale, &point, &count);
 
 	if (why == NULL)
-		*changed = cell_add(set, w, input, r, &t);
+		cells_point(field_cells(field), source, &point, &count,
+		    set->horizon - rule->keep);
+	return why;
+}
+
+static const char *
+add_field(struct window_set *set, struct window *w, uint32_t input,
+    const struct reading *r, size_t f, const struct tally_scale *scale,
+    int *changed)
+{
+	const struct window_rule *rule = set->rule;
+	uint32_t source = set->inputs[input].source;
+	struct window_field *field = &w->field[f];
+	struct tally t = { 0 };
+	const char *why;
+
+	if (!r->aggregate && rule->per_source.how == CELL_EACH) {
+		*changed = 1;
+		return reading_add(r, f, set->parts, scale, &field->tally) == -1
+		    ? "number out of range"
+		    : NULL;
+	}
+	if (window_counts(set)) {
+		*changed = 1;
+		return add_point(set, field, source, r, f, scale);
+	}
+	why = reading_tally(
+	    r, &rule->fields, &rule->wants, f, set->cell_parts, scale, &t);
+	if (why == NULL && r->aggregate)
+		add_partial(set, field_cells(field), input, r, &t, changed);
+	else if (why == NULL) {
+		struct cell *c =
+		    cells_get(field_cells(field), source, GROUP_ALWAYS, source);
+
+		tally_merge(&c->tally, set->cell_parts, &t);
+		*changed = 1;
+	}
 	tally_fini(&t);
 	return why;
 }
@@ -286,8 +316,8 @@ note_late(struct window_set *set, const struct pane *pane, struct group *g,
 }
 
 /* The closed windows that count the pane are to be corrected. */
-static void
-mark_dirty(struct window_set *set, const struct pane *pane, struct group *g)
+void
+window_dirty(struct window_set *set, const struct pane *pane, struct group *g)
 {
 	for (size_t i = pane_index(set, pane->slot.start); i < set->closed;
 	     i++) {
@@ -303,58 +333,73 @@ mark_dirty(struct window_set *set, const struct pane *pane, struct group *g)
 	}
 }
 
+static void
+note_heard(struct window_set *set, struct pane *pane, struct window *w,
+    uint32_t source, int64_t t, int changed)
+{
+	struct group *g = w->group;
+
+	presence_note(&w->seen, source, pane->slot.start, t, g->nsources);
+	if (!pane->closed)
+		return;
+	note_late(set, pane, g, source, t);
+	if (window_counts(set))
+		window_correct(set, pane, g, source);
+	if (changed)
+		window_dirty(set, pane, g);
+}
+
 static const char *
 store(struct window_set *set, uint32_t input, struct pane *pane,
-    const struct reading *r, const struct tally_scale *scale)
+    const struct reading *r)
 {
+	const struct window_rule *rule = set->rule;
 	const struct window_input *in = &set->inputs[input];
-	struct group *g = set->groups.group[in->group];
-	struct window *w = pane_window(set, pane, g);
-	const char *why = NULL;
-	int changed = 1;
+	struct tally_scale scale[GROUP_FIELDS_MAX];
+	struct window *w;
+	const char *why = NULL, *u;
+	int changed = 0;
+	size_t un;
 
-	if (r->aggregate || set->rule->per_source.how != CELL_EACH)
-		why = add_cell(set, w, input, r, scale, &changed);
-	else if (reading_add(r, 0, set->parts, scale, &w->tally) == -1)
-		why = "number out of range";
-	if (why != NULL)
-		return why;
-	presence_note(
-	    &w->seen, in->source, pane->slot.start, r->t, g->nsources);
-	if (pane->closed) {
-		note_late(set, pane, g, in->source, r->t);
-		if (changed)
-			mark_dirty(set, pane, g);
+	for (size_t f = 0; f < set->fields; f++) {
+		if (!(r->have >> f & 1))
+			continue;
+		u = reading_unit(r, &rule->fields, &rule->wants, f, &un);
+		why = window_convert(set, input, f, u, un, &scale[f]);
+		if (why != NULL)
+			return why;
 	}
-	return NULL;
+	w = pane_window(set, pane, set->groups.group[in->group]);
+	for (size_t f = 0; why == NULL && f < set->fields; f++)
+		if (r->have >> f & 1)
+			why =
+			    add_field(set, w, input, r, f, &scale[f], &changed);
+	if (why == NULL || changed)
+		note_heard(set, pane, w, in->source, r->t, changed);
+	return why;
 }
+
+static const char out_of_range[] = "t is not in the years 0 to 9999";
 
 enum window_result
 window_add(struct window_set *set, uint32_t input, const struct event *e,
     const char **why)
 {
+	const struct window_rule *rule = set->rule;
 	struct reading r;
 	struct pane *pane;
-	const struct tally_scale *scale;
 	enum window_result result;
-	const struct window_rule *rule = set->rule;
 	int taken = reading_take(&r, e, &rule->fields, &rule->wants, why);
-	const char *u;
-	size_t un;
 
 	if (taken != 1)
 		return taken == 0 ? WINDOW_UNUSED : WINDOW_REFUSED;
 	if (r.t < SLOT_TIME_MIN || r.t >= SLOT_TIME_MAX) {
-		*why = "t is not in the years 0 to 9999";
+		*why = out_of_range;
 		return WINDOW_REFUSED;
 	}
 	if ((pane = pane_at(set, r.t, &result)) == NULL)
 		return result;
-	u = reading_unit(&r, &rule->fields, &rule->wants, 0, &un);
-	*why = window_convert(set, input, u, un, &scale);
-	if (*why != NULL)
-		return WINDOW_REFUSED;
-	if ((*why = store(set, input, pane, &r, scale)) != NULL)
+	if ((*why = store(set, input, pane, &r)) != NULL)
 		return WINDOW_REFUSED;
 	advance(set, r.t);
 	/* Rises if the stream begins anew further on. */

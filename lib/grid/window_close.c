@@ -54,9 +54,12 @@ correct(struct window_set *set, struct pane *pane)
 }
 
 static int
-has_readings(const struct window *w)
+has_readings(const struct window_set *set, const struct window *w)
 {
-	return w->tally.values > 0 || w->cells != NULL;
+	for (size_t f = 0; f < set->fields; f++)
+		if (w->field[f].tally.values > 0 || w->field[f].cells != NULL)
+			return 1;
+	return 0;
 }
 
 /* Groups that have readings in a part of the window have one at its end. */
@@ -92,7 +95,7 @@ tell(struct window_set *set, struct pane *end)
 
 	begin_job(set, end, pane);
 	for (size_t i = 0; i < pane->n; i++)
-		if (has_readings(pane->windows[i]))
+		if (has_readings(set, pane->windows[i]))
 			line_up(set,
 			    pane_window(set, end, pane->windows[i]->group));
 	sort_job(set);
@@ -167,30 +170,6 @@ next_job(struct window_set *set)
 }
 
 static void
-add_window(const struct window_set *set, const struct window *w,
-    const struct window_job *job, struct tally *t)
-{
-	tally_merge(t, set->parts, &w->tally);
-	if (w->cells != NULL)
-		cells_total(w->cells, &set->rule->per_source, set->parts,
-		    job->slot.start, t);
-}
-
-void
-window_total(const struct window_set *set, const struct group *g,
-    const struct window_job *job, struct tally *t)
-{
-	size_t i = pane_index(set, job->slot.start);
-
-	for (; i < set->npanes && set->panes[i]->slot.end <= job->as_of; i++) {
-		const struct window *w = pane_find(set->panes[i], g);
-
-		if (w != NULL)
-			add_window(set, w, job, t);
-	}
-}
-
-static void
 count_line(struct window_set *set, struct window *w)
 {
 	set->stats.lines++;
@@ -201,32 +180,34 @@ count_line(struct window_set *set, struct window *w)
 	w->rev += w->given;
 	w->given = 1;
 	w->whole = set->job.as_of == set->job.slot.end;
+}
+
+/* 1 if there is a line. */
+static int
+give(struct window_set *set, struct window *w, struct buf *b)
+{
+	struct tally t[GROUP_FIELDS_MAX] = { 0 };
+	int any = window_total(set, w->group, &set->job, t);
+
+	/* One whose only reading was refused has nothing to say. */
 	w->dirty = 0;
+	if (any) {
+		count_line(set, w);
+		window_line(set, w, t, b);
+	}
+	for (size_t f = 0; f < set->fields; f++)
+		tally_fini(&t[f]);
+	return any;
 }
 
 int
 window_next(struct window_set *set, struct buf *b)
 {
-	while (set->due) {
-		struct tally t = { 0 };
-		struct window *w;
-
-		if (set->at == set->nready) {
+	while (set->due)
+		if (set->at == set->nready)
 			next_job(set);
-			continue;
-		}
-		w = set->ready[set->at++];
-		window_total(set, w->group, &set->job, &t);
-		/* One whose only reading was refused has nothing to say. */
-		if (t.values > 0) {
-			count_line(set, w);
-			window_line(set, w, &t, b);
-			tally_fini(&t);
+		else if (give(set, set->ready[set->at++], b))
 			return 1;
-		}
-		tally_fini(&t);
-		w->dirty = 0;
-	}
 	return 0;
 }
 

@@ -99,19 +99,25 @@ window_line(struct window_set *set, struct window *w, const struct tally *t,
 {
 	const struct slot *slot = &set->job.slot;
 	const struct window_rule *rule = set->rule;
-	const struct group_unit *unit = group_unit(&set->groups, w->group, 0);
 	int64_t width = slot->end - slot->start;
 	int64_t elapsed = set->job.as_of - slot->start;
 	struct tally_times times = {
 		rule->interval != 0 ? rule->interval : elapsed, width
 	};
-	struct partial_field field = { t, unit->text, unit->n };
+	struct partial_field field[GROUP_FIELDS_MAX];
+	char space[GROUP_FIELDS_MAX][GROUP_UNIT_MAX + 2];
+
+	for (size_t f = 0; f < set->fields; f++) {
+		field[f].tally = &t[f];
+		field[f].unit =
+		    window_unit(set, w->group, f, space[f], &field[f].un);
+	}
 
 	buf_adds(b, "{\"topic\":\"");
 	buf_adds(b, group_topic(&set->groups, w->group));
 	buf_adds(b, "\",\"t\":");
 	num_add_micros(b, slot->start);
-	partial_print(&rule->wants, &rule->fields, &field, &times, b);
+	partial_print(&rule->wants, &rule->fields, field, &times, b);
 	add_sources(b, set, w->group);
 	if (set->job.as_of < slot->end)
 		buf_adds(b, ",\"partial\":true");

@@ -4,23 +4,32 @@
 #include "base/die.h"
 #include "grid/window_part.h"
 
-static void
-window_fini(struct window *w)
+struct cells *
+field_cells(struct window_field *field)
 {
-	tally_fini(&w->tally);
-	if (w->cells != NULL) {
-		cells_fini(w->cells);
-		free(w->cells);
+	if (field->cells == NULL)
+		field->cells = xcalloc(1, sizeof *field->cells);
+	return field->cells;
+}
+
+static void
+window_fini(struct window *w, size_t fields)
+{
+	for (size_t f = 0; f < fields; f++) {
+		tally_fini(&w->field[f].tally);
+		if (w->field[f].cells != NULL)
+			cells_fini(w->field[f].cells);
+		free(w->field[f].cells);
 	}
 	presence_fini(&w->seen);
 	free(w);
 }
 
 void
-pane_free(struct pane *pane)
+pane_free(const struct window_set *set, struct pane *pane)
 {
 	for (size_t i = 0; i < pane->n; i++)
-		window_fini(pane->windows[i]);
+		window_fini(pane->windows[i], set->fields);
 	free(pane->windows);
 	free(pane->by_group);
 	free(pane);
@@ -144,7 +153,7 @@ pane_window(struct window_set *set, struct pane *pane, struct group *g)
 
 	if (w != NULL)
 		return w;
-	w = xcalloc(1, sizeof *w);
+	w = xcalloc(1, sizeof *w + set->fields * sizeof *w->field);
 	w->group = g;
 	if (pane->n == pane->cap) {
 		pane->cap += pane->cap / 2 + 4;
@@ -175,6 +184,23 @@ by_id(const void *a, const void *b)
 	    ((*x)->group->id < (*y)->group->id);
 }
 
+/* Counters go on behind the pane. */
+static void
+close_counters(struct window_set *set, struct window *w)
+{
+	struct group *g = w->group;
+
+	if (g->states == NULL)
+		g->states = xcalloc(GROUP_FIELDS_MAX, sizeof *g->states);
+	for (size_t f = 0; f < set->fields; f++) {
+		struct cell_rule rule;
+
+		window_rate(set, g, f, &rule);
+		if (w->field[f].cells != NULL)
+			cells_close(w->field[f].cells, &rule, &g->states[f]);
+	}
+}
+
 void
 pane_close(struct window_set *set, struct pane *pane)
 {
@@ -184,8 +210,11 @@ pane_close(struct window_set *set, struct pane *pane)
 	pane->ngroups = 0;
 	pane->closed = 1;
 	set->kept += pane->n;
-	for (size_t i = 0; i < pane->n; i++)
+	for (size_t i = 0; i < pane->n; i++) {
 		window_times(set, pane->windows[i], &pane->slot);
+		if (window_counts(set))
+			close_counters(set, pane->windows[i]);
+	}
 }
 
 void
@@ -203,7 +232,7 @@ pane_forget(struct window_set *set)
 		set->forgotten = pane->until;
 		if (set->current == pane)
 			set->current = NULL;
-		pane_free(pane);
+		pane_free(set, pane);
 	}
 	if (n == 0)
 		return;

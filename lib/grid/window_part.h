@@ -24,16 +24,21 @@ struct window_conversion {
 	struct tally_scale scale;
 };
 
+/* The readings of one field. */
+struct window_field {
+	struct tally tally;
+	struct cells *cells; /* NULL if there are none */
+};
+
 /* One group in one pane. */
 struct window {
-	struct tally tally;
 	struct group *group;
-	struct cells *cells; /* NULL if there are none */
 	struct presence seen;
 	int rev;
 	unsigned char dirty, given;
-	unsigned char whole;  /* what was given last was no partial */
-	unsigned char filled; /* seen has the earlier times too */
+	unsigned char whole;	     /* what was given last was no partial */
+	unsigned char filled;	     /* seen has the earlier times too */
+	struct window_field field[]; /* fields of the set */
 };
 
 /* What a moment belongs to. */
@@ -72,7 +77,8 @@ struct window_set {
 	struct groups groups;
 	struct names topics;
 	struct window_input *inputs; /* by number in topics */
-	uint8_t *unit; /* of each, as last seen: conversion, 0 none */
+	uint8_t *unit; /* of each field, as last seen: conversion, 0 none */
+	size_t fields;
 	uint32_t capinputs;
 	struct window_conversion conversion[WINDOW_CONVERSIONS_MAX + 1];
 	size_t nconversions;
@@ -124,6 +130,9 @@ pane_reach(struct window_set *set, struct pane *pane, const struct span *span);
 /* pane_index(set, start) - Number of the first pane that starts not before. */
 size_t pane_index(const struct window_set *set, int64_t start);
 
+/* field_cells(field) - Its cells, made if need be. */
+struct cells *field_cells(struct window_field *field);
+
 /* pane_window(set, pane, g) - The group's window there, made if need be. */
 struct window *
 pane_window(struct window_set *set, struct pane *pane, struct group *g);
@@ -137,15 +146,37 @@ void pane_close(struct window_set *set, struct pane *pane);
 /* pane_forget(set) - Free the closed panes that are kept no longer. */
 void pane_forget(struct window_set *set);
 
-void pane_free(struct pane *pane);
+void pane_free(const struct window_set *set, struct pane *pane);
 
 /*
- * window_convert(set, input, u, n, scale) - The scale of a unit, as it was
- * the last time for this input or anew.  NULL, or what is wrong, valid until
- * the next call.
+ * window_convert(set, input, f, u, n, scale) - The scale of a unit of field f,
+ * as it was the last time for this input or anew.  NULL, or what is wrong,
+ * valid until the next call.
  */
-const char *window_convert(struct window_set *set, uint32_t input,
-    const char *u, size_t n, const struct tally_scale **scale);
+const char *window_convert(struct window_set *set, uint32_t input, size_t f,
+    const char *u, size_t n, struct tally_scale *scale);
+
+/*
+ * window_rate(set, g, f, rule) - The rule by which sources become values, with
+ * the time that rates are by.
+ */
+void window_rate(const struct window_set *set, const struct group *g, size_t f,
+    struct cell_rule *rule);
+
+/*
+ * window_unit(set, g, f, space, n) - The unit of the values of a field, in
+ * space (GROUP_UNIT_MAX + 2 bytes) if it has to be made.
+ */
+const char *window_unit(const struct window_set *set, const struct group *g,
+    size_t f, char *space, size_t *n);
+
+/* window_correct(set, pane, g, source) - A late reading of a counter. */
+void window_correct(struct window_set *set, struct pane *pane, struct group *g,
+    uint32_t source);
+
+/* window_dirty(set, pane, g) - The closed windows that count it are wrong. */
+void
+window_dirty(struct window_set *set, const struct pane *pane, struct group *g);
 
 /*
  * window_times(set, w, slot) - When each source of the group was last heard
@@ -154,11 +185,22 @@ const char *window_convert(struct window_set *set, uint32_t input,
 const int64_t *
 window_times(struct window_set *set, struct window *w, const struct slot *slot);
 
-/* window_total(set, g, job, t) - All readings of a group; t is empty. */
-void window_total(const struct window_set *set, const struct group *g,
+/*
+ * window_total(set, g, job, t) - All readings of a group, t[] of each field is
+ * empty.  1 if there are any.
+ */
+int window_total(const struct window_set *set, const struct group *g,
     const struct window_job *job, struct tally *t);
 
-/* window_line(set, w, t, b) - Append the job's line for w, t is the total. */
+/* window_counts(set) - 1 if sources are counters. */
+static inline int
+window_counts(const struct window_set *set)
+{
+	return set->rule->per_source.how == CELL_DELTA ||
+	    set->rule->per_source.how == CELL_RATE;
+}
+
+/* window_line(set, w, t, b) - Append the job's line for w, t[] is the total. */
 void window_line(struct window_set *set, struct window *w,
     const struct tally *t, struct buf *b);
 

@@ -67,6 +67,30 @@ save_units(const struct saver *s)
 }
 
 static void
+save_cells(const struct saver *s, const struct cells *cells)
+{
+	static const struct cells none;
+
+	if (cells == NULL)
+		cells = &none;
+	memo_put_uint(s->b, cells->n);
+	for (size_t i = 0; i < cells->n; i++) {
+		const struct cell *c = &cells->cell[i];
+
+		/* Of a partial the input, else the source. */
+		memo_put_uint(
+		    s->b, c->at == GROUP_ALWAYS ? c->id : s->input[c->id]);
+		memo_put_uint(s->b, c->source);
+		memo_put_i64(s->b, c->at);
+		memo_put_i64(s->b, c->rev);
+		memo_put_uint(s->b, c->counter != NULL);
+		if (c->counter != NULL)
+			counter_save(c->counter, s->b);
+		tally_save(&c->tally, s->b);
+	}
+}
+
+static void
 save_groups(const struct saver *s)
 {
 	const struct groups *groups = &s->set->groups;
@@ -91,23 +115,8 @@ save_groups(const struct saver *s)
 				name = group_source_name(groups, g, k);
 			memo_put_bytes(s->b, name, strlen(name));
 		}
-	}
-}
-
-static void
-save_cells(const struct saver *s, const struct cells *cells)
-{
-	memo_put_uint(s->b, cells->n);
-	for (size_t i = 0; i < cells->n; i++) {
-		const struct cell *c = &cells->cell[i];
-
-		/* Of a partial the input, else the source. */
-		memo_put_uint(
-		    s->b, c->at == GROUP_ALWAYS ? c->id : s->input[c->id]);
-		memo_put_uint(s->b, c->source);
-		memo_put_i64(s->b, c->at);
-		memo_put_i64(s->b, c->rev);
-		tally_save(&c->tally, s->b);
+		for (size_t f = 0; f < s->set->fields; f++)
+			save_cells(s, g->states == NULL ? NULL : &g->states[f]);
 	}
 }
 
@@ -115,15 +124,15 @@ static void
 save_window(
     const struct saver *s, const struct window *w, const struct slot *slot)
 {
-	static const struct cells none;
-
 	memo_put_uint(s->b, s->group[w->group->id]);
 	memo_put_uint(s->b, (uint64_t)w->rev);
 	memo_put_uint(
 	    s->b, w->dirty | w->given << 1 | w->filled << 2 | w->whole << 3);
-	tally_save(&w->tally, s->b);
 	presence_save(&w->seen, slot->start, s->b);
-	save_cells(s, w->cells == NULL ? &none : w->cells);
+	for (size_t f = 0; f < s->set->fields; f++) {
+		tally_save(&w->field[f].tally, s->b);
+		save_cells(s, w->field[f].cells);
+	}
 }
 
 static void
@@ -251,6 +260,59 @@ load_sources(struct window_set *set, struct group *g, struct memo_record *r)
 	}
 }
 
+/* Into cells, or new ones if there are none yet. */
+static void
+load_cells(struct window_set *set, const struct group *g,
+    struct window_field *field, struct memo_record *r)
+{
+	size_t n = memo_get_count(r, 18);
+
+	for (size_t i = 0; !r->bad && i < n; i++) {
+		struct cells *cells = field_cells(field);
+		uint64_t id = memo_get_uint(r);
+		uint32_t source = load_number(r, g->nsources);
+		int64_t at = load_time(r);
+		int64_t rev = memo_get_i64(r);
+		uint64_t counter = memo_get_uint(r);
+		struct cell *c;
+
+		if (id >= (at == GROUP_ALWAYS ? g->nsources : set->topics.n) ||
+		    counter > (unsigned)window_counts(set))
+			r->bad = 1;
+		if (r->bad)
+			return;
+		c = cells_get(cells, (uint32_t)id, at, source);
+		if (cells->n != i + 1) {
+			r->bad = 1;
+			return;
+		}
+		c->rev = rev;
+		if (counter) {
+			c->counter = xcalloc(1, sizeof *c->counter);
+			counter_load(c->counter, r);
+		} else if (window_counts(set))
+			r->bad = 1;
+		tally_load(&c->tally, set->cell_parts, r);
+	}
+}
+
+static void
+load_states(struct window_set *set, struct group *g, struct memo_record *r)
+{
+	for (size_t f = 0; f < set->fields; f++) {
+		struct window_field field = { 0 };
+
+		load_cells(set, g, &field, r);
+		if (field.cells == NULL)
+			continue;
+		if (g->states == NULL)
+			g->states =
+			    xcalloc(GROUP_FIELDS_MAX, sizeof *g->states);
+		g->states[f] = *field.cells;
+		free(field.cells);
+	}
+}
+
 static void
 load_groups(struct window_set *set, struct memo_record *r)
 {
@@ -277,6 +339,7 @@ load_groups(struct window_set *set, struct memo_record *r)
 				r->bad = 1;
 		}
 		load_sources(set, g, r);
+		load_states(set, g, r);
 	}
 }
 
@@ -290,35 +353,6 @@ check_inputs(const struct window_set *set, struct memo_record *r)
 		    (in->group >= set->groups.topics.n ||
 			in->source >= set->groups.group[in->group]->nsources))
 			r->bad = 1;
-	}
-}
-
-static void
-load_cells(struct window_set *set, struct window *w, struct memo_record *r)
-{
-	size_t n = memo_get_count(r, 18);
-
-	if (n > 0)
-		w->cells = xcalloc(1, sizeof *w->cells);
-	for (size_t i = 0; !r->bad && i < n; i++) {
-		uint64_t id = memo_get_uint(r);
-		uint32_t source = load_number(r, w->group->nsources);
-		int64_t at = load_time(r);
-		int64_t rev = memo_get_i64(r);
-		struct cell *c;
-
-		if (id >=
-		    (at == GROUP_ALWAYS ? w->group->nsources : set->topics.n))
-			r->bad = 1;
-		if (r->bad)
-			return;
-		c = cells_get(w->cells, (uint32_t)id, at, source);
-		if (w->cells->n != i + 1) {
-			r->bad = 1;
-			return;
-		}
-		c->rev = rev;
-		tally_load(&c->tally, set->cell_parts, r);
 	}
 }
 
@@ -345,11 +379,13 @@ load_window(struct window_set *set, struct pane *pane, struct memo_record *r)
 	w->given = flags >> 1 & 1;
 	w->filled = flags >> 2 & 1;
 	w->whole = flags >> 3 & 1;
-	tally_load(&w->tally, set->parts, r);
 	presence_load(&w->seen, r);
 	if (w->seen.n > w->group->nsources)
 		r->bad = 1;
-	load_cells(set, w, r);
+	for (size_t f = 0; f < set->fields; f++) {
+		tally_load(&w->field[f].tally, set->parts, r);
+		load_cells(set, w->group, &w->field[f], r);
+	}
 }
 
 static void

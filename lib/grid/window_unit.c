@@ -1,13 +1,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "event/unit.h"
 #include "grid/window_part.h"
 
 static void
-refused(struct window_set *set, const struct group *g, const char *u, size_t n,
-    const char *what)
+refused(struct window_set *set, const struct group *g, size_t f, const char *u,
+    size_t n, const char *what)
 {
-	const struct group_unit *unit = group_unit(&set->groups, g, 0);
+	const struct group_unit *unit = group_unit(&set->groups, g, f);
 	const char *topic = group_topic(&set->groups, g);
 	int un = n < GROUP_UNIT_MAX ? (int)n : GROUP_UNIT_MAX;
 	char *why = set->why;
@@ -59,35 +60,74 @@ conversion_add(struct window_set *set, uint8_t to, const char *u, size_t n,
 	return i;
 }
 
-const char *
-window_convert(struct window_set *set, uint32_t input, const char *u, size_t n,
-    const struct tally_scale **scale)
+/* Energy is made of powers, power of energies. */
+static const char *
+unit_fault(const struct partial_wants *wants, const struct group_unit *unit)
 {
-	const struct window_rule *rule = set->rule;
+	size_t n;
+
+	if (wants->stats >> TALLY_ENERGY & 1 &&
+	    tally_unit(TALLY_ENERGY, unit->text, unit->n, &n) == NULL)
+		return "is no power: no energy from the";
+	if (wants->stats >> TALLY_POWER & 1 &&
+	    tally_unit(TALLY_POWER, unit->text, unit->n, &n) == NULL)
+		return "is no energy: no power from the";
+	return NULL;
+}
+
+const char *
+window_convert(struct window_set *set, uint32_t input, size_t f, const char *u,
+    size_t n, struct tally_scale *scale)
+{
 	struct group *g = set->groups.group[set->inputs[input].group];
-	size_t i = set->unit[input], un;
-	struct tally_scale made;
-	const struct group_unit *unit;
+	uint8_t *known = &set->unit[input * set->fields + f];
 	const char *what;
 
-	if (i != 0 && is_from(&set->conversion[i], u, n)) {
-		*scale = &set->conversion[i].scale;
+	if (*known != 0 && is_from(&set->conversion[*known], u, n)) {
+		*scale = set->conversion[*known].scale;
 		return NULL;
 	}
-	what = group_convert(&set->groups, g, 0, u, n, rule->unit, &made);
-	unit = group_unit(&set->groups, g, 0);
-	if (what == NULL && rule->wants.stats >> TALLY_ENERGY & 1 &&
-	    tally_unit(TALLY_ENERGY, unit->text, unit->n, &un) == NULL)
-		what = "is no power: no energy from the";
-	if (what == NULL && rule->wants.stats >> TALLY_POWER & 1 &&
-	    tally_unit(TALLY_POWER, unit->text, unit->n, &un) == NULL)
-		what = "is no energy: no power from the";
+	what = group_convert(&set->groups, g, f, u, n, set->rule->unit, scale);
+	if (what == NULL)
+		what = unit_fault(
+		    &set->rule->wants, group_unit(&set->groups, g, f));
 	if (what != NULL) {
-		refused(set, g, u, n, what);
+		refused(set, g, f, u, n, what);
 		return set->why;
 	}
-	i = conversion_add(set, g->unit[0], u, n, &made);
-	set->unit[input] = (uint8_t)i;
-	*scale = &set->conversion[i].scale;
+	*known = (uint8_t)conversion_add(set, g->unit[f], u, n, scale);
 	return NULL;
+}
+
+/* By hour for energies, so that they become powers, or else by second. */
+void
+window_rate(const struct window_set *set, const struct group *g, size_t f,
+    struct cell_rule *rule)
+{
+	const struct group_unit *unit = group_unit(&set->groups, g, f);
+
+	*rule = set->rule->per_source;
+	rule->counter.per = unit_power(unit->text, unit->n) != NULL
+	    ? INT64_C(3600) * DATE_SECOND
+	    : DATE_SECOND;
+}
+
+const char *
+window_unit(const struct window_set *set, const struct group *g, size_t f,
+    char *space, size_t *n)
+{
+	const struct group_unit *unit = group_unit(&set->groups, g, f);
+	const char *power = unit_power(unit->text, unit->n);
+
+	*n = unit->n;
+	if (set->rule->per_source.how != CELL_RATE || unit->n == 0)
+		return unit->text;
+	if (power != NULL) {
+		*n = strlen(power);
+		return power;
+	}
+	memcpy(space, unit->text, unit->n);
+	memcpy(space + unit->n, "/s", 2);
+	*n += 2;
+	return space;
 }

@@ -1,0 +1,119 @@
+#include "base/die.h"
+#include "grid/window_part.h"
+
+/* Sources of which no reading is in the window: the last one that holds. */
+static void
+add_held(const struct window_set *set, const struct group *g, size_t f,
+    const struct window_job *job, struct cells *cells)
+{
+	int64_t oldest = job->as_of - set->rule->stale;
+	size_t i = pane_index(set, job->slot.start);
+
+	for (; i > 0 && set->panes[i - 1]->slot.end > oldest; i--) {
+		const struct window *w = pane_find(set->panes[i - 1], g);
+
+		if (w != NULL && w->field[f].cells != NULL)
+			cells_hold(cells, w->field[f].cells, oldest);
+	}
+}
+
+/* The cells of several panes, one for each source. */
+static void
+add_cells(const struct window_set *set, const struct group *g, size_t f,
+    const struct window_job *job, const struct cell_rule *rule, struct tally *t)
+{
+	size_t i = pane_index(set, job->slot.start);
+	struct cells all = { 0 };
+
+	for (; i < set->npanes && set->panes[i]->slot.end <= job->as_of; i++) {
+		const struct window *w = pane_find(set->panes[i], g);
+
+		if (w != NULL && w->field[f].cells != NULL)
+			cells_merge(&all, w->field[f].cells, set->cell_parts);
+	}
+	if (set->rule->stale > 0)
+		add_held(set, g, f, job, &all);
+	cells_total(&all, rule, set->parts, job->slot.start, t);
+	cells_fini(&all);
+}
+
+static void
+total(const struct window_set *set, const struct group *g, size_t f,
+    const struct window_job *job, struct tally *t)
+{
+	size_t i = pane_index(set, job->slot.start);
+	struct cell_rule rule;
+	int apart;
+
+	window_rate(set, g, f, &rule);
+	apart = rule.how != CELL_EACH &&
+	    (set->rule->stale > 0 || job->end->slot.start != job->slot.start);
+	if (apart)
+		add_cells(set, g, f, job, &rule, t);
+	for (; i < set->npanes && set->panes[i]->slot.end <= job->as_of; i++) {
+		const struct window *w = pane_find(set->panes[i], g);
+
+		if (w == NULL)
+			continue;
+		tally_merge(t, set->parts, &w->field[f].tally);
+		if (!apart && w->field[f].cells != NULL)
+			cells_total(w->field[f].cells, &rule, set->parts,
+			    job->slot.start, t);
+	}
+}
+
+int
+window_total(const struct window_set *set, const struct group *g,
+    const struct window_job *job, struct tally *t)
+{
+	int any = 0;
+
+	for (size_t f = 0; f < set->fields; f++) {
+		total(set, g, f, job, &t[f]);
+		any |= t[f].values > 0;
+	}
+	return any;
+}
+
+/*
+ * A reading of before: the source's state there is that of the pane after it
+ * in which it has readings, or that of all, and goes on from there anew.
+ */
+static void
+carry(struct window_set *set, size_t at, struct group *g, size_t f,
+    uint32_t source)
+{
+	struct counter_state state, *all = cells_state(&g->states[f], source);
+	struct cell_rule rule;
+
+	window_rate(set, g, f, &rule);
+	state = *all;
+	for (size_t i = at + 1; i < set->closed; i++) {
+		struct window *w = pane_find(set->panes[i], g);
+
+		if (w != NULL && w->field[f].cells != NULL &&
+		    cells_before(w->field[f].cells, source, &state))
+			break;
+	}
+	for (size_t i = at; i < set->closed; i++) {
+		struct window *w = pane_find(set->panes[i], g);
+
+		if (w != NULL && w->field[f].cells != NULL &&
+		    cells_carry(w->field[f].cells, &rule, source, &state))
+			window_dirty(set, set->panes[i], g);
+	}
+	*cells_state(&g->states[f], source) = state;
+}
+
+void
+window_correct(
+    struct window_set *set, struct pane *pane, struct group *g, uint32_t source)
+{
+	size_t at = pane_index(set, pane->slot.start);
+
+	if (g->states == NULL)
+		g->states = xcalloc(GROUP_FIELDS_MAX, sizeof *g->states);
+	for (size_t f = 0; f < set->fields; f++)
+		if (pane_find(pane, g)->field[f].cells != NULL)
+			carry(set, at, g, f, source);
+}
