@@ -25,8 +25,8 @@
 enum late { LATE_CORRECT, LATE_DEAD, LATE_DROP };
 
 static struct {
-	const char *window, *by, *expect, *to, *stat, *value, *join, *source;
-	const char *tz;
+	const char *window, *by, *expect, *to, *stat, *field, *join, *source;
+	const char *tz, *rollover, *max_rate;
 	const char *dead, *state;
 	int per_source, late, strict, stats;
 	int64_t topics_max;
@@ -44,7 +44,7 @@ static struct {
 };
 
 static const char *const per_source[] = { "each", "mean", "last", "sum", "min",
-	"max", NULL };
+	"max", "delta", "rate", NULL };
 static const char *const late[] = { "correct", "dead", "drop", NULL };
 
 static const struct opt options[] = {
@@ -58,9 +58,7 @@ static const struct opt options[] = {
 	{ 0, "every", OPT_DURATION, "DURATION",
 	    "partial results of open windows", &o.rule.every },
 	{ 0, "stat", OPT_STRING, "NAME[,NAME]",
-	    "sum mean min max first last min_at max_at first_at last_at "
-	    "count energy power stddev p50 p99.9",
-	    &o.stat },
+	    "sum mean min max last stddev p95 energy ... (sum)", &o.stat },
 	{ 0, "by", OPT_STRING, "NAME[,NAME]",
 	    "instead of --to: what to group by", &o.by },
 	{ 0, "join", OPT_STRING, "FILE[:COLUMN={capture}]",
@@ -70,7 +68,13 @@ static const struct opt options[] = {
 	{ 0, "per-source", OPT_CHOICE, "HOW",
 	    "first make one value of each source", &o.per_source, NULL,
 	    per_source },
-	{ 0, "value", OPT_STRING, "MEMBER", "v, or m.NAME (v)", &o.value },
+	{ 0, "rollover", OPT_STRING, "N",
+	    "delta, rate: a counter begins anew at N", &o.rollover },
+	{ 0, "max-rate", OPT_STRING, "X", "delta, rate: no counter is faster",
+	    &o.max_rate },
+	{ 0, "stale", OPT_DURATION, "DURATION",
+	    "last: how long it holds (a window)", &o.rule.stale },
+	{ 0, "field", OPT_STRING, "NAME[,NAME]", "v, or m.NAME (v)", &o.field },
 	{ 0, "unit", OPT_STRING, "UNIT", "unit of the result", &o.rule.unit },
 	{ 0, "interval", OPT_DURATION, "DURATION",
 	    "interval of power readings, for energy", &o.rule.interval },
@@ -86,6 +90,8 @@ static const struct opt options[] = {
 	    "how far t may be in the future (60s)", &o.rule.skew },
 	{ 0, "expect", OPT_STRING, "FILE[:COLUMN]",
 	    "CSV table of the sources that have to report", &o.expect },
+	{ 0, "forget", OPT_INT, "N", "sources not seen in N windows (never)",
+	    &o.rule.forget },
 	{ 0, "missing", OPT_FLAG, NULL, "name the missing sources",
 	    &o.rule.missing },
 	{ 0, "state", OPT_STRING, "FILE", "go on where the last run ended",
@@ -109,11 +115,10 @@ static const struct opt_command command = {
 	.operands = "[FILE]...",
 	.options = options,
 	.examples = {
-		"sg-aggregate --from 'METER/{meter}/Load' --join meters.csv \\\n"
-		"      --to 'AGGREGATE/{feeder}/Load/60s' readings.ndjson",
+		"sg-aggregate --from 'METER/{meter}/Load' --join meters.csv "
+		"--by feeder",
 		"sg-aggregate -W 1d --tz Europe/London --stat energy,max,max_at "
-		"\\\n      --interval 1m --from 'METER/{meter}/Load' "
-		"--to 'DAY/{meter}/Load'",
+		"\\\n      --interval 1m --from 'METER/{meter}/Load' --by meter",
 	},
 };
 
@@ -202,9 +207,39 @@ check_panes(void)
 	if (rule->slide > 0 &&
 	    rule->slot.width / rule->slide > WINDOW_PANES_MAX)
 		opt_usage("--slide: a window has over %d", WINDOW_PANES_MAX);
+	if (rule->stale > SLOT_WIDTH_MAX ||
+	    (rule->slot.kind == SLOT_FIXED &&
+		rule->stale / base > WINDOW_PANES_MAX))
+		opt_usage("--stale: over %d windows", WINDOW_PANES_MAX);
 	if (rule->every > 0 && rule->slot.kind == SLOT_FIXED &&
 	    rule->slot.width / base * (base / rule->every) > WINDOW_PANES_MAX)
 		opt_usage("--every: a window has over %d", WINDOW_PANES_MAX);
+}
+
+static void
+parse_number(const char *name, const char *text, struct num_sum *x)
+{
+	static const struct num_sum zero;
+
+	if (text != NULL &&
+	    (num_sum_add(x, text, strlen(text)) == -1 ||
+		num_sum_compare(x, &zero) <= 0))
+		opt_usage("--%s %s: no number above 0", name, text);
+}
+
+static void
+check_counters(void)
+{
+	struct cell_rule *how = &o.rule.per_source;
+	int counts = how->how == CELL_DELTA || how->how == CELL_RATE;
+
+	if (!counts && (o.rollover != NULL || o.max_rate != NULL))
+		opt_usage("--%s is for --per-source delta and rate",
+		    o.rollover != NULL ? "rollover" : "max-rate");
+	parse_number("rollover", o.rollover, &how->counter.rollover);
+	parse_number("max-rate", o.max_rate, &how->counter.max_rate);
+	if (o.rule.stale > 0 && how->how != CELL_LAST)
+		opt_usage("--stale is for --per-source last");
 }
 
 static void
@@ -221,9 +256,9 @@ parse_rule(void)
 		opt_usage("--tz %s: no such time zone", o.tz);
 	if (rule->unit != NULL && !unit_known(rule->unit, strlen(rule->unit)))
 		opt_usage("--unit %s: no registered unit", rule->unit);
-	if (o.value != NULL &&
-	    partial_fields(&rule->fields, o.value, &why) == -1)
-		opt_usage("--value %s: %s", o.value, why);
+	if (o.field != NULL &&
+	    partial_fields(&rule->fields, o.field, &why) == -1)
+		opt_usage("--field %s: %s", o.field, why);
 	if (partial_wants(&rule->wants, o.stat, &why) == -1)
 		opt_usage("--stat: %s", why);
 	if (rule->grace > SLOT_WIDTH_MAX || rule->skew > SLOT_WIDTH_MAX ||
@@ -232,8 +267,10 @@ parse_rule(void)
 	rule->per_source.how = (enum cell_reduce)o.per_source;
 	if (o.late != LATE_CORRECT)
 		rule->keep = 0;
+	rule->expected = o.expect != NULL;
 	check_panes();
 	check_energy();
+	check_counters();
 	if (o.to == NULL)
 		make_to();
 	if (rule->src != NULL && o.state == NULL)
@@ -326,10 +363,10 @@ static uint64_t
 config_hash(void)
 {
 	const char *const texts[] = { o.window, o.to, o.stat, o.source, o.tz,
-		o.value, o.rule.unit, o.rule.src };
+		o.field, o.rule.unit, o.rule.src, o.rollover, o.max_rate };
 	const int64_t numbers[] = { o.per_source, o.late, o.rule.interval,
 		o.rule.grace, o.rule.keep, o.rule.slide, o.rule.every,
-		o.rule.stale };
+		o.rule.stale, o.rule.forget };
 	uint64_t h = 0;
 
 	for (size_t i = 0; i < o.from.n; i++)

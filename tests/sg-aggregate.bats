@@ -118,7 +118,7 @@ figures() {
 	run -64 aggregate -W 0
 	run -64 aggregate --tz Mars/Olympus
 	run -64 aggregate --unit parsec
-	run -64 aggregate --value load
+	run -64 aggregate --field load,,
 	run -64 sg-aggregate --from 'M/{m' --to A
 }
 
@@ -447,7 +447,7 @@ waits_at() {
 
 @test "one member of m can be taken" {
 	echo '{"topic":"M/a/Load","t":0,"m":{"load":1.5,"flex":2},"u":{"load":"kW","flex":"W"}}' >in
-	[ "$(aggregate --value m.load in | figures v u)" = '0 1500 W' ]
+	[ "$(aggregate --field m.load in | figures v u)" = '0 1500 W' ]
 	run -65 aggregate in
 }
 

@@ -190,7 +190,7 @@ reduce_counter(const struct cell_rule *rule, const struct cell *c,
 	count->resets = rise.resets;
 	if (rule->how == CELL_DELTA)
 		num_sum_merge(&value->v, &rise.v);
-	else if (rise.steps > 0)
+	else if (rise.steps > 0 && rise.to > rise.from)
 		quotient(
 		    &value->v, &rise.v, rule->counter.per, rise.to - rise.from);
 	num_sum_fini(&rise.v);

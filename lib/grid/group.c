@@ -6,9 +6,10 @@
 #include "event/unit.h"
 #include "grid/group.h"
 
-/* In the name of a source: it is expected; it is a number in sources. */
+/* In the name of a source: expected; a number in sources; dropped. */
 static const uint32_t expected = UINT32_C(1) << 31;
 static const uint32_t named = UINT32_C(1) << 30;
+static const uint32_t gone = UINT32_C(1) << 29;
 
 struct group *
 groups_get(struct groups *groups, const char *topic, size_t n)
@@ -29,6 +30,7 @@ groups_get(struct groups *groups, const char *topic, size_t n)
 	g = xcalloc(1, sizeof *g);
 	g->id = id;
 	groups->group[id] = g;
+	groups->ranked = 0;
 	return g;
 }
 
@@ -43,6 +45,16 @@ group_topic(const struct groups *groups, const struct group *g)
 static uint32_t
 add_source(struct groups *groups, struct group *g, uint32_t name)
 {
+	groups->nsources++;
+	if (g->free != 0) {
+		uint32_t i = g->free - 1;
+
+		g->free = g->name[i] & ~gone;
+		g->dropped--;
+		g->last[i] = GROUP_ALWAYS;
+		g->name[i] = name;
+		return i;
+	}
 	if (g->nsources == g->capsources) {
 		g->capsources += g->capsources / 2 + 1;
 		g->last = xrealloc(g->last, g->capsources * sizeof *g->last);
@@ -50,7 +62,6 @@ add_source(struct groups *groups, struct group *g, uint32_t name)
 	}
 	g->last[g->nsources] = GROUP_ALWAYS;
 	g->name[g->nsources] = name;
-	groups->nsources++;
 	return g->nsources++;
 }
 
@@ -79,7 +90,7 @@ groups_source(
 		slot = groups->slot[number];
 	else {
 		number = names_add(&groups->sources, key.p, key.len);
-		if (number < named) {
+		if (number < gone) {
 			slot = add_source(groups, g, number | named);
 			set_slot(groups, number, slot);
 		}
@@ -91,7 +102,7 @@ groups_source(
 uint32_t
 groups_topic(struct groups *groups, struct group *g, uint32_t input)
 {
-	return input < named ? add_source(groups, g, input) : NAMES_NONE;
+	return input < gone ? add_source(groups, g, input) : NAMES_NONE;
 }
 
 const char *
@@ -110,7 +121,8 @@ group_source_name(
 uint32_t
 group_source_input(const struct group *g, uint32_t i)
 {
-	return g->name[i] & named ? NAMES_NONE : g->name[i] & ~expected;
+	return g->name[i] & (named | gone) ? NAMES_NONE
+					   : g->name[i] & ~expected;
 }
 
 void
@@ -124,6 +136,51 @@ void
 group_expect(struct group *g, uint32_t i)
 {
 	g->name[i] |= expected;
+}
+
+int
+group_dropped(const struct group *g, uint32_t i)
+{
+	return (g->name[i] & gone) != 0;
+}
+
+void
+groups_drop_source(struct groups *groups, struct group *g, uint32_t i)
+{
+	if (g->name[i] & named)
+		names_drop(&groups->sources, g->name[i] & ~named & ~expected);
+	g->last[i] = GROUP_ALWAYS;
+	g->name[i] = g->free | gone;
+	g->free = i + 1;
+	g->dropped++;
+	groups->nsources--;
+}
+
+int
+group_is_empty(const struct group *g)
+{
+	return g->dropped == g->nsources;
+}
+
+static void
+group_free(struct group *g)
+{
+	if (g == NULL)
+		return;
+	for (size_t f = 0; g->states != NULL && f < GROUP_FIELDS_MAX; f++)
+		cells_fini(&g->states[f]);
+	free(g->states);
+	free(g->last);
+	free(g->name);
+	free(g);
+}
+
+void
+groups_drop(struct groups *groups, struct group *g)
+{
+	names_drop(&groups->topics, g->id);
+	groups->group[g->id] = NULL;
+	group_free(g);
 }
 
 int
@@ -148,37 +205,30 @@ by_topic(const void *a, const void *b)
 void
 groups_rank(struct groups *groups)
 {
-	uint32_t n = groups->topics.n;
+	uint32_t n = 0;
 	struct ranked *order;
 
-	if (groups->ranked == n)
+	if (groups->ranked)
 		return;
-	order = xcalloc(n, sizeof *order);
-	for (uint32_t i = 0; i < n; i++) {
-		order[i].group = groups->group[i];
-		order[i].topic = group_topic(groups, groups->group[i]);
+	order = xcalloc(groups->topics.n + 1, sizeof *order);
+	for (uint32_t i = 0; i < groups->topics.n; i++) {
+		if (groups->group[i] == NULL)
+			continue;
+		order[n].group = groups->group[i];
+		order[n++].topic = group_topic(groups, groups->group[i]);
 	}
 	qsort(order, n, sizeof *order, by_topic);
 	for (uint32_t i = 0; i < n; i++)
 		order[i].group->rank = i;
-	groups->ranked = n;
+	groups->ranked = 1;
 	free(order);
 }
 
 void
 groups_fini(struct groups *groups)
 {
-	for (uint32_t i = 0; i < groups->topics.n; i++) {
-		struct group *g = groups->group[i];
-
-		for (size_t f = 0; g->states != NULL && f < GROUP_FIELDS_MAX;
-		     f++)
-			cells_fini(&g->states[f]);
-		free(g->states);
-		free(g->last);
-		free(g->name);
-		free(g);
-	}
+	for (uint32_t i = 0; i < groups->topics.n; i++)
+		group_free(groups->group[i]);
 	free(groups->group);
 	free(groups->slot);
 	names_fini(&groups->topics);

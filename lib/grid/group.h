@@ -36,12 +36,14 @@ struct group {
 	uint8_t unit[GROUP_FIELDS_MAX]; /* 0: not yet known */
 	/* Of each field: counters as of the panes that have closed, or NULL. */
 	struct cells *states;
+	uint32_t dropped; /* sources, whose numbers are used again */
+	uint32_t free;	  /* the first of them, + 1; name[] has the next */
 };
 
 /* All-zero is no groups. */
 struct groups {
 	struct names topics;  /* of the results */
-	struct group **group; /* by id */
+	struct group **group; /* by id, NULL if dropped */
 	uint32_t cap, ranked;
 	size_t nsources;	    /* of all groups */
 	const struct names *inputs; /* their topics, names of sources */
@@ -67,6 +69,20 @@ const char *group_topic(const struct groups *groups, const struct group *g);
 uint32_t groups_source(
     struct groups *groups, struct group *g, const char *name, size_t n);
 uint32_t groups_topic(struct groups *groups, struct group *g, uint32_t input);
+
+/*
+ * groups_drop_source(groups, g, i) - Free source i; its number goes to one
+ * that comes later.  group_dropped(g, i) - 1 if so.
+ */
+void groups_drop_source(struct groups *groups, struct group *g, uint32_t i);
+int group_dropped(const struct group *g, uint32_t i);
+
+/*
+ * groups_drop(groups, g) - Free a group.  group_is_empty(g) - 1 if all its
+ * sources were dropped.
+ */
+void groups_drop(struct groups *groups, struct group *g);
+int group_is_empty(const struct group *g);
 
 /* groups_rank(groups) - Number all groups by topic. */
 void groups_rank(struct groups *groups);

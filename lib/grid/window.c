@@ -9,7 +9,7 @@ begin(struct window_set *set)
 {
 	set->groups.inputs = &set->topics;
 	set->newest = set->horizon = set->forgotten = GROUP_ALWAYS;
-	set->limit = set->now = set->judged = GROUP_ALWAYS;
+	set->limit = set->now = set->judged = set->swept = GROUP_ALWAYS;
 	set->next_end = GROUP_NEVER;
 }
 
@@ -243,25 +243,30 @@ add_partial(struct window_set *set, struct cells *cells, uint32_t input,
 }
 
 static const char *
-add_point(struct window_set *set, struct window_field *field, uint32_t source,
-    const struct reading *r, size_t f, const struct tally_scale *scale)
+add_point(struct window_set *set, const struct pane *pane, struct window *w,
+    uint32_t source, const struct reading *r, size_t f,
+    const struct tally_scale *scale)
 {
+	struct cells *cells;
 	const struct window_rule *rule = set->rule;
 	struct counter_point point;
 	struct tally_count count;
 	const char *why = reading_point(
 	    r, &rule->fields, &rule->wants, f, scale, &point, &count);
 
-	if (why == NULL)
-		cells_point(field_cells(field), source, &point, &count,
-		    set->horizon - rule->keep);
-	return why;
+	if (why != NULL)
+		return why;
+	cells = field_cells(&w->field[f]);
+	if (pane->closed)
+		window_begin_counter(set, pane, w->group, f, source, cells);
+	cells_point(cells, source, &point, &count, set->horizon - rule->keep);
+	return NULL;
 }
 
 static const char *
-add_field(struct window_set *set, struct window *w, uint32_t input,
-    const struct reading *r, size_t f, const struct tally_scale *scale,
-    int *changed)
+add_field(struct window_set *set, const struct pane *pane, struct window *w,
+    uint32_t input, const struct reading *r, size_t f,
+    const struct tally_scale *scale, int *changed)
 {
 	const struct window_rule *rule = set->rule;
 	uint32_t source = set->inputs[input].source;
@@ -277,7 +282,7 @@ add_field(struct window_set *set, struct window *w, uint32_t input,
 	}
 	if (window_counts(set)) {
 		*changed = 1;
-		return add_point(set, field, source, r, f, scale);
+		return add_point(set, pane, w, source, r, f, scale);
 	}
 	why = reading_tally(
 	    r, &rule->fields, &rule->wants, f, set->cell_parts, scale, &t);
@@ -294,16 +299,14 @@ add_field(struct window_set *set, struct window *w, uint32_t input,
 	return why;
 }
 
-/* Panes that have closed since tell of an earlier time, or of this one. */
+/* Panes behind that one tell of an earlier time, or of this one. */
 static void
 note_late(struct window_set *set, const struct pane *pane, struct group *g,
     uint32_t source, int64_t t)
 {
-	size_t i = set->closed;
-
-	while (i > 0 && set->panes[i - 1] != pane)
-		i--;
-	for (; i < set->closed; i++) {
+	if (t > g->last[source])
+		g->last[source] = t;
+	for (size_t i = pane_index(set, pane->slot.end); i < set->closed; i++) {
 		struct window *w = pane_find(set->panes[i], g);
 
 		if (w != NULL && w->filled &&
@@ -311,8 +314,6 @@ note_late(struct window_set *set, const struct pane *pane, struct group *g,
 			t, g->nsources))
 			return;
 	}
-	if (t > g->last[source])
-		g->last[source] = t;
 }
 
 /* The closed windows that count the pane are to be corrected. */
@@ -372,8 +373,8 @@ store(struct window_set *set, uint32_t input, struct pane *pane,
 	w = pane_window(set, pane, set->groups.group[in->group]);
 	for (size_t f = 0; why == NULL && f < set->fields; f++)
 		if (r->have >> f & 1)
-			why =
-			    add_field(set, w, input, r, f, &scale[f], &changed);
+			why = add_field(
+			    set, pane, w, input, r, f, &scale[f], &changed);
 	if (why == NULL || changed)
 		note_heard(set, pane, w, in->source, r->t, changed);
 	return why;

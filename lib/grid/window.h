@@ -37,6 +37,8 @@ struct window_rule {
 	const char *unit; /* of the result, or NULL */
 	const char *src;  /* of the results, with ep and seq, or NULL */
 	int missing;	  /* name the missing sources */
+	int expected;	  /* only those that are expected can be missing */
+	int64_t forget;	  /* windows after which a silent source is; 0 never */
 };
 
 enum {
@@ -91,7 +93,8 @@ int window_refused(const struct window_set *set, uint32_t input);
 
 /*
  * window_expect(set, input) - Its source is known before its first reading,
- * so that it is missing from every window of its group until then.
+ * so that it is missing from every window of its group until then.  It is
+ * never forgotten.
  */
 void window_expect(struct window_set *set, uint32_t input);
 

@@ -163,6 +163,7 @@ next_job(struct window_set *set)
 	set->fix = 0;
 	set->nready = set->at = 0;
 	pane_forget(set);
+	window_sweep(set);
 	set->next_end = set->closed < set->npanes
 	    ? set->panes[set->closed]->slot.end
 	    : GROUP_NEVER;

@@ -21,10 +21,10 @@ window_times(struct window_set *set, struct window *w, const struct slot *slot)
 	presence_times(&w->seen, times, g->nsources, slot->start);
 	if (w->filled && w->seen.form == PRESENCE_PACKED)
 		return times;
-	for (uint32_t i = 0; i < g->nsources; i++) {
+	for (uint32_t i = 0; !w->filled && i < g->nsources; i++) {
 		if (times[i] > g->last[i])
 			g->last[i] = times[i];
-		else if (!w->filled && g->last[i] < slot->end)
+		else if (g->last[i] < slot->end)
 			times[i] = g->last[i];
 	}
 	presence_pack(&w->seen, times, g->nsources);
@@ -38,21 +38,34 @@ by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+/* What a window says of sources: a source is heard before as_of. */
+struct roll {
+	struct slot slot;  /* from the window's start to as_of */
+	int64_t forgotten; /* heard before that: not known any more */
+	int expected;	   /* only sources that are expected are missing */
+};
+
 static int
-is_missing(const struct group *g, uint32_t i, int64_t heard, int64_t start)
+is_missing(
+    const struct roll *roll, const struct group *g, uint32_t i, int64_t heard)
 {
-	return heard < start && (heard != GROUP_ALWAYS || group_expected(g, i));
+	if (heard >= roll->slot.start)
+		return 0;
+	if (group_expected(g, i))
+		return 1;
+	return !roll->expected && heard != GROUP_ALWAYS &&
+	    heard >= roll->forgotten;
 }
 
 static void
 add_absent(struct buf *b, const struct window_set *set, const struct group *g,
-    const int64_t *times, const struct slot *slot)
+    const int64_t *times, const struct roll *roll)
 {
 	const char **names = xcalloc(g->nsources + 1, sizeof *names);
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < g->nsources; i++)
-		if (is_missing(g, i, times[i], slot->start))
+		if (is_missing(roll, g, i, times[i]))
 			names[n++] = group_source_name(&set->groups, g, i);
 	qsort(names, n, sizeof *names, by_name);
 	buf_adds(b, ",\"absent\":[");
@@ -70,27 +83,33 @@ static void
 add_sources(struct buf *b, struct window_set *set, struct group *g)
 {
 	struct pane *pane = set->job.heard;
-	struct slot slot = { set->job.slot.start, set->job.as_of };
+	struct roll roll = { { set->job.slot.start, set->job.as_of },
+		window_forgotten(set, set->job.as_of), set->rule->expected };
 	const int64_t *times =
 	    window_times(set, pane_window(set, pane, g), &pane->slot);
-	uint32_t reported = 0, missing = 0;
+	uint32_t reported = 0, missing = 0, unexpected = 0;
 	int64_t oldest = GROUP_NEVER;
 
 	for (uint32_t i = 0; i < g->nsources; i++) {
-		if (times[i] >= slot.start)
+		if (times[i] >= roll.slot.start) {
 			reported++;
-		else if (is_missing(g, i, times[i], slot.start))
+			unexpected += !group_expected(g, i);
+		} else if (is_missing(&roll, g, i, times[i]))
 			missing++;
+		else
+			continue;
 		if (times[i] != GROUP_ALWAYS && times[i] < oldest)
 			oldest = times[i];
 	}
 	buf_addf(b, ",\"sources\":%u,\"missing\":%u", reported, missing);
+	if (roll.expected && unexpected > 0)
+		buf_addf(b, ",\"unexpected\":%u", unexpected);
 	if (oldest != GROUP_NEVER) {
 		buf_adds(b, ",\"age\":");
-		num_add_micros(b, slot.end - oldest);
+		num_add_micros(b, roll.slot.end - oldest);
 	}
 	if (set->rule->missing && missing > 0)
-		add_absent(b, set, g, times, &slot);
+		add_absent(b, set, g, times, &roll);
 }
 
 void

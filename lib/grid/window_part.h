@@ -99,6 +99,7 @@ struct window_set {
 	struct span told;     /* its span, at the window told last */
 	struct window **ready;
 	size_t nready, capready, at, fix;
+	int64_t swept;	/* horizon when silent sources were last forgotten */
 	int64_t *times; /* room for as many as sources */
 	uint32_t captimes;
 	struct window_stats stats;
@@ -170,6 +171,13 @@ void window_rate(const struct window_set *set, const struct group *g, size_t f,
 const char *window_unit(const struct window_set *set, const struct group *g,
     size_t f, char *space, size_t *n);
 
+/*
+ * window_begin_counter(set, pane, g, f, source, cells) - Before a late reading
+ * goes into the closed pane's cells: what the source's readings there follow.
+ */
+void window_begin_counter(struct window_set *set, const struct pane *pane,
+    const struct group *g, size_t f, uint32_t source, struct cells *cells);
+
 /* window_correct(set, pane, g, source) - A late reading of a counter. */
 void window_correct(struct window_set *set, struct pane *pane, struct group *g,
     uint32_t source);
@@ -177,6 +185,14 @@ void window_correct(struct window_set *set, struct pane *pane, struct group *g,
 /* window_dirty(set, pane, g) - The closed windows that count it are wrong. */
 void
 window_dirty(struct window_set *set, const struct pane *pane, struct group *g);
+
+/*
+ * window_forgotten(set, t) - What was heard last before that is forgotten at
+ * t.  window_sweep(set) - Now and then, free what is of such sources, and of
+ * groups that have no others.
+ */
+int64_t window_forgotten(const struct window_set *set, int64_t t);
+void window_sweep(struct window_set *set);
 
 /*
  * window_times(set, w, slot) - When each source of the group was last heard

@@ -111,7 +111,7 @@ save_groups(const struct saver *s)
 			memo_put_i64(s->b, g->last[k]);
 			memo_put_uint(s->b,
 			    input == NAMES_NONE ? 0 : s->input[input] + 1);
-			if (input == NAMES_NONE)
+			if (input == NAMES_NONE && !group_dropped(g, k))
 				name = group_source_name(groups, g, k);
 			memo_put_bytes(s->b, name, strlen(name));
 		}
@@ -158,6 +158,7 @@ window_save(const struct window_set *set, struct buf *b)
 	memo_put_i64(b, set->forgotten);
 	memo_put_i64(b, set->interval);
 	memo_put_i64(b, set->judged);
+	memo_put_i64(b, set->swept);
 	memo_put_uint(b, (uint64_t)set->live);
 	memo_put_i64(b, set->ep);
 	memo_put_i64(b, set->seq);
@@ -241,7 +242,8 @@ load_units(struct window_set *set, struct memo_record *r)
 static void
 load_sources(struct window_set *set, struct group *g, struct memo_record *r)
 {
-	size_t n = memo_get_count(r, 10);
+	size_t n = memo_get_count(r, 10), ndropped = 0;
+	uint32_t *dropped = xcalloc(n + 1, sizeof *dropped);
 
 	for (size_t i = 0; !r->bad && i < n; i++) {
 		int64_t last = load_time(r);
@@ -250,14 +252,23 @@ load_sources(struct window_set *set, struct group *g, struct memo_record *r)
 		const char *name = memo_get_bytes(r, &len);
 
 		if (r->bad)
-			return;
-		at = input != 0 ? groups_topic(&set->groups, g, input - 1)
-				: groups_source(&set->groups, g, name, len);
+			break;
+		/* A dropped one has neither; it holds its place. */
+		if (input == 0 && len > 0)
+			at = groups_source(&set->groups, g, name, len);
+		else
+			at = groups_topic(
+			    &set->groups, g, input == 0 ? 0 : input - 1);
+		if (input == 0 && len == 0)
+			dropped[ndropped++] = (uint32_t)i;
 		if (at != i)
 			r->bad = 1;
 		else
 			g->last[i] = last;
 	}
+	while (ndropped > 0)
+		groups_drop_source(&set->groups, g, dropped[--ndropped]);
+	free(dropped);
 }
 
 /* Into cells, or new ones if there are none yet. */
@@ -430,6 +441,7 @@ load(struct window_set *set, struct memo_record *r)
 	set->forgotten = load_time(r);
 	set->interval = memo_get_i64(r);
 	set->judged = load_time(r);
+	set->swept = load_time(r);
 	set->live = memo_get_uint(r) == 1;
 	set->ep = memo_get_i64(r);
 	set->seq = memo_get_i64(r);

@@ -76,25 +76,41 @@ window_total(const struct window_set *set, const struct group *g,
 }
 
 /*
- * A reading of before: the source's state there is that of the pane after it
- * in which it has readings, or that of all, and goes on from there anew.
+ * Where there was no reading of the source its state is that of the pane after
+ * it in which there are some, or that of all.
  */
-static void
-carry(struct window_set *set, size_t at, struct group *g, size_t f,
-    uint32_t source)
+void
+window_begin_counter(struct window_set *set, const struct pane *pane,
+    const struct group *g, size_t f, uint32_t source, struct cells *cells)
 {
-	struct counter_state state, *all = cells_state(&g->states[f], source);
-	struct cell_rule rule;
+	struct counter_state state = { 0 };
 
-	window_rate(set, g, f, &rule);
-	state = *all;
-	for (size_t i = at + 1; i < set->closed; i++) {
-		struct window *w = pane_find(set->panes[i], g);
+	if (cells_find(cells, source, GROUP_ALWAYS) != NULL)
+		return;
+	if (g->states != NULL)
+		state = *cells_state(&g->states[f], source);
+	for (size_t i = pane_index(set, pane->slot.start); i < set->closed;
+	     i++) {
+		const struct window *w = pane_find(set->panes[i], g);
 
 		if (w != NULL && w->field[f].cells != NULL &&
 		    cells_before(w->field[f].cells, source, &state))
 			break;
 	}
+	*cells_state(cells, source) = state;
+}
+
+/* From the pane on, states follow its readings anew. */
+static void
+carry(struct window_set *set, size_t at, struct group *g, size_t f,
+    uint32_t source)
+{
+	struct counter_state state = { 0 };
+	struct cell_rule rule;
+
+	window_rate(set, g, f, &rule);
+	cells_before(
+	    pane_find(set->panes[at], g)->field[f].cells, source, &state);
 	for (size_t i = at; i < set->closed; i++) {
 		struct window *w = pane_find(set->panes[i], g);
 
@@ -114,6 +130,8 @@ window_correct(
 	if (g->states == NULL)
 		g->states = xcalloc(GROUP_FIELDS_MAX, sizeof *g->states);
 	for (size_t f = 0; f < set->fields; f++)
-		if (pane_find(pane, g)->field[f].cells != NULL)
+		if (pane_find(pane, g)->field[f].cells != NULL &&
+		    cells_find(pane_find(pane, g)->field[f].cells, source,
+			GROUP_ALWAYS) != NULL)
 			carry(set, at, g, f, source);
 }
