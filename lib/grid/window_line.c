@@ -40,7 +40,7 @@ by_name(const void *a, const void *b)
 
 /* What a window says of sources: a source is heard before as_of. */
 struct roll {
-	struct slot slot;  /* from the window's start to as_of */
+	struct slot slot;  /* in which sources are heard if they count */
 	int64_t forgotten; /* heard before that: not known any more */
 	int expected;	   /* only sources that are expected are missing */
 };
@@ -83,7 +83,10 @@ static void
 add_sources(struct buf *b, struct window_set *set, struct group *g)
 {
 	struct pane *pane = set->job.heard;
-	struct roll roll = { { set->job.slot.start, set->job.as_of },
+	int64_t held = set->job.as_of - set->rule->stale;
+	struct roll roll = { { held < set->job.slot.start ? held
+							  : set->job.slot.start,
+				 set->job.as_of },
 		window_forgotten(set, set->job.as_of), set->rule->expected };
 	const int64_t *times =
 	    window_times(set, pane_window(set, pane, g), &pane->slot);
