@@ -178,6 +178,13 @@ publisher_room(const struct publisher *p)
 	return p->closed < PUBLISHER_WINDOW && !p->taking_up;
 }
 
+/* Of where a flow began nobody has told us that. */
+static uint64_t
+known_safe(const struct publisher *p)
+{
+	return p->flow && p->safe <= p->begun ? 0 : p->safe;
+}
+
 /*
  * Number, header and off; without a connection it stays ready.  What the
  * broker has, from another process maybe, need not go there again.
@@ -193,8 +200,8 @@ send_frame(struct publisher *p, struct frame *f)
 	}
 	buf_clear(&p->head_line);
 	if (p->flow)
-		wire_pub_mark(&p->head_line, p->from, f->first, f->n, p->safe,
-		    &f->commit);
+		wire_pub_mark(&p->head_line, p->from, f->first, f->n,
+		    known_safe(p), &f->commit);
 	else
 		wire_pub(
 		    &p->head_line, p->from, p->chan, f->first, f->n, p->safe);
@@ -938,7 +945,8 @@ static void
 ask(struct publisher *p)
 {
 	buf_clear(&p->head_line);
-	wire_pub(&p->head_line, p->from, p->chan, p->done + 1, 0, p->safe);
+	wire_pub(
+	    &p->head_line, p->from, p->chan, p->done + 1, 0, known_safe(p));
 	if (client_send(p->client, ++p->tag, &p->head_line) == 0)
 		p->asking = p->tag;
 }
