@@ -15,6 +15,7 @@ STATS = ['sum', 'mean', 'min', 'max', 'first', 'last', 'min_at', 'max_at',
          'p99.9']
 ALONE = ['sum', 'mean', 'min', 'max', 'first', 'last', 'stddev', 'p50',
          'p99.9']
+CHOICES = [[], ['load'], ['load', 'flex_dn']]
 PROGRAM = os.path.join(os.environ.get('SG_BIN', 'bin'), 'sg-aggregate')
 
 
@@ -91,7 +92,7 @@ def main():
     seed, rounds = int(sys.argv[1]), int(sys.argv[2])
     for number in range(rounds):
         rng = random.Random(seed * 1000 + number)
-        fields = rng.choice([[], ['load'], ['load', 'flex_dn']])
+        fields = rng.choice(CHOICES)
         stats = [rng.choice(ALONE)] if rng.random() < 0.5 else rng.sample(
             STATS, rng.randint(2, len(STATS)))
         options = ['--stat', ','.join(stats)]

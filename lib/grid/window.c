@@ -242,6 +242,17 @@ add_partial(struct window_set *set, struct cells *cells, uint32_t input,
 	*changed = 1;
 }
 
+/* Readings before it may be thinned out; not if each is measured. */
+static int64_t
+point_horizon(const struct window_set *set)
+{
+	const struct num_sum none = { 0 };
+
+	if (num_sum_compare(&set->rule->per_source.counter.max_rate, &none) > 0)
+		return INT64_MIN;
+	return set->horizon - set->rule->keep;
+}
+
 static const char *
 add_point(struct window_set *set, const struct pane *pane, struct window *w,
     uint32_t source, const struct reading *r, size_t f,
@@ -259,7 +270,7 @@ add_point(struct window_set *set, const struct pane *pane, struct window *w,
 	cells = field_cells(&w->field[f]);
 	if (pane->closed)
 		window_begin_counter(set, pane, w->group, f, source, cells);
-	cells_point(cells, source, &point, &count, set->horizon - rule->keep);
+	cells_point(cells, source, &point, &count, point_horizon(set));
 	return NULL;
 }
 
