@@ -288,6 +288,35 @@ runs() {
 	} | diff "$LCL/expected/price_runs.csv" -
 }
 
+@test "measured-reduction: the peak events of the Australian trial" {
+	need_data mainjob/sgsc_hh
+	grep -e '^local_time' -e ,10014564, -e ,10018244, "$SGSC/readings.csv" |
+	    sg-csv -t 'MEASUREMENT/METER/{meter_id}/Energy' --time local_time \
+		--tz Australia/Sydney --value kwh --unit kWh >readings
+	echo '{"offset": {"v": 11, "u": "h"}}' >c.json
+	no_fault measured-reduction -- --context c.json --context \
+	    "events=$SGSC/events.csv:event_key" readings >got
+	{
+		echo event_key,meter_id,local_time,actual_wh,baseline_days,baseline_wh,reduction_wh
+		jq -r 'select(.topic | endswith("/Total") | not) |
+		    (.topic / "/")[2:4] + [(.t + 39600 | todate[:-1]),
+		    .m.actual, .m.days, .m.baseline, .m.reduction] |
+		    map(tostring) | join(",")' got |
+		    awk -F, -v OFS=, '{ $6 = sprintf("%.3f", $6)
+			$7 = sprintf("%.3f", $7); print }' | sort
+	} | diff "$SGSC/expected/event_halfhour.csv" -
+	{
+		echo event_key,meter_id,half_hours,actual_wh,baseline_wh,reduction_wh,reduction_percent
+		jq -r 'select(.topic | endswith("/Total")) |
+		    (.topic / "/")[2:4] + [.m.parts, .m.actual, .m.baseline,
+		    .m.reduction, 100 * .m.reduction / .m.baseline] |
+		    map(tostring) | join(",")' got |
+		    awk -F, -v OFS=, '{ $5 = sprintf("%.3f", $5)
+			$6 = sprintf("%.3f", $6); $7 = sprintf("%.2f", $7)
+			print }' | sort
+	} | diff "$SGSC/expected/event_total.csv" -
+}
+
 @test "tariff-follow: a band's commands go out once, and without prices the normal ones" {
 	local at
 	for at in 0=Normal 1800=High 3600=High 5400=Low; do
