@@ -191,7 +191,7 @@ context_rows() {
 		done
 		n=$((n + 1))
 	done
-	[ $n -eq 9 ]
+	[ $n -eq 10 ]
 	[ "$(find "$RULES" -name '*.example.json' | wc -l)" -eq 9 ]
 }
 
