@@ -130,7 +130,7 @@ soak:
 	@$(MAKE) -s -j2 all
 	@SIM_SEEDS=$(SIM_SEEDS) tests/check.sh sim
 	@tests/soak/storm.py --rounds $(SOAK_ROUNDS)
-	@for with in '' '--filter pass' '--pipes 2' '--twins --pipes 2'; do \
+	@for with in '' '--filter pass --heavy' '--pipes 2' '--twins --pipes 2'; do \
 		tests/soak/marks.py --rounds $(SOAK_ROUNDS) $$with || exit; done
 	@$(BINDIR)/sg-check failover --rounds $(FAILOVER_ROUNDS)
 	@FUZZ_SECONDS=3600 tests/check.sh fuzz

@@ -6,11 +6,13 @@ one run over all the input gives.
     sg-sub -c flow --marks [--state F] | FILTER | sg-pub
 
 FILTER is sg-aggregate with a state file, with --filter rule sg-rule with one,
-or with --filter pass one that keeps none.  With --pipes 2 a second pipeline stands by; with --twins the broker is a
-pair.  Killed are single processes, whole pipelines and brokers.
+or with --filter pass one that keeps none.  With --pipes 2 a second pipeline
+stands by; with --twins the broker is a pair; with --heavy what is between two
+marks is more than a frame.  Killed are single processes, whole pipelines and
+brokers.
 
 usage: marks.py [--rounds N] [--seed N] [--bin DIR] [--pipes N] [--twins]
-                [--filter aggregate|rule|pass]
+                [--filter aggregate|rule|pass] [--heavy]
 Exit status 0 if all holds, 1 with the findings if not.
 """
 import argparse
@@ -38,8 +40,9 @@ else
 end
 '''
 GRACE = 30
-# How a process of a pipeline may end when others are killed.
-FINE = {0, -signal.SIGKILL, -signal.SIGPIPE, 69}
+# How a process of a pipeline may end when others are killed; 65 if what was
+# killed leaves half a line.
+FINE = {0, -signal.SIGKILL, -signal.SIGPIPE, 65, 69}
 
 
 class Broker:
@@ -154,7 +157,8 @@ class Load(threading.Thread):
     def run(self):
         rng = random.Random(self.world.seed)
         while not self.stop:
-            for _ in range(rng.choice((1, 5, 40, 200))):
+            many = (1, 20000) if self.world.args.heavy else (1, 5, 40, 200)
+            for _ in range(rng.choice(many)):
                 self.made += 1
                 self.put(self.made % METERS, time.time(), self.made)
             self.proc.stdin.flush()
@@ -343,6 +347,7 @@ def main():
     p.add_argument('--twins', action='store_true')
     p.add_argument('--filter', choices=('aggregate', 'rule', 'pass'),
                    default='aggregate')
+    p.add_argument('--heavy', action='store_true')
     p.add_argument('--pause', type=float, default=0.6)
     p.add_argument('--keep', action='store_true')
     world = World(p.parse_args())
