@@ -162,6 +162,9 @@ next_job(struct window_set *set)
 	set->due = 0;
 	set->fix = 0;
 	set->nready = set->at = 0;
+	for (size_t i = 0; i < set->closed; i++)
+		if (set->panes[i]->by_group != NULL)
+			pane_freeze(set->panes[i]);
 	pane_forget(set);
 	window_sweep(set);
 	set->next_end = set->closed < set->npanes
@@ -188,7 +191,7 @@ static int
 give(struct window_set *set, struct window *w, struct buf *b)
 {
 	struct tally t[GROUP_FIELDS_MAX] = { 0 };
-	int any = window_total(set, w->group, &set->job, t);
+	int any = window_total(set, w, &set->job, t);
 
 	/* One whose only reading was refused has nothing to say. */
 	w->dirty = 0;

@@ -78,18 +78,26 @@ add_absent(struct buf *b, const struct window_set *set, const struct group *g,
 	free(names);
 }
 
+static void
+add_count(struct buf *b, const char *name, uint64_t n)
+{
+	buf_adds(b, name);
+	buf_addu(b, n);
+}
+
 /* How many sources reported, how many did not, how old the oldest is. */
 static void
-add_sources(struct buf *b, struct window_set *set, struct group *g)
+add_sources(struct buf *b, struct window_set *set, struct window *w)
 {
+	struct group *g = w->group;
 	struct pane *pane = set->job.heard;
 	int64_t held = set->job.as_of - set->rule->stale;
 	struct roll roll = { { held < set->job.slot.start ? held
 							  : set->job.slot.start,
 				 set->job.as_of },
 		window_forgotten(set, set->job.as_of), set->rule->expected };
-	const int64_t *times =
-	    window_times(set, pane_window(set, pane, g), &pane->slot);
+	const int64_t *times = window_times(set,
+	    pane == set->job.end ? w : pane_window(set, pane, g), &pane->slot);
 	uint32_t reported = 0, missing = 0, unexpected = 0;
 	int64_t oldest = GROUP_NEVER;
 
@@ -104,9 +112,10 @@ add_sources(struct buf *b, struct window_set *set, struct group *g)
 		if (times[i] != GROUP_ALWAYS && times[i] < oldest)
 			oldest = times[i];
 	}
-	buf_addf(b, ",\"sources\":%u,\"missing\":%u", reported, missing);
+	add_count(b, ",\"sources\":", reported);
+	add_count(b, ",\"missing\":", missing);
 	if (roll.expected && unexpected > 0)
-		buf_addf(b, ",\"unexpected\":%u", unexpected);
+		add_count(b, ",\"unexpected\":", unexpected);
 	if (oldest != GROUP_NEVER) {
 		buf_adds(b, ",\"age\":");
 		num_add_micros(b, roll.slot.end - oldest);
@@ -140,7 +149,7 @@ window_line(struct window_set *set, struct window *w, const struct tally *t,
 	buf_adds(b, "\",\"t\":");
 	num_add_micros(b, slot->start);
 	partial_print(&rule->wants, &rule->fields, field, &times, b);
-	add_sources(b, set, w->group);
+	add_sources(b, set, w);
 	if (set->job.as_of < slot->end)
 		buf_adds(b, ",\"partial\":true");
 	if (w->rev > 0) {

@@ -127,7 +127,7 @@ pane_find(const struct pane *pane, const struct group *g)
 {
 	size_t i;
 
-	if (!pane->closed)
+	if (!pane->closed || pane->by_group != NULL)
 		return g->id < pane->ngroups ? pane->by_group[g->id] : NULL;
 	i = search(pane, g->id);
 	return i < pane->n && pane->windows[i]->group == g ? pane->windows[i]
@@ -145,11 +145,38 @@ grow_by_group(struct pane *pane, uint32_t id, uint32_t groups)
 	pane->ngroups = n;
 }
 
+static int
+by_id(const void *a, const void *b)
+{
+	const struct window *const *x = a, *const *y = b;
+
+	return ((*x)->group->id > (*y)->group->id) -
+	    ((*x)->group->id < (*y)->group->id);
+}
+
+void
+pane_freeze(struct pane *pane)
+{
+	qsort(pane->windows, pane->n, sizeof *pane->windows, by_id);
+	free(pane->by_group);
+	pane->by_group = NULL;
+	pane->ngroups = 0;
+}
+
+/* Many more windows may come late: no more searching. */
+static void
+thaw(struct pane *pane, uint32_t groups)
+{
+	pane->by_group = xcalloc(groups, sizeof *pane->by_group);
+	pane->ngroups = groups;
+	for (size_t i = 0; i < pane->n; i++)
+		pane->by_group[pane->windows[i]->group->id] = pane->windows[i];
+}
+
 struct window *
 pane_window(struct window_set *set, struct pane *pane, struct group *g)
 {
 	struct window *w = pane_find(pane, g);
-	size_t at = pane->n;
 
 	if (w != NULL)
 		return w;
@@ -160,28 +187,16 @@ pane_window(struct window_set *set, struct pane *pane, struct group *g)
 		pane->windows =
 		    xrealloc(pane->windows, pane->cap * sizeof *pane->windows);
 	}
-	if (pane->closed) {
-		at = search(pane, g->id);
-		memmove(pane->windows + at + 1, pane->windows + at,
-		    (pane->n - at) * sizeof *pane->windows);
+	if (pane->closed)
 		set->kept++;
-	} else {
-		if (g->id >= pane->ngroups)
-			grow_by_group(pane, g->id, set->groups.topics.n);
-		pane->by_group[g->id] = w;
-	}
-	pane->windows[at] = w;
+	if (pane->closed && pane->by_group == NULL)
+		thaw(pane, set->groups.topics.n);
+	if (g->id >= pane->ngroups)
+		grow_by_group(pane, g->id, set->groups.topics.n);
+	pane->by_group[g->id] = w;
+	pane->windows[pane->n] = w;
 	pane->n++;
 	return w;
-}
-
-static int
-by_id(const void *a, const void *b)
-{
-	const struct window *const *x = a, *const *y = b;
-
-	return ((*x)->group->id > (*y)->group->id) -
-	    ((*x)->group->id < (*y)->group->id);
 }
 
 /* Counters go on behind the pane. */
@@ -204,10 +219,7 @@ close_counters(struct window_set *set, struct window *w)
 void
 pane_close(struct window_set *set, struct pane *pane)
 {
-	qsort(pane->windows, pane->n, sizeof *pane->windows, by_id);
-	free(pane->by_group);
-	pane->by_group = NULL;
-	pane->ngroups = 0;
+	pane_freeze(pane);
 	pane->closed = 1;
 	set->kept += pane->n;
 	for (size_t i = 0; i < pane->n; i++) {

@@ -54,9 +54,9 @@ struct pane {
 	struct slot slot;
 	int64_t from;	     /* of the window that ends with it; else NEVER */
 	int64_t until, hold; /* as in its span */
-	struct window **by_group; /* by id of the group, while it is open */
+	struct window **by_group; /* by id of the group; NULL: frozen */
 	uint32_t ngroups;
-	struct window **windows; /* by id of the group, once it is closed */
+	struct window **windows; /* by id of the group if frozen */
 	size_t n, cap;
 	unsigned char dirty; /* has had a late reading since it closed */
 	unsigned char closed;
@@ -141,6 +141,12 @@ pane_window(struct window_set *set, struct pane *pane, struct group *g);
 /* pane_find(pane, g) - The group's window there, or NULL. */
 struct window *pane_find(const struct pane *pane, const struct group *g);
 
+/*
+ * pane_freeze(pane) - There are to be no further windows for now: order them
+ * by group, to be searched.
+ */
+void pane_freeze(struct pane *pane);
+
 /* pane_close(set, pane) - No readings are to come but late ones. */
 void pane_close(struct window_set *set, struct pane *pane);
 
@@ -202,10 +208,10 @@ const int64_t *
 window_times(struct window_set *set, struct window *w, const struct slot *slot);
 
 /*
- * window_total(set, g, job, t) - All readings of a group, t[] of each field is
- * empty.  1 if there are any.
+ * window_total(set, w, job, t) - All readings of the group of w, which stands
+ * at the job's end; t[] of each field is empty.  1 if there are any.
  */
-int window_total(const struct window_set *set, const struct group *g,
+int window_total(const struct window_set *set, const struct window *w,
     const struct window_job *job, struct tally *t);
 
 /* window_counts(set) - 1 if sources are counters. */

@@ -38,38 +38,51 @@ add_cells(const struct window_set *set, const struct group *g, size_t f,
 }
 
 static void
-total(const struct window_set *set, const struct group *g, size_t f,
-    const struct window_job *job, struct tally *t)
+add_field(const struct window_set *set, const struct window_field *field,
+    const struct cell_rule *rule, int64_t start, struct tally *t)
+{
+	tally_merge(t, set->parts, &field->tally);
+	if (field->cells != NULL)
+		cells_total(field->cells, rule, set->parts, start, t);
+}
+
+/* One of several panes, or with values from before. */
+static void
+add_panes(const struct window_set *set, const struct group *g, size_t f,
+    const struct window_job *job, const struct cell_rule *rule, struct tally *t)
 {
 	size_t i = pane_index(set, job->slot.start);
-	struct cell_rule rule;
-	int apart;
+	int apart = rule->how != CELL_EACH;
 
-	window_rate(set, g, f, &rule);
-	apart = rule.how != CELL_EACH &&
-	    (set->rule->stale > 0 || job->end->slot.start != job->slot.start);
 	if (apart)
-		add_cells(set, g, f, job, &rule, t);
-	for (; i < set->npanes && set->panes[i]->slot.end <= job->as_of; i++) {
+		add_cells(set, g, f, job, rule, t);
+	for (;
+	     !apart && i < set->npanes && set->panes[i]->slot.end <= job->as_of;
+	     i++) {
 		const struct window *w = pane_find(set->panes[i], g);
 
-		if (w == NULL)
-			continue;
-		tally_merge(t, set->parts, &w->field[f].tally);
-		if (!apart && w->field[f].cells != NULL)
-			cells_total(w->field[f].cells, &rule, set->parts,
-			    job->slot.start, t);
+		if (w != NULL)
+			add_field(set, &w->field[f], rule, job->slot.start, t);
 	}
 }
 
 int
-window_total(const struct window_set *set, const struct group *g,
+window_total(const struct window_set *set, const struct window *w,
     const struct window_job *job, struct tally *t)
 {
+	int alone =
+	    set->rule->stale == 0 && job->end->slot.start == job->slot.start;
 	int any = 0;
 
 	for (size_t f = 0; f < set->fields; f++) {
-		total(set, g, f, job, &t[f]);
+		struct cell_rule rule;
+
+		window_rate(set, w->group, f, &rule);
+		if (alone)
+			add_field(
+			    set, &w->field[f], &rule, job->slot.start, &t[f]);
+		else
+			add_panes(set, w->group, f, job, &rule, &t[f]);
 		any |= t[f].values > 0;
 	}
 	return any;

@@ -107,6 +107,8 @@ window_rate(const struct window_set *set, const struct group *g, size_t f,
 	const struct group_unit *unit = group_unit(&set->groups, g, f);
 
 	*rule = set->rule->per_source;
+	if (!window_counts(set))
+		return;
 	rule->counter.per = unit_power(unit->text, unit->n) != NULL
 	    ? INT64_C(3600) * DATE_SECOND
 	    : DATE_SECOND;
