@@ -192,7 +192,7 @@ context_rows() {
 		n=$((n + 1))
 	done
 	[ $n -eq 10 ]
-	[ "$(find "$RULES" -name '*.example.json' | wc -l)" -eq 9 ]
+	[ "$(find "$RULES" -name '*.example.json' | wc -l)" -eq 10 ]
 }
 
 @test "the sessions of sg-rules(7) give what the page shows" {
