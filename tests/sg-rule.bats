@@ -657,3 +657,10 @@ sg-rule: note: a.jq: timer at 1970-01-01T00:00:03Z: fired (1 event)' ]
 	[ $status -eq 143 ]
 	exec 5>&-
 }
+
+@test "what a rule makes of an event does not keep that event's identity" {
+	echo 'module {"topics": ["A"]}; . + {"topic": "B"}' >copy.jq
+	run -0 sg-rule -r copy.jq \
+	    <<<'{"topic":"A","t":1,"v":2,"src":"x","ep":3,"seq":4,"k":5}'
+	[ "$output" = '{"topic":"B","t":1,"v":2,"k":5}' ]
+}

@@ -192,20 +192,61 @@ has_identity(const struct event *event)
 	    event_has(event, EVENT_SEQ);
 }
 
+static int
+same_member(
+    const struct event *a, const struct event *b, enum event_member member)
+{
+	return event_has(a, member) && event_has(b, member) &&
+	    a->len[member] == b->len[member] &&
+	    memcmp(a->line + a->at[member], b->line + b->at[member],
+		a->len[member]) == 0;
+}
+
+/*
+ * What a rule makes of an event is another event: "src", "ep" and "seq" that
+ * it has copied would say that it is the same.  *event is then in line.
+ */
+static void
+drop_identity(const struct event *from, struct event *event, struct buf *line)
+{
+	static const enum event_member members[] = { EVENT_SRC, EVENT_EP,
+		EVENT_SEQ };
+	const char *why;
+
+	if (event_has(event, EVENT_SIG) || event_has(event, EVENT_ENC) ||
+	    !same_member(from, event, EVENT_SRC) ||
+	    !same_member(from, event, EVENT_SEQ))
+		return;
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+		struct buf less = { 0 };
+
+		if (!event_has(event, members[i]))
+			continue;
+		event_without(event, members[i], &less);
+		buf_fini(line);
+		*line = less;
+		(void)event_scan(event, line->p, line->len, &why);
+	}
+}
+
 static void
 take_event(struct work *w, const char *p, size_t n)
 {
 	struct engine *e = w->e;
-	struct buf line = { 0 };
+	struct buf line = { 0 }, bare = { 0 };
 	struct event event;
 	const char *why;
 	uint32_t rule;
 
 	if (event_scan(&event, p, n, &why) < 0)
 		return; /* the peer has looked at it */
+	drop_identity(&w->node->event, &event, &bare);
+	p = event.line;
+	n = event.n;
 	rule = wanted(w, &event);
 	if (rule != UINT32_MAX && w->node->depth == ENGINE_DEPTH) {
 		say_loop(w, rule, p, n);
+		buf_fini(&bare);
 		return;
 	}
 	if (e->o->src != NULL && !has_identity(&event)) {
@@ -223,6 +264,7 @@ take_event(struct work *w, const char *p, size_t n)
 		e->stats.fed++;
 	}
 	buf_fini(&line);
+	buf_fini(&bare);
 }
 
 static void
