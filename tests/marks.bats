@@ -110,6 +110,24 @@ ${mark/\"a\"/\"b\"},\"done\":true,\"n\":0}}"
 	[ -z "$(stored 'LATE/#')" ]
 }
 
+@test "who stands by for nobody any more ends as a closed pipe does" {
+	start_broker
+	readings | sg-pub
+	background lead sh -c "sg-sub -c c --marks --from-start 'M/#' |
+	    sed -u 's,\"M/,\"R/,' | sg-pub"
+	wait_until sg-sub --last '$SG/MARK/#'
+	background by sh -c "sg-sub -c c --marks --from-start 'M/#' \
+	    2>by.err | exec sleep 1000"
+	wait_until grep -q 'standing by' by.err
+	background reader pgrep -f -P "$by_pid" 'sleep 1000'
+	wait_lines 1 reader.out
+	kill -KILL "$(cat reader.out)"
+	gone() {
+		! pgrep -f -P "$by_pid" 'sg-sub -c c'
+	}
+	wait_until gone
+}
+
 @test "a second pipeline stands by with the state of the first, and takes over" {
 	start_broker
 	readings | sg-pub

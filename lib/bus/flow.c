@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -402,6 +403,15 @@ follow(struct flow *f)
 
 /* The whole. */
 
+/* Who stands by writes nothing that would show it. */
+static int
+is_unread(const struct flow *f)
+{
+	struct pollfd fd = { .fd = f->outlet->fd };
+
+	return poll(&fd, 1, 0) == 1 && (fd.revents & POLLERR);
+}
+
 /* Limits of a run that does not lead yet. */
 static enum follow_result
 see_limits(struct flow *f)
@@ -413,6 +423,8 @@ see_limits(struct flow *f)
 		return FOLLOW_NONE;
 	if (app_stop() != 0)
 		return flow_give(f, FOLLOW_END, 128 + app_stop(), NULL);
+	if (is_unread(f))
+		return flow_give(f, FOLLOW_END, 128 + SIGPIPE, NULL);
 	if (f->o.timeout > 0 && now >= f->started + f->o.timeout)
 		return flow_give(f, FOLLOW_END, EXIT_TIMEOUT, NULL);
 	if (!f->o.until_end || now < f->started + f->retry ||
