@@ -7,7 +7,8 @@ enum {
 	SPACE = LIMBS * BASE_DIGITS, /* digits of a wide sum */
 	SQUARE_TOP = 154,
 	SQUARE_LOW = 553,
-	SQUARE_SCALE = 9, /* the square's scale is within 18 */
+	SQUARE_SCALE = 9,  /* the square's scale is within 18 */
+	LAYOUT_LOW = -990, /* exponents of three digits */
 	LEAD_MIN = 100,
 	LEAD_MAX = 999
 };
@@ -80,8 +81,11 @@ num_sum_exact(const struct num_sum *s, struct buf *b)
 		buf_addc(b, '-');
 	if (n == 0)
 		buf_addc(b, '0');
-	else
+	else if (point > LAYOUT_LOW)
 		b->len += num_layout(buf_room(b, NUM_EXACT_MAX), d, n, point);
+	else
+		buf_addf(b, "%c%s%.*se%d", d[0], n > 1 ? "." : "", n - 1, d + 1,
+		    point - 1);
 }
 
 int
@@ -144,10 +148,10 @@ square_wide(struct num_sum *s, const struct num_sum *x)
 			int at = i + j - DOWN;
 
 			/* Below the last limb stand only zeros. */
-			if (product == 0 || at < 0)
-				continue;
-			sum->limb[at] += product % BASE;
-			sum->limb[at + 1] += product / BASE;
+			if (at >= 0)
+				sum->limb[at] += product % BASE;
+			if (at + 1 >= 0)
+				sum->limb[at + 1] += product / BASE;
 		}
 	}
 	return 0;
