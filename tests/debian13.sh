@@ -56,7 +56,8 @@ make_root() {
 run_inside() {
 	# What stands on libraries of other versions there: nng, jq, sodium.
 	bats=
-	for name in wire sessions sg-broker sg-sub sg-trust sg-verify demo; do
+	for name in wire sessions sg-broker sg-sub sg-rule sg-trust sg-verify \
+	    demo; do
 		bats="$bats tests/$name.bats"
 	done
 	mount --bind "$root" "$root"
