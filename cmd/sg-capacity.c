@@ -452,18 +452,6 @@ static const struct verb {
 		   "dead strict stats" },
 };
 
-static int
-has_word(const char *words, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *p = words; (p = strstr(p, word)) != NULL; p += n)
-		if ((p == words || p[-1] == ' ') &&
-		    (p[n] == ' ' || p[n] == '\0'))
-			return 1;
-	return 0;
-}
-
 /* An option that a verb does not look at is a mistake. */
 static void
 check_options(const char *verb, const char *fit)
@@ -493,7 +481,7 @@ check_options(const char *verb, const char *fit)
 	};
 
 	for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
-		if (list[i].given && !has_word(fit, list[i].name))
+		if (list[i].given && !opt_named(fit, list[i].name))
 			opt_usage("%s: --%s does not belong there", verb,
 			    list[i].name);
 	if (o.links != NULL && o.link.n > 0)
@@ -544,7 +532,7 @@ main(int argc, char **argv)
 	if (verb->run != run_measure && argc - first > 1)
 		opt_usage("%s takes no operands", verb->name);
 	check_options(verb->name, o.check ? "check-paper" : verb->options);
-	if (o.check && !has_word(verb->options, "check-paper"))
+	if (o.check && !opt_named(verb->options, "check-paper"))
 		opt_usage("--check-paper: with a table, or without a verb");
 	read_ask(format);
 	verb->run(argv + first + 1, (size_t)(argc - first - 1));

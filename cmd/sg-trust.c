@@ -697,18 +697,6 @@ static const struct verb {
 	{ "demo", 0, 1, run_demo, "[DIR]", "" },
 };
 
-static int
-has_word(const char *words, const char *word)
-{
-	size_t n = strlen(word);
-
-	for (const char *p = words; (p = strstr(p, word)) != NULL; p += n)
-		if ((p == words || p[-1] == ' ') &&
-		    (p[n] == ' ' || p[n] == '\0'))
-			return 1;
-	return 0;
-}
-
 /* An option that a verb does not look at is a mistake. */
 static void
 check_options(const struct verb *verb)
@@ -739,7 +727,7 @@ check_options(const struct verb *verb)
 	};
 
 	for (size_t i = 0; i < sizeof list / sizeof list[0]; i++)
-		if (list[i].given && !has_word(verb->options, list[i].name))
+		if (list[i].given && !opt_named(verb->options, list[i].name))
 			opt_usage("%s: --%s does not belong there", verb->name,
 			    strcmp(list[i].name, "rights") == 0 ? "pub and the "
 								  "like"

@@ -39,6 +39,18 @@ struct table {
 	size_t n;
 };
 
+int
+opt_named(const char *words, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = words; (p = strstr(p, name)) != NULL; p += n)
+		if ((p == words || p[-1] == ' ') &&
+		    (p[n] == ' ' || p[n] == '\0'))
+			return 1;
+	return 0;
+}
+
 void
 opt_usage(const char *fmt, ...)
 {

@@ -63,6 +63,12 @@ struct opt_command {
  */
 int opt_parse(const struct opt_command *command, int argc, char **argv);
 
+/*
+ * opt_named(words, name) - 1 if name is one of the words, which have blanks
+ * between them: for verbs that list the options they look at.
+ */
+int opt_named(const char *words, const char *name);
+
 /* opt_usage(fmt, ...) - One line, "see --help", exit EXIT_USAGE. */
 void
 opt_usage(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
