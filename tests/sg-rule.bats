@@ -228,6 +228,22 @@ counter() {
 	[ "$(grep -c 'feed each other' <<<"$stderr")" -eq 1 ]
 }
 
+@test "a timer that is set to its own time again and again is named, and time goes on" {
+	rule a '"topics": ["A"]' 'if .topic == "A" then {topic: "B", v: .v}
+	    else empty end, {"$timer": $now}'
+	series A 1 2 >in
+	run -65 --separate-stderr timeout 60 sg-rule -r a.jq in
+	[ "${#lines[@]}" -eq 2 ]
+	[[ $stderr == *"a.jq: timer at 1970-01-01T00:00:01Z: sets its timer to this time again and again"* ]]
+	[ "$(grep -c 'again and again' <<<"$stderr")" -eq 2 ]
+	# Once is no fault: it runs at once.
+	rule b '"topics": ["A"]' 'if .topic == "A" then {"$timer": 0}
+	    else {topic: "B", v: 1} end'
+	for _ in {1..20}; do event A 5 1; done >in
+	run -0 sg-rule -r b.jq in
+	[ "${#lines[@]}" -eq 20 ]
+}
+
 @test "more keys than --max-keys are refused, but those without a state do not count" {
 	counter
 	{

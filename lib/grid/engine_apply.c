@@ -314,6 +314,39 @@ set_alarm(struct work *w, enum rule_alarm alarm, int64_t t)
 		w->node->replan = 1;
 }
 
+/*
+ * Times that have come run at once, so a key that sets one again and again
+ * would never let the time go on: 1 if it is one too many.
+ */
+static int
+is_endless(struct work *w)
+{
+	struct rule_key *key = w->key;
+
+	if (key->again_at != w->node->now || key->again_in != w->e->inputs ||
+	    w->node->step == STEP_INPUT) {
+		key->again = 0;
+		key->again_at = w->node->now;
+		key->again_in = w->e->inputs;
+	}
+	return ++key->again > ENGINE_DEPTH;
+}
+
+static void
+say_endless(struct work *w)
+{
+	struct engine *e = w->e;
+	struct buf *b = begin_message(e, w->rule, w->node);
+
+	e->stats.errors++;
+	buf_adds(b, "sets its timer to this time again and again");
+	engine_say(e, ENGINE_FAULT, b->p, b->len);
+	if (!w->node->failed)
+		say_refused(e, w->node, w->node->text.p,
+		    w->node->step == STEP_ALARM ? 0 : w->node->text.len);
+	w->node->failed = 1;
+}
+
 static void
 take_timer(struct work *w)
 {
@@ -326,6 +359,10 @@ take_timer(struct work *w)
 		due = RULE_NEVER;
 	else if (due < w->node->now)
 		due = w->node->now;
+	if (due == w->node->now && is_endless(w)) {
+		say_endless(w);
+		due = RULE_NEVER;
+	}
 	set_alarm(w, RULE_TIMER, due);
 }
 
@@ -402,6 +439,7 @@ engine_finish(struct engine *e)
 	while (e->planned.n > 0 && e->planned.first->open == 0) {
 		struct engine_node *node = engine_pop(&e->planned);
 
+		e->inputs += node->step == STEP_INPUT;
 		if (e->o->pass && node->step == STEP_INPUT && !node->passed)
 			engine_say(
 			    e, ENGINE_PASSED, node->text.p, node->text.len);

@@ -78,10 +78,11 @@ struct engine {
 	struct engine_slot *given, *last; /* in the peer's order */
 	struct engine_node *spare_node;
 	struct engine_slot *spare_slot;
-	int crowded;	     /* nothing is planned until all is done */
+	int crowded;	      /* nothing is planned until all is done */
+	uint64_t inputs;      /* that are done */
 	uint64_t sweep_after; /* runs before keys are looked through again */
-	size_t window, open; /* runs that may be, that are open */
-	size_t smooth;	     /* applied since the window changed */
+	size_t window, open;  /* runs that may be, that are open */
+	size_t smooth;	      /* applied since the window changed */
 
 	struct engine_said *said;
 	size_t nsaid, capsaid, next_said;

@@ -26,6 +26,9 @@ struct rule_key {
 	struct rule_state *state; /* never NULL */
 	int64_t due[RULE_ALARMS]; /* us, RULE_NEVER: none */
 	size_t at[RULE_ALARMS];	  /* place in the heap, if due */
+	int64_t again_at;	  /* the time that again is of */
+	uint64_t again_in;	  /* and of the inputs that were done */
+	uint32_t again;		  /* timers set to the time of their run */
 	char text[];
 };
 
