@@ -374,6 +374,33 @@ runs() {
 	END
 }
 
+@test "silent-meter: readings that come late clear no alarm while the meter is silent" {
+	for each in m:0 n:300 m:60 m:120 n:360 m:361; do
+		echo "{\"topic\":\"MEASUREMENT/METER/${each%:*}/Load\"," \
+		    "\"t\":${each#*:},\"v\":1}"
+	done >events
+	no_fault silent-meter -- events >got
+	said got 'select(.topic | test("/m/")) |
+	    [.t, .d.state, .d.last, .d.first, .d.missing]' >said
+	diff - said <<-'END'
+	90 raised 0 null null
+	361 cleared 120 361 3
+	END
+}
+
+@test "loads of bad quality command and ask nothing" {
+	load A 0=90000 60=90000 | sed 's/}$/,"q":"BAD"}/' >events
+	ask 1 r 60 '{"dir":"down","W":100,"load":1000}' >>events
+	load A 120=90000 180=90000 | sed 's/}$/,"q":"MISSING"}/' >>events
+	cat >c.json <<-'END'
+	{"battery": "b", "power": 400, "capacity": 1000,
+	 "peak-shaving": {"limit": 1000}}
+	END
+	no_fault peak-shaving feeder-overload top-up -- --context c.json \
+	    events >got
+	[ ! -s got ]
+}
+
 # relief OPTION... - The rules that relieve an overloaded feeder, by the policy
 # of the expected tables.
 relief() {
@@ -801,6 +828,29 @@ battery_loop() {
 	300 COMMAND/b/discharge 400
 	600 COMMAND/b/discharge 0
 	END
+}
+
+@test "peak-shaving: the load of an earlier window counts no energy twice" {
+	load P 0=4600 60=4600 >events
+	load P 0=9000 120=4600 180=4600 >>events
+	cat >c.json <<-'END'
+	{"limit": 1000, "battery": "b", "power": 10000, "capacity": 240,
+	 "net": false}
+	END
+	no_fault peak-shaving -- --context c.json events >got
+	said got '[.t, .v]' >said
+	# 240 Wh are 3600 W for four minutes.
+	diff - said <<-'END'
+	0 3600
+	END
+}
+
+@test "under-frequency: a measurement that comes late sheds nothing" {
+	frequency 100=50 90=48 101=50 >events
+	jq -c '.stages |= map(.after = 0)' \
+	    "$RULES/under-frequency.example.json" >c.json
+	no_fault under-frequency -- --context c.json events >got
+	[ ! -s got ]
 }
 
 @test "rules make no command but by the word that demands a ttl, and each has an id" {

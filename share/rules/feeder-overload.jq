@@ -50,6 +50,8 @@ def next_timer:
 def asked($id; $body):
 	request($key; $id; $context.deadline; {dir: "down"} + $body);
 
+if (timer | not) and (good | not) then why("its quality is \(.q)")
+else
 . as $event |
 ($state // {}) as $was |
 (if timer then $was.load else value("v"; "W") end) as $load |
@@ -83,4 +85,5 @@ if $run == null and $next == null then forget
 else
 	{run: $run, raised: $raised, load: $load, ask: $next} |
 	keep(.), wake(next_timer)
+end
 end

@@ -29,7 +29,7 @@ module {
 };
 include "sg";
 
-# $state: t of the last event; set, what the battery gives, W, negative where
+# $state: t, up to when the energy is counted; seen, t of the last load; set, what the battery gives, W, negative where
 # it is charged; wh, what is left in it.
 
 def set_to($w):
@@ -53,6 +53,10 @@ def wanted($load; $wh; $w):
 
 . as $event |
 ($state // {t: null, set: 0}) as $was |
+if (timer | not) and (good | not) then why("its quality is \(.q)")
+elif (timer | not) and .t < $was.seen then
+	why("a later load is known")
+else
 ($was | left($event.t)) as $wh |
 (if timer then 0
  else
@@ -63,5 +67,7 @@ def wanted($load; $wh; $w):
 	else $was.set | unless_near($want; $context.band) end
  end) as $set |
 if $set != $was.set then set_to($set) else empty end,
-keep({t: $event.t, set: $set, wh: $wh}),
+keep({t: ([$was.t, $event.t] | max),
+    seen: (if timer then $was.seen else .t end), set: $set, wh: $wh}),
 if $set != 0 then wake($now + $context.gap) else wake(null) end
+end

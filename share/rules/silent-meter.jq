@@ -23,10 +23,16 @@ if timer then
 	keep($state + {silent: true})
 else
 	([.t, $state.last] | max) as $last |
-	keep({last: $last}), wake($last | deadline),
-	if $state.silent then
-		alarm($key; "Silent"; "cleared";
-		    {last: $state.last, first: .t, missing:
-			((.t - $state.last) / $context.interval - 1 | round)})
-	else empty end
+	if $state.silent and ($last | deadline | due($now)) then
+		why("a late reading, the meter is still silent"),
+		keep($state + {last: $last})
+	else
+		keep({last: $last}), wake($last | deadline),
+		if $state.silent then
+			alarm($key; "Silent"; "cleared";
+			    {last: $state.last, first: .t, missing:
+				((.t - $state.last) / $context.interval - 1 |
+				    round)})
+		else empty end
+	end
 end

@@ -58,6 +58,8 @@ if timer then
 elif level(0) != "AGGREGATE" then
 	plan(.) as $more |
 	$s | .queue |= (. + $more | sort_by([.at, .device])) | go
+elif good | not then
+	why("its quality is \(.q)")
 elif $context.ceiling > 0 then
 	value("v"; "W") as $load | keep($s | .load = $load)
 else empty end

@@ -48,7 +48,9 @@ def look_after($request):
 	end;
 
 ($state // {load: null, ask: null}) as $s |
-if level(0) == "AGGREGATE" then
+if level(0) == "AGGREGATE" and (good | not) then
+	why("its quality is \(.q)")
+elif level(0) == "AGGREGATE" then
 	value("v"; "W") as $load | .t as $t |
 	$s | .load = $load |
 	if .ask == null then keep(.)

@@ -67,8 +67,9 @@ def judge($last):
 	    back: (if $restored then $now else $back end)} | remember);
 
 if timer | not then
-	if good then judge({hz: value("v"; "Hz"), t})
-	else why("its quality is \(.q)") end
+	if good | not then why("its quality is \(.q)")
+	elif $now > .t + $context.stale then why("the measurement is old")
+	else judge({hz: value("v"; "Hz"), t}) end
 elif $now > $state.t + $context.stale then
 	why("the last measurement is old"),
 	keep($state | .stages[].since = null | .back = null)
