@@ -248,10 +248,23 @@ work(int wait)
 	take_results();
 }
 
+/* A signal asks to leave, and what there is to do takes longer than that. */
+static int
+overdue(void)
+{
+	static int64_t asked;
+
+	if (!app_stop())
+		return 0;
+	if (asked == 0)
+		asked = date_mono();
+	return date_mono() - asked > DATE_SECOND;
+}
+
 static void
 settle(void)
 {
-	while (!engine_settled(s.rules->engine))
+	while (!engine_settled(s.rules->engine) && !overdue())
 		work(1);
 	take_results();
 }
@@ -383,7 +396,7 @@ work_programs(void)
 			die(EXIT_BUG, "%s: %s", program_command(p),
 			    strerror(errno));
 	}
-	while (engine_full(s.rules->engine))
+	while (engine_full(s.rules->engine) && !overdue())
 		work(1);
 	take_results();
 }
@@ -574,7 +587,7 @@ take_event(const struct event *e)
 	case ENGINE_OTHER: s.other++; break;
 	case ENGINE_WANTED: s.taken++; break;
 	}
-	while (engine_full(s.rules->engine))
+	while (engine_full(s.rules->engine) && !overdue())
 		work(1);
 	if (s.programs.n == 0)
 		return;
@@ -622,6 +635,8 @@ reload(void)
 	struct running *r;
 
 	settle();
+	if (overdue())
+		return;
 	r = open_rules();
 	if (r == NULL) {
 		warn("the rules stay as they were");
@@ -698,7 +713,7 @@ run(void)
 	enum line_result r;
 
 	app_ready((int)o.ready_fd);
-	while ((r = line_take(&s.in, &p, &n)) != LINE_END) {
+	while (!overdue() && (r = line_take(&s.in, &p, &n)) != LINE_END) {
 		if (r == LINE_GIVEN)
 			handle(p, n);
 		else if (r == LINE_ERROR || wait_for_input() < 0) {

@@ -680,3 +680,12 @@ sg-rule: note: a.jq: timer at 1970-01-01T00:00:03Z: fired (1 event)' ]
 	    <<<'{"topic":"A","t":1,"v":2,"src":"x","ep":3,"seq":4,"k":5}'
 	[ "$output" = '{"topic":"B","t":1,"v":2,"k":5}' ]
 }
+
+@test "SIGTERM ends it also when there are more intervals to run than it can" {
+	rule a '"topics": ["A"], "every": "1s"' 'empty'
+	{
+		event A 0 1
+		event A 1700000000 1
+	} >in
+	run -124 timeout -k 60 1 sg-rule -r a.jq in
+}
