@@ -159,7 +159,8 @@ point_load(struct counter_point *p, struct memo_record *r)
 
 	p->t = memo_get_i64(r);
 	scale = memo_get_uint(r);
-	if (scale > SCALE_MAX)
+	/* So that differences of times do not overflow. */
+	if (p->t < -INT64_MAX / 2 || p->t > INT64_MAX / 2 || scale > SCALE_MAX)
 		r->bad = 1;
 	p->scale = r->bad ? 0 : (int)scale;
 	p->v = unfold(memo_get_uint(r));

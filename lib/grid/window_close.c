@@ -38,7 +38,8 @@ static void
 sort_job(struct window_set *set)
 {
 	groups_rank(&set->groups);
-	qsort(set->ready, set->nready, sizeof *set->ready, by_rank);
+	if (set->nready > 0)
+		qsort(set->ready, set->nready, sizeof *set->ready, by_rank);
 }
 
 /* Late readings. */

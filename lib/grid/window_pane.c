@@ -157,7 +157,8 @@ by_id(const void *a, const void *b)
 void
 pane_freeze(struct pane *pane)
 {
-	qsort(pane->windows, pane->n, sizeof *pane->windows, by_id);
+	if (pane->n > 0)
+		qsort(pane->windows, pane->n, sizeof *pane->windows, by_id);
 	free(pane->by_group);
 	pane->by_group = NULL;
 	pane->ngroups = 0;

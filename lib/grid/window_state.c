@@ -376,7 +376,7 @@ load_window(struct window_set *set, struct pane *pane, struct memo_record *r)
 	size_t n = pane->n;
 	struct window *w;
 
-	if (rev > INT32_MAX)
+	if (rev > INT32_MAX / 2)
 		r->bad = 1;
 	if (r->bad)
 		return;
@@ -423,7 +423,8 @@ load_pane(struct window_set *set, struct memo_record *r)
 	if (r->bad)
 		return;
 	pane = pane_get(set, &span);
-	if ((flags & 1) != pane->closed)
+	if ((flags & 1) != pane->closed ||
+	    (flags & 2 && (!pane->closed || pane->from == GROUP_NEVER)))
 		r->bad = 1;
 	pane->dirty = flags >> 1 & 1;
 	pane->reached = flags >> 2 & 1;
@@ -445,7 +446,8 @@ load(struct window_set *set, struct memo_record *r)
 	set->live = memo_get_uint(r) == 1;
 	set->ep = memo_get_i64(r);
 	set->seq = memo_get_i64(r);
-	if (set->interval < 0 || set->ep < 0 || set->seq < 0)
+	if (set->interval < 0 || set->interval > GROUP_NEVER / 2 ||
+	    set->ep < 0 || set->seq < 0 || set->seq > GROUP_NEVER)
 		r->bad = 1;
 	load_inputs(set, r);
 	load_units(set, r);

@@ -1,7 +1,8 @@
 /*
  * Windows: readings in any order give the same bytes; late readings that
  * correct what was said, and partial aggregates of them that are aggregated
- * again, come to the same figures.
+ * again, come to the same figures.  A state that is saved and loaded anywhere
+ * changes nothing, and one that is damaged does no harm.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #include "event/event.h"
 #include "grid/window.h"
 
-enum { EVENTS_MAX = 64, EVENT_BYTES = 5 };
+enum { EVENTS_MAX = 64, EVENT_BYTES = 5, HEAD = 6 };
 
 static const int64_t minute = INT64_C(60) * DATE_SECOND;
 static const int64_t year = INT64_C(365) * 86400 * DATE_SECOND;
@@ -56,8 +57,8 @@ drain(struct window_set *set, struct buf *out)
 		buf_addc(out, '\n');
 }
 
-static void
-add(struct window_set *set, uint32_t input, const char *p, size_t n,
+static enum window_result
+try(struct window_set *set, uint32_t input, const char *p, size_t n,
     struct buf *out)
 {
 	struct event e;
@@ -67,9 +68,18 @@ add(struct window_set *set, uint32_t input, const char *p, size_t n,
 	if (event_scan(&e, p, n, &why) == -1)
 		abort();
 	r = window_add(set, input, &e, &why);
+	drain(set, out);
+	return r;
+}
+
+static void
+add(struct window_set *set, uint32_t input, const char *p, size_t n,
+    struct buf *out)
+{
+	enum window_result r = try(set, input, p, n, out);
+
 	if (r != WINDOW_TAKEN && r != WINDOW_DUE)
 		abort();
-	drain(set, out);
 }
 
 static uint32_t
@@ -197,6 +207,93 @@ check_partials(const struct window_rule *rule, const struct reading_line *lines,
 	buf_fini(&merged);
 }
 
+/* The readings in their order, some of them late: from..to. */
+static void
+feed(struct window_set *set, const struct reading_line *lines, size_t from,
+    size_t to, struct buf *out)
+{
+	for (size_t i = from; i < to; i++) {
+		uint32_t input = input_of(set, lines[i].source);
+
+		if (!window_refused(set, input))
+			try(set, input, lines[i].text, lines[i].n, out);
+	}
+}
+
+static struct window_set *
+reload(const struct window_rule *rule, const struct buf *state)
+{
+	struct window_set *set = window_new(rule);
+
+	if (window_load(set, state->p, state->len) == -1)
+		abort();
+	return set;
+}
+
+/* Saved and loaded before reading at: the same lines and the same state. */
+static void
+check_state(const struct window_rule *rule, const struct reading_line *lines,
+    size_t n, size_t at, struct buf *state)
+{
+	struct buf a = { 0 }, b = { 0 }, again = { 0 };
+	struct window_set *set = window_new(rule);
+
+	feed(set, lines, 0, at, &b);
+	window_save(set, state);
+	window_free(set);
+	set = reload(rule, state);
+	/* Once more, as what is saved may be shorter than it was. */
+	buf_clear(state);
+	window_save(set, state);
+	window_free(set);
+	set = reload(rule, state);
+	window_save(set, &again);
+	same(state, &again, "a state");
+	feed(set, lines, at, n, &b);
+	window_end(set);
+	drain(set, &b);
+	window_free(set);
+	set = window_new(rule);
+	feed(set, lines, 0, n, &a);
+	window_end(set);
+	drain(set, &a);
+	window_free(set);
+	same(&a, &b, "after a state");
+	buf_fini(&a);
+	buf_fini(&b);
+	buf_fini(&again);
+}
+
+static void
+check_damage(const struct window_rule *rule, const struct reading_line *lines,
+    size_t n, struct buf *state, size_t at, uint8_t by)
+{
+	struct window_set *set = window_new(rule);
+	struct buf out = { 0 };
+
+	state->p[at % state->len] ^= (char)by;
+	if (window_load(set, state->p, state->len) == 0)
+		feed(set, lines, 0, n, &out);
+	window_end(set);
+	drain(set, &out);
+	window_free(set);
+	buf_fini(&out);
+}
+
+static void
+vary(struct window_rule *rule, const uint8_t *head)
+{
+	static const int64_t every[] = { 0, 10, 7, 60 };
+
+	rule->per_source.how = (enum cell_reduce)(head[1] % 8);
+	rule->slide = (head[3] & 1) ? minute / 3 : 0;
+	rule->every = every[head[3] >> 1 & 3] * DATE_SECOND;
+	rule->forget = head[3] >> 3 & 3;
+	rule->expected = head[3] >> 5 & 1;
+	if (rule->per_source.how == CELL_LAST && (head[3] >> 6 & 1))
+		rule->stale = 90 * DATE_SECOND;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -207,21 +304,28 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.keep = year,
 		.interval = minute,
 	};
+	struct buf state = { 0 };
 	const char *why;
 	size_t n;
 
-	if (size < 3)
+	if (size < HEAD)
 		return 0;
 	partial_wants(&rule.wants,
 	    "sum,mean,min,max,first,last,min_at,max_at,first_at,last_at,count,"
 	    "energy,stddev,p50,p99.9",
 	    &why);
-	n = make_lines(lines, data + 3, size - 3);
+	n = make_lines(lines, data + HEAD, size - HEAD);
 	if (n == 0)
 		return 0;
 	rule.missing = data[0] & 1;
 	check_partials(&rule, lines, n, (data[0] >> 1) * DATE_SECOND);
-	rule.per_source.how = (enum cell_reduce)(data[1] % 6);
-	check_order(&rule, lines, n, data[2], data[1] / 6);
+	vary(&rule, data);
+	check_order(&rule, lines, n, data[2], data[1] / 8);
+	rule.grace = (data[0] >> 1) * DATE_SECOND;
+	rule.keep = data[4] % 8 * minute;
+	rule.src = data[3] >> 7 ? "us" : NULL;
+	check_state(&rule, lines, n, data[4] % n, &state);
+	check_damage(&rule, lines, n, &state, data[4] | data[5] << 8, data[2]);
+	buf_fini(&state);
 	return 0;
 }
