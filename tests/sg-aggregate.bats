@@ -471,6 +471,357 @@ waits_at() {
 	    LC_ALL=C sort -c -s -k1,1n -k2,2
 }
 
+@test "options that do not fit together are told" {
+	run -64 aggregate --slide 7s
+	run -64 aggregate -W month --slide 1d
+	run -64 aggregate --slide 1ms
+	run -64 aggregate --every 1us
+	run -64 aggregate -W 1d --every 1s
+	run -64 aggregate --stale 1m
+	run -64 aggregate --stale 300d --per-source last
+	run -64 aggregate --rollover 100
+	run -64 aggregate --per-source delta --rollover -1
+	run -64 aggregate --per-source rate --max-rate x
+	run -64 aggregate --src us
+	run -64 aggregate --src 'a b' --state s
+	run -64 aggregate --stat p101
+	run -64 sg-aggregate --from 'M/{m}/Load' --by x
+	run -66 aggregate --expect absent.csv
+}
+
+@test "--by makes the topic of the result" {
+	printf 'meter,feeder\na,F1\nb,F1\n' >meters.csv
+	{
+		reading a 0 1
+		reading b 0 2
+	} >in
+	by() {
+		sg-aggregate --from 'M/{m}/Load' --join meters.csv "$@" in |
+		    jq -r .topic | sort -u
+	}
+	[ "$(by --by feeder)" = AGGREGATE/F1/Load/60s ]
+	[ "$(by --by feeder,m -W 1d)" = "$(printf '%s\n' \
+	    AGGREGATE/F1/a/Load/1d AGGREGATE/F1/b/Load/1d)" ]
+	[ "$(by --by feeder -W month)" = AGGREGATE/F1/Load/month ]
+	[ "$(by --by feeder -W 36h)" = AGGREGATE/F1/Load/129600s ]
+	[ "$(by --by feeder -W 100ms)" = AGGREGATE/F1/Load/100ms ]
+	reading a 0 1 | sg-aggregate --from 'M/{m}/{what}' --by m >out
+	[ "$(jq -r .topic out)" = AGGREGATE/a/Value/60s ]
+}
+
+@test "several patterns feed one result" {
+	{
+		reading a 0 1
+		echo '{"topic":"N/x/y/Load","t":1,"v":2,"u":"W"}'
+		echo '{"topic":"O/x","t":1,"v":4,"u":"W"}'
+	} | sg-aggregate --from 'M/{m}/Load' --from 'N/{m}/+/Load' --to A \
+	    --stats >out 2>err
+	[ "$(figures v sources <out)" = '0 3 2' ]
+	[ "$(jq .other err)" -eq 1 ]
+}
+
+@test "windows slide" {
+	{
+		reading a 0 1
+		reading b 25 2
+		reading a 70 4
+	} >in
+	aggregate --slide 20s in | figures v n sources missing >out
+	diff - out <<-'END'
+	-40 1 1 1 0
+	-20 3 2 2 0
+	0 3 2 2 0
+	20 6 2 2 0
+	40 4 1 1 1
+	60 4 1 1 1
+	END
+}
+
+@test "a source's value is of the whole sliding window" {
+	{
+		reading a 0 1
+		reading a 25 5
+		reading b 30 7
+	} | aggregate --slide 20s --per-source mean | figures v | head -n 3 |
+	    diff - <(printf '%s\n' '-40 1' '-20 10' '0 10')
+}
+
+@test "a late reading corrects each window that it is in" {
+	{
+		reading a 0 1
+		reading a 50 2
+		reading a 3 4
+		reading a 90 8
+	} | aggregate --slide 30s --grace 0s | figures v rev >out
+	diff - out <<-'END'
+	-30 1 null
+	-30 5 1
+	0 7 null
+	30 2 null
+	60 8 null
+	90 8 null
+	END
+}
+
+@test "partial results tell of what came before, and rise" {
+	{
+		reading a 0 1
+		reading a 19 2
+		reading a 25 4
+		reading a 18 8
+		reading a 75 16
+	} >in
+	aggregate --every 20s --grace 10s in | figures v w partial rev >out
+	diff - out <<-'END'
+	0 11 60 true null
+	0 15 60 true 1
+	0 15 60 null 2
+	60 16 60 true null
+	60 16 60 null 1
+	END
+	aggregate --every 20s --grace 10s in |
+	    sg-aggregate --from 'A/{x}' --to B -W 2m | figures v n |
+	    diff - <(echo '0 31 5')
+	aggregate --every 20s --grace 10s --stats in 2>&1 >/dev/null |
+	    jq -e '.partials == 3 and .corrections == 0'
+}
+
+@test "several fields are aggregated at once" {
+	{
+		echo '{"topic":"M/a/Load","t":0,"m":{"load":1.5,"flex":2},"u":{"load":"kW","flex":"W"}}'
+		echo '{"topic":"M/b/Load","t":1,"m":{"load":1}, "u":{"load":"kW"}}'
+	} >in
+	aggregate --field m.load,m.flex in |
+	    jq -c '[.m, .u, .n, .counts]' >out
+	echo '[{"load":2500,"flex":2},{"load":"W","flex":"W"},2,{"load":2,"flex":1}]' |
+	    diff - out
+	aggregate --field m.load,m.flex --stat max,count in | jq -c .m |
+	    diff - <(echo '{"load.max":1500,"load.count":2,"flex.max":2,"flex.count":1}')
+	aggregate --field m.load,m.flex in |
+	    sg-aggregate --from 'A/{x}' --to A/all --field m.load,m.flex \
+		-W 1m | jq -c .m | diff - <(echo '{"load":2500,"flex":2}')
+}
+
+counter() {
+	reading "$1" "$2" "$3" Wh
+}
+
+@test "what a counter rose by adds up from window to window" {
+	{
+		counter a 50 100
+		counter a 70 110
+		counter a 110 130
+		counter a 130 5
+		counter a 170 6
+	} >in
+	aggregate --per-source delta in | figures v u n resets >out
+	diff - out <<-'END'
+	60 30 Wh 2 null
+	120 6 Wh 2 1
+	END
+	aggregate --per-source rate in | figures v u | head -n 1 |
+	    diff - <(echo '60 1800 W')
+	aggregate --per-source delta --rollover 1000 in | figures v resets |
+	    tail -n 1 | diff - <(echo '120 6 1')
+	sed 's/130,"v":5/130,"v":4/; s/110,"v":130/110,"v":998/' in |
+	    aggregate --per-source delta --rollover 1000 | figures v resets |
+	    tail -n 1 | diff - <(echo '120 8 null')
+}
+
+@test "a counter that is faster than can be is ignored" {
+	{
+		counter a 0 100
+		counter a 60 53700000000
+		counter a 120 101
+		counter a 180 102
+	} | aggregate --per-source delta -W 1h --max-rate 10000 |
+	    figures v ignored | diff - <(echo '0 2 1')
+}
+
+@test "a late reading of a counter corrects what follows" {
+	{
+		counter a 50 100
+		counter a 130 130
+		counter a 190 131
+		counter a 70 110
+		counter a 250 133
+	} | aggregate --per-source delta --grace 0s | figures v rev >out
+	diff - out <<-'END'
+	120 30 null
+	60 10 null
+	120 20 1
+	180 1 null
+	240 2 null
+	END
+}
+
+@test "a last value counts until it is stale" {
+	{
+		reading a 10 1
+		reading b 20 2
+		reading b 70 3
+		reading b 130 4
+		reading b 190 5
+	} | aggregate --per-source last --stale 2m --missing |
+	    figures v n sources missing >out
+	diff - out <<-'END'
+	0 3 2 2 0
+	60 4 1 2 0
+	120 4 1 1 1
+	180 5 1 1 1
+	240 5 0 1 1
+	END
+}
+
+@test "those who are expected are missing, others are not" {
+	printf 'id\na\nM/b/Load\n' >expect.csv
+	{
+		reading a 0 1
+		reading x 0 1
+		reading x 60 1
+	} | aggregate --expect expect.csv --missing |
+	    jq -c '[.sources,.missing,.unexpected,.absent]' >out
+	diff - out <<-'END'
+	[2,1,1,["M/b/Load"]]
+	[1,2,1,["M/a/Load","M/b/Load"]]
+	END
+	printf 'n,id\n1,a\n2,b\n' >expect.csv
+	reading a 0 1 | aggregate --expect expect.csv:id | figures missing |
+	    diff - <(echo '0 1')
+	printf 'id\n"a b"\n' >expect.csv
+	run -65 aggregate --expect expect.csv </dev/null
+	[[ "$output" == *'"a b" is expected, but '* ]]
+}
+
+@test "a source that was not seen in so many windows is forgotten" {
+	{
+		reading a 0 1
+		reading b 0 1
+		for t in 60 120 180 240; do
+			reading b $t 1
+		done
+	} | aggregate --forget 2 | figures missing age | cut -d ' ' -f 2- >out
+	diff - out <<-'END'
+	0 60
+	1 120
+	0 60
+	0 60
+	0 60
+	END
+}
+
+@test "the memory of forgotten sources is given back" {
+	awk 'BEGIN { for (t = 0; t < 3000; t++) for (i = 0; i < 100; i++)
+		printf "{\"topic\":\"M/a-long-name-of-a-meter-%d-%d/Load\",\"t\":%d,\"v\":1}\n",
+		    t, i, t * 60 }' >in
+	memory() {
+		sg-aggregate --from 'M/{m}/Load' --to 'A/{m}' --keep 1m "$@" \
+		    --stats in 2>err >out
+		jq -e ".sources" err
+		[ "$(wc -l <out)" -eq 300000 ]
+	}
+	[ "$(memory --forget 5)" -lt 2000 ]
+	[ "$(memory)" -eq 300000 ]
+}
+
+@test "power is energy by the length of the window" {
+	{
+		counter a 0 100
+		counter b 30 50
+	} | aggregate -W 15m --stat power | figures v u |
+	    diff - <(echo '0 600 W')
+	run -65 --separate-stderr aggregate --stat power < <(reading a 0 1 V)
+	[[ "$stderr" == *'is no energy: no power from the V of A/all' ]]
+}
+
+@test "deviation and quantiles" {
+	for v in 2 4 4 4 5 5 7 9; do
+		reading a "$v" "$v"
+	done | aggregate --stat stddev,p50,p100 >out
+	[ "$(jq .m.stddev out)" = 2 ]
+	jq -e '(.m.p50 / 4 - 1 | fabs) < 0.01 and
+	    (.m.p100 / 9 - 1 | fabs) < 0.01' out
+}
+
+@test "estimated readings are counted and told" {
+	{
+		reading a 0 1
+		reading b 0 2 | sed 's/}/,"q":"ESTIMATED"}/'
+	} | aggregate | figures v n q estimated |
+	    diff - <(echo '0 3 2 ESTIMATED 1')
+}
+
+@test "with a state, the next run goes on with the open windows" {
+	{
+		reading a 0 1
+		reading b 30 2
+		reading a 50 4 kW
+		reading a 70 8
+		reading b 20 16
+		reading a 130 32
+		reading b 200 64
+	} >in
+	aggregate --state whole --missing --src us in >want
+	[ "$(wc -l <want)" -eq 4 ]
+	while read -r line; do
+		aggregate --state parts --missing --src us <<<"$line"
+	done <in >got
+	diff want got
+	jq -c '[.src,.ep,.seq]' got | diff - <(printf '["us",1,%d]\n' 1 2 3 4)
+	run -78 aggregate --state parts --missing --src us -W 5m in
+	[[ "$output" == *'parts: '* ]]
+}
+
+# mark ID T MEMBERS - A mark of the flow.
+mark() {
+	printf '{"topic":"$SG/MARK","t":%s,"d":{"name":"f","id":"%s","cursor":{"a.1":%s}%s}}\n' \
+	    "$2" "$1" "$1" "$3"
+}
+
+@test "with a state, time is that of the marks" {
+	{
+		mark 1 1000 ',"done":true,"n":0'
+		reading a 1001 1
+		reading a 1070 1
+		mark 2 1030 ''
+		mark 3 1085 ',"committed":"2"'
+		reading a 1002 4
+		mark 4 1090 ',"committed":"3","end":true'
+	} >in
+	run -65 --separate-stderr aggregate --state s --skew 60s in
+	[ "$stderr" = 'sg-aggregate: error: in:3: future: t is ahead of the clock' ]
+	# Of the marks between, some are absorbed.
+	jq -c '.d.id // [.t,.v]' <<<"$output" | grep -v '"[23]"' |
+	    diff - <(printf '%s\n' '"1"' '[960,1]' '"4"')
+}
+
+@test "after a crash the flow goes on from the mark that the broker has" {
+	{
+		mark 1 1000 ',"done":true,"n":0'
+		reading a 1001 1
+		mark 2 1002 ',"end":true'
+		reading a 1003 2
+	} | aggregate --state s >out
+	{
+		mark 2 1002 ',"done":true,"n":1'
+		reading a 1003 4
+		reading a 1050 8
+		mark 3 1091 ',"end":true'
+	} | aggregate --state s | jq -c '.d.id // [.t,.v]' |
+	    diff - <(printf '%s\n' '"2"' '[960,5]' '[1020,8]' '"3"')
+	mark 9 1002 ',"done":true,"n":9' >in
+	run -78 aggregate --state s in
+}
+
+@test "a state in use is told" {
+	start_aggregate --state s
+	reading a 0 1 >&8
+	wait_until waits_at 1
+	run -69 aggregate --state s </dev/null
+	exec 8>&-
+	wait $pid
+}
+
 @test "the examples of the manual work" {
 	printf 'meter_id,feeder,phase\na,F1,A\nb,F1,B\n' >meters.csv
 	{
