@@ -117,9 +117,9 @@ ${mark/\"a\"/\"b\"},\"done\":true,\"n\":0}}"
 	    sed -u 's,\"M/,\"R/,' | sg-pub"
 	wait_until sg-sub --last '$SG/MARK/#'
 	background by sh -c "sg-sub -c c --marks --from-start 'M/#' \
-	    2>by.err | exec sleep 1000"
+	    2>by.err | exec tail -f /dev/null"
 	wait_until grep -q 'standing by' by.err
-	background reader pgrep -f -P "$by_pid" 'sleep 1000'
+	background reader pgrep -f -P "$by_pid" 'tail -f'
 	wait_lines 1 reader.out
 	kill -KILL "$(cat reader.out)"
 	gone() {
