@@ -359,6 +359,9 @@ say_ended(const struct program *p)
 {
 	const char *name = program_command(p);
 
+	/* What a shell ends with that cannot run it. */
+	if (program_status(p) == 126 || program_status(p) == 127)
+		die(EXIT_CONFIG, "%s: it cannot be run", name);
 	if (s.marks && !s.ending)
 		die(EXIT_UNAVAILABLE,
 		    "%s: it ended with status %d between "

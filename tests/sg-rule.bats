@@ -689,3 +689,8 @@ sg-rule: note: a.jq: timer at 1970-01-01T00:00:03Z: fired (1 event)' ]
 	} >in
 	run -124 timeout -k 60 1 sg-rule -r a.jq in
 }
+
+@test "a program that cannot be run is status 78" {
+	run -78 sg-rule --exec /nowhere/program <<<'{"topic":"A","t":1,"v":2}'
+	[[ "$output" == *"/nowhere/program: it cannot be run"* ]]
+}
