@@ -42,7 +42,7 @@ end
 GRACE = 30
 # How a process of a pipeline may end when others are killed; 65 if what was
 # killed leaves half a line.
-FINE = {0, -signal.SIGKILL, -signal.SIGPIPE, 65, 69}
+FINE = {0, -signal.SIGKILL, -signal.SIGPIPE, 128 + signal.SIGPIPE, 65, 69}
 
 
 class Broker:
