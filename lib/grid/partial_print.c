@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/num.h"
+#include "event/unit.h"
 #include "grid/partial_part.h"
 
 /* Is the sum in m although nobody asked for it? */
@@ -59,9 +60,14 @@ static void
 print_stat(
     struct print *p, const struct tally_want *want, size_t f, const char *name)
 {
-	const struct tally *t = p->field[f].tally;
+	static const struct tally_want sum = { .stat = TALLY_SUM };
+	const struct partial_field *field = &p->field[f];
+	const struct tally *t = field->tally;
 	const struct num_sum *x;
 
+	if (want->stat == TALLY_ENERGY &&
+	    unit_power(field->unit, field->un) != NULL)
+		want = &sum;
 	if (tally_print(t, want, p->times, p->b) ||
 	    (x = shown(t, want->stat)) == NULL)
 		return;

@@ -98,7 +98,13 @@ tally_unit(enum tally_stat stat, const char *u, size_t n, size_t *un)
 
 	*un = 0;
 	switch (stat) {
-	case TALLY_ENERGY: other = unit_energy(u, n); break;
+	case TALLY_ENERGY:
+		if (unit_power(u, n) != NULL) {
+			*un = n;
+			return u;
+		}
+		other = unit_energy(u, n);
+		break;
 	case TALLY_POWER: other = unit_power(u, n); break;
 	case TALLY_MIN_AT:
 	case TALLY_MAX_AT:

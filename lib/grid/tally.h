@@ -73,7 +73,8 @@ unsigned tally_parts(enum tally_stat stat);
 
 /*
  * tally_unit(stat, u, n, un) - The unit of a statistic of numbers in the unit
- * u[0..n), *un its length, 0 if it has none.  Borrowed.
+ * u[0..n), *un its length, 0 if it has none.  Borrowed.  The energy of energies
+ * is in their unit.
  */
 const char *
 tally_unit(enum tally_stat stat, const char *u, size_t n, size_t *un);

@@ -75,6 +75,19 @@ unit_fault(const struct partial_wants *wants, const struct group_unit *unit)
 	return NULL;
 }
 
+/* The unit of the rule, which is that of powers if energies are made of them.
+ */
+static const char *
+unit_wanted(const struct window_rule *rule, const char *u, size_t n)
+{
+	const char *unit = rule->unit;
+
+	if (unit == NULL || !(rule->wants.stats >> TALLY_ENERGY & 1) ||
+	    unit_power(u, n) == NULL)
+		return unit;
+	return unit_energy(unit, strlen(unit));
+}
+
 const char *
 window_convert(struct window_set *set, uint32_t input, size_t f, const char *u,
     size_t n, struct tally_scale *scale)
@@ -87,7 +100,8 @@ window_convert(struct window_set *set, uint32_t input, size_t f, const char *u,
 		*scale = set->conversion[*known].scale;
 		return NULL;
 	}
-	what = group_convert(&set->groups, g, f, u, n, set->rule->unit, scale);
+	what = group_convert(
+	    &set->groups, g, f, u, n, unit_wanted(set->rule, u, n), scale);
 	if (what == NULL)
 		what = unit_fault(
 		    &set->rule->wants, group_unit(&set->groups, g, f));

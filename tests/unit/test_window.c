@@ -94,6 +94,25 @@ static const struct scenario scenarios[] = {
 	    "{\"topic\":\"A\",\"t\":0,\"v\":5,\"u\":\"Wh\",\"w\":900,\"n\":2,"
 	    "\"sources\":1,\"missing\":0,\"age\":840}\n",
 	    "energy of power readings" },
+	{ "energy", { .slot.width = 15 * M, .interval = M },
+	    { "a \"t\":0,\"v\":0.1,\"u\":\"kWh\"",
+		"a \"t\":60,\"v\":20,\"u\":\"Wh\"" },
+	    "{\"topic\":\"A\",\"t\":0,\"v\":120,\"u\":\"Wh\",\"w\":900,"
+	    "\"n\":2,\"sources\":1,\"missing\":0,\"age\":840}\n",
+	    "energies are just summed" },
+	{ "energy,max", { .slot.width = M, .interval = M, .unit = "kW" },
+	    { "a \"t\":0,\"v\":500,\"u\":\"Wh\"" },
+	    "{\"topic\":\"A\",\"t\":0,\"m\":{\"energy\":0.5,\"max\":0.5,"
+	    "\"sum\":0.5},\"u\":{\"energy\":\"kWh\",\"max\":\"kWh\","
+	    "\"sum\":\"kWh\"},\"w\":60,\"n\":1,\"sources\":1,"
+	    "\"missing\":0,\"age\":60}\n",
+	    "in the unit asked for, by the power of it" },
+	{ "energy", { .slot.width = M, .interval = M },
+	    { "a \"t\":0,\"w\":60,\"n\":2,\"v\":0.3,\"u\":\"Wh\"",
+		"b \"t\":0,\"w\":60,\"n\":2,\"v\":0.2,\"u\":\"Wh\"" },
+	    "{\"topic\":\"A\",\"t\":0,\"v\":0.5,\"u\":\"Wh\",\"w\":60,"
+	    "\"n\":4,\"sources\":2,\"missing\":0,\"age\":60}\n",
+	    "energies aggregated again" },
 	{ "energy", { .slot.width = M, .interval = M },
 	    { "a \"t\":0,\"v\":1,\"u\":\"V\"" },
 	    "refused: unit V is no power: no energy from the V of A\n",
