@@ -246,18 +246,15 @@ denied(struct actors *a, const struct grant *g, const char *right,
 	return a->why;
 }
 
-/* The topic is new to this actor, or to this certificate of its. */
+/* *topic is known as the actor's, with that stamp. */
 static const char *
-check_topic(struct actors *a, struct grant *g, struct last *last, const char *p,
-    size_t n, struct last_topic **topic)
+count_topic(struct actors *a, struct grant *g, struct last *last, const char *p,
+    size_t n, uint32_t stamp, struct last_topic **topic)
 {
 	struct actor_topics *topics = &owner_of(g)->topics;
 	int64_t most = limit(g->cert->limits.topics, a->limits.topics);
-	const char *rule = NULL;
 	int is_new;
 
-	if (!cert_may(g->cert, CERT_PUB, p, n, &rule))
-		return denied(a, g, "pub", rule, p, n);
 	is_new = *topic == NULL || topics->known == NULL ||
 	    known_find(topics, (*topic)->index + 1u)->topic == 0;
 	if (is_new && most != 0 && topics->n >= (size_t)most) {
@@ -269,8 +266,28 @@ check_topic(struct actors *a, struct grant *g, struct last *last, const char *p,
 	if (*topic == NULL)
 		*topic = last_topic(last, p, n);
 	if (*topic != NULL)
-		known_set(topics, (*topic)->index + 1u, rights_of(g)->stamp);
+		known_set(topics, (*topic)->index + 1u, stamp);
 	return NULL;
+}
+
+const char *
+grant_topic(struct actors *a, struct grant *g, struct last *last, const char *p,
+    size_t n, struct last_topic **topic)
+{
+	/* Whoever publishes to it has still to be asked for its right. */
+	return count_topic(a, g, last, p, n, 0, topic);
+}
+
+/* The topic is new to this actor, or to this certificate of its. */
+static const char *
+check_topic(struct actors *a, struct grant *g, struct last *last, const char *p,
+    size_t n, struct last_topic **topic)
+{
+	const char *rule = NULL;
+
+	if (!cert_may(g->cert, CERT_PUB, p, n, &rule))
+		return denied(a, g, "pub", rule, p, n);
+	return count_topic(a, g, last, p, n, rights_of(g)->stamp, topic);
 }
 
 static const char *

@@ -68,9 +68,18 @@ const char *grant_publish(struct actors *a, struct grant *g, struct last *last,
     const struct event *e, struct last_topic **topic);
 
 /*
+ * grant_topic(a, g, last, p, n, topic) - Is there room for that topic, which
+ * needs no right, among those of the holder?  *topic is its entry in last or
+ * NULL; results as above.
+ */
+const char *grant_topic(struct actors *a, struct grant *g, struct last *last,
+    const char *p, size_t n, struct last_topic **topic);
+
+/*
  * grant_subscribe(a, g, set) - May the holder read what set matches?  NULL,
  * with what it is denied added as exclusions; or why not, as above without
- * the "denied: ".  The marks of its own flows it may always read.  grant_sees(g, topic) - May it read that topic?
+ * the "denied: ".  The marks of its own flows it may always read.
+ * grant_sees(g, topic) - May it read that topic?
  */
 const char *
 grant_subscribe(struct actors *a, const struct grant *g, struct topic_set *set);

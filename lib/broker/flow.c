@@ -224,6 +224,29 @@ repeated(struct broker *b, const struct flow *f, const struct wire_mark *m,
 	    : error_name;
 }
 
+/* NULL, or why the flow's marks get no topic. */
+static const char *
+mark_topic_fault(const struct session *s, const struct wire_mark *m)
+{
+	struct last *last = s->b->last;
+	const char *why = NULL;
+	char topic[WIRE_MARK_TOPIC];
+	struct last_topic *t;
+	size_t n;
+
+	wire_mark_topic(topic, actor_of(s), m->name);
+	n = strlen(topic);
+	t = last_find(last, topic, n);
+	if (s->grant == NULL)
+		t = last_topic(last, topic, n);
+	else
+		why = grant_topic(
+		    gate_actors(s->b->gate), s->grant, last, topic, n, &t);
+	if (why == NULL && t == NULL)
+		why = "no room for the last value of one topic more";
+	return why;
+}
+
 const char *
 flow_fault(struct session *s, const struct wire_mark *m, uint64_t upto,
     uint64_t accepted, const char **why)
@@ -242,8 +265,8 @@ flow_fault(struct session *s, const struct wire_mark *m, uint64_t upto,
 		return fenced(b, m, why);
 	if (!m->has_cursor)
 		return NULL;
-	*why = "no room for the last value of one topic more";
-	if (flow_topic(s, m) == NULL)
+	*why = mark_topic_fault(s, m);
+	if (*why != NULL)
 		return "limit";
 	full_name(cursor, actor_of(s), m->name);
 	return cursor_fault(s, cursor, &m->cursor, why);

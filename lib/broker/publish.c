@@ -962,6 +962,7 @@ turned_away(struct session *s, const struct front_route *route,
 {
 	struct broker *b = s->b;
 	const char *fault = own_from(s, &r->from);
+	const int claims = flow_claims(r);
 	int64_t wait;
 
 	if (fault != NULL) {
@@ -975,8 +976,10 @@ turned_away(struct session *s, const struct front_route *route,
 	}
 	if (s->grant == NULL)
 		return 0;
-	wait = grant_pay(
-	    gate_actors(b->gate), s->grant, lines, r->lines_len, date_mono());
+	/* A mark is stored, too. */
+	wait =
+	    grant_pay(gate_actors(b->gate), s->grant, lines + (uint64_t)claims,
+		r->lines_len + (claims ? r->commit.n : 0), date_mono());
 	if (wait != 0)
 		busy(b, route, wait);
 	return wait != 0;

@@ -733,6 +733,70 @@ test_rates(const struct server *s)
 	buf_fini(&answer);
 }
 
+/* A mark without lines. */
+static void
+mark_of(struct buf *b, const char *from, const char *name, uint64_t first)
+{
+	buf_clear(b);
+	buf_addf(b, "{\"op\":\"pub\",\"from\":\"%s\",\"chan\":", from);
+	wire_chan_add(b, wire_mark_chan(name));
+	buf_addf(b,
+	    ",\"first\":%llu,\"n\":0,\"commit\":{\"name\":\"%s\","
+	    "\"after\":%llu,\"t\":1,\"id\":\"m.%llu\",\"cursor\":{}}}",
+	    (unsigned long long)first, name, (unsigned long long)first - 1,
+	    (unsigned long long)first);
+	buf_cstr(b);
+}
+
+/* What is stored for it is the actor's, too. */
+static void
+test_mark_rate(const struct server *s)
+{
+	struct caller c;
+	struct buf text = { 0 }, answer = { 0 };
+	const char *at = NULL;
+	uint64_t i;
+
+	caller_open(&c, s, "flat13");
+	for (i = 1; i < 20 && at == NULL; i++) {
+		mark_of(&text, "flat13", "rate", i);
+		at = strstr(caller_ask(&c, text.p, &answer),
+		    "\"error\":\"busy\",\"after\":");
+	}
+	check(at != NULL, "marks beyond the rate: %s", answer.p);
+	caller_close(&c);
+	buf_fini(&text);
+	buf_fini(&answer);
+}
+
+static void
+test_mark_topics(const struct server *s)
+{
+	struct caller c;
+	struct buf text = { 0 }, answer = { 0 };
+	char name[16], gone[80];
+	int i;
+
+	caller_open(&c, s, "greedy");
+	for (i = 0; i < 21; i++) {
+		snprintf(name, sizeof name, "f%d", i);
+		mark_of(&text, "greedy", name, 1);
+		caller_ask(&c, text.p, &answer);
+		if (strstr(answer.p, "\"ok\":true") == NULL)
+			break;
+		snprintf(gone, sizeof gone,
+		    "{\"op\":\"commit\",\"name\":\"%s\",\"cursor\":null}",
+		    name);
+		caller_ask(&c, gone, &answer);
+	}
+	check(
+	    i == 20 && strstr(answer.p, "topics quota of greedy (20)") != NULL,
+	    "flow %d: %s", i, answer.p);
+	caller_close(&c);
+	buf_fini(&text);
+	buf_fini(&answer);
+}
+
 static void
 test_connections(const struct server *s)
 {
@@ -1022,8 +1086,14 @@ main(void)
 		    .message_time = DATE_SECOND,
 		    .admission = 2 * DATE_SECOND }
 	};
+	struct server small = { .memory = 1,
+		.actor = { .connections = 4, .topics = 20 },
+		.handshakes = 1000,
+		.limits = { .message_time = DATE_SECOND } };
+	struct server slow = small;
 	size_t i;
 
+	slow.actor.events = 1;
 	network_init(&net);
 	snprintf(dir, sizeof dir, "%.60s", net.dir);
 	for (i = 0; i < sizeof wishes / sizeof *wishes; i++)
@@ -1033,6 +1103,8 @@ main(void)
 	server_start(&s, "s");
 	server_start(&open, "o");
 	server_start(&tight, "l");
+	server_start(&small, "m");
+	server_start(&slow, "w");
 	test_plain(&s, &open);
 	test_handshake(&s);
 	test_frames(&s);
@@ -1042,6 +1114,8 @@ main(void)
 	test_connections(&tight);
 	test_topics(&tight);
 	test_rates(&tight);
+	test_mark_topics(&small);
+	test_mark_rate(&slow);
 	test_handshakes(&tight);
 	test_strangers(&tight);
 	test_garbage(&tight);
@@ -1051,6 +1125,8 @@ main(void)
 	server_end(&s);
 	server_end(&open);
 	server_end(&tight);
+	server_end(&small);
+	server_end(&slow);
 	network_fini(&net);
 	return check_done();
 }
