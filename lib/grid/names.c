@@ -200,7 +200,7 @@ names_add(struct names *names, const char *p, size_t n)
 	if (put_text(names, p, n, &at) == -1)
 		return NAMES_NONE;
 	if (names->tag == NULL ||
-	    (uint64_t)(names->live + 1) * 4 > (names->mask + 1) * 3)
+	    (uint64_t)(names->live + 1) * 8 > (names->mask + 1) * 7)
 		grow_table(names);
 	i = take_number(names);
 	names->at[i] = at;

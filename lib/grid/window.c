@@ -24,7 +24,6 @@ free_contents(struct window_set *set)
 	free(set->unit);
 	free(set->panes);
 	free(set->ready);
-	free(set->times);
 }
 
 struct window_set *

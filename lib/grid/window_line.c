@@ -6,30 +6,44 @@
 
 /* Sources. */
 
-const int64_t *
-window_times(struct window_set *set, struct window *w, const struct slot *slot)
+/* By times that are put together first; some of last are behind the slot. */
+static void
+pack_times(struct window *w, const struct slot *slot)
 {
 	struct group *g = w->group;
-	int64_t *times;
+	int64_t *times = xcalloc(g->nsources, sizeof *times);
 
-	if (g->nsources > set->captimes) {
-		set->captimes = g->nsources;
-		free(set->times);
-		set->times = xcalloc(set->captimes, sizeof *set->times);
-	}
-	times = set->times;
-	presence_times(&w->seen, times, g->nsources, slot->start);
-	if (w->filled && w->seen.form == PRESENCE_PACKED)
-		return times;
-	for (uint32_t i = 0; !w->filled && i < g->nsources; i++) {
-		if (times[i] > g->last[i])
-			g->last[i] = times[i];
-		else if (g->last[i] < slot->end)
+	for (uint32_t i = 0; i < g->nsources; i++) {
+		times[i] = presence_at(&w->seen, i, slot->start);
+		if (!w->filled && g->last[i] > times[i] &&
+		    g->last[i] < slot->end)
 			times[i] = g->last[i];
 	}
 	presence_pack(&w->seen, times, g->nsources);
+	free(times);
+}
+
+void
+window_heard(struct window *w, const struct slot *slot)
+{
+	struct group *g = w->group;
+	int late = w->filled;
+
+	if (w->filled && w->seen.form == PRESENCE_PACKED)
+		return;
+	for (uint32_t i = 0; !w->filled && i < g->nsources; i++) {
+		int64_t heard = presence_at(&w->seen, i, slot->start);
+
+		if (heard > g->last[i])
+			g->last[i] = heard;
+		late |= g->last[i] >= slot->end;
+	}
+	/* Nearly always what was heard last is what was heard by then. */
+	if (late)
+		pack_times(w, slot);
+	else
+		presence_pack(&w->seen, g->last, g->nsources);
 	w->filled = 1;
-	return times;
 }
 
 static int
@@ -43,6 +57,7 @@ struct roll {
 	struct slot slot;  /* in which sources are heard if they count */
 	int64_t forgotten; /* heard before that: not known any more */
 	int expected;	   /* only sources that are expected are missing */
+	int64_t start;	   /* of the pane that tells */
 };
 
 static int
@@ -58,14 +73,16 @@ is_missing(
 }
 
 static void
-add_absent(struct buf *b, const struct window_set *set, const struct group *g,
-    const int64_t *times, const struct roll *roll)
+add_absent(struct buf *b, const struct window_set *set, const struct window *w,
+    const struct roll *roll)
 {
+	const struct group *g = w->group;
 	const char **names = xcalloc(g->nsources + 1, sizeof *names);
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < g->nsources; i++)
-		if (is_missing(roll, g, i, times[i]))
+		if (is_missing(
+			roll, g, i, presence_at(&w->seen, i, roll->start)))
 			names[n++] = group_source_name(&set->groups, g, i);
 	qsort(names, n, sizeof *names, by_name);
 	buf_adds(b, ",\"absent\":[");
@@ -95,22 +112,26 @@ add_sources(struct buf *b, struct window_set *set, struct window *w)
 	struct roll roll = { { held < set->job.slot.start ? held
 							  : set->job.slot.start,
 				 set->job.as_of },
-		window_forgotten(set, set->job.as_of), set->rule->expected };
-	const int64_t *times = window_times(set,
-	    pane == set->job.end ? w : pane_window(set, pane, g), &pane->slot);
+		window_forgotten(set, set->job.as_of), set->rule->expected,
+		pane->slot.start };
 	uint32_t reported = 0, missing = 0, unexpected = 0;
 	int64_t oldest = GROUP_NEVER;
 
+	if (pane != set->job.end)
+		w = pane_window(set, pane, g);
+	window_heard(w, &pane->slot);
 	for (uint32_t i = 0; i < g->nsources; i++) {
-		if (times[i] >= roll.slot.start) {
+		int64_t heard = presence_at(&w->seen, i, roll.start);
+
+		if (heard >= roll.slot.start) {
 			reported++;
 			unexpected += !group_expected(g, i);
-		} else if (is_missing(&roll, g, i, times[i]))
+		} else if (is_missing(&roll, g, i, heard))
 			missing++;
 		else
 			continue;
-		if (times[i] != GROUP_ALWAYS && times[i] < oldest)
-			oldest = times[i];
+		if (heard != GROUP_ALWAYS && heard < oldest)
+			oldest = heard;
 	}
 	add_count(b, ",\"sources\":", reported);
 	add_count(b, ",\"missing\":", missing);
@@ -121,7 +142,7 @@ add_sources(struct buf *b, struct window_set *set, struct window *w)
 		num_add_micros(b, roll.slot.end - oldest);
 	}
 	if (set->rule->missing && missing > 0)
-		add_absent(b, set, g, times, &roll);
+		add_absent(b, set, w, &roll);
 }
 
 void

@@ -224,7 +224,7 @@ pane_close(struct window_set *set, struct pane *pane)
 	pane->closed = 1;
 	set->kept += pane->n;
 	for (size_t i = 0; i < pane->n; i++) {
-		window_times(set, pane->windows[i], &pane->slot);
+		window_heard(pane->windows[i], &pane->slot);
 		if (window_counts(set))
 			close_counters(set, pane->windows[i]);
 	}

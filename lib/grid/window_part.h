@@ -99,9 +99,7 @@ struct window_set {
 	struct span told;     /* its span, at the window told last */
 	struct window **ready;
 	size_t nready, capready, at, fix;
-	int64_t swept;	/* horizon when silent sources were last forgotten */
-	int64_t *times; /* room for as many as sources */
-	uint32_t captimes;
+	int64_t swept; /* horizon when silent sources were last forgotten */
 	struct window_stats stats;
 	char why[WINDOW_WHY_MAX];
 };
@@ -201,11 +199,10 @@ int64_t window_forgotten(const struct window_set *set, int64_t t);
 void window_sweep(struct window_set *set);
 
 /*
- * window_times(set, w, slot) - When each source of the group was last heard
- * before the end of the slot; valid until the next call.
+ * window_heard(w, slot) - The slot has ended: let w tell when each source of
+ * the group was last heard before its end, also if that was before it.
  */
-const int64_t *
-window_times(struct window_set *set, struct window *w, const struct slot *slot);
+void window_heard(struct window *w, const struct slot *slot);
 
 /*
  * window_total(set, w, job, t) - All readings of the group of w, which stands
