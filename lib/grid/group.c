@@ -202,26 +202,49 @@ by_topic(const void *a, const void *b)
 	return strcmp(x->topic, y->topic);
 }
 
-void
-groups_rank(struct groups *groups)
+static void
+rank(struct ranked *order, size_t n)
 {
-	uint32_t n = 0;
-	struct ranked *order;
+	qsort(order, n, sizeof *order, by_topic);
+	for (size_t i = 0; i < n; i++)
+		order[i].group->rank = (uint32_t)i;
+	free(order);
+}
 
-	if (groups->ranked)
-		return;
-	order = xcalloc(groups->topics.n + 1, sizeof *order);
+static void
+rank_all(struct groups *groups)
+{
+	struct ranked *order = xcalloc(groups->topics.n + 1, sizeof *order);
+	size_t n = 0;
+
 	for (uint32_t i = 0; i < groups->topics.n; i++) {
 		if (groups->group[i] == NULL)
 			continue;
 		order[n].group = groups->group[i];
 		order[n++].topic = group_topic(groups, groups->group[i]);
 	}
-	qsort(order, n, sizeof *order, by_topic);
-	for (uint32_t i = 0; i < n; i++)
-		order[i].group->rank = i;
+	rank(order, n);
 	groups->ranked = 1;
-	free(order);
+}
+
+void
+groups_rank(struct groups *groups, struct group *const *some, size_t n)
+{
+	struct ranked *order;
+
+	if (groups->ranked)
+		return;
+	/* While new ones keep coming, all would be sorted again and again. */
+	if (n >= groups->topics.n / 8) {
+		rank_all(groups);
+		return;
+	}
+	order = xcalloc(n + 1, sizeof *order);
+	for (size_t i = 0; i < n; i++) {
+		order[i].group = some[i];
+		order[i].topic = group_topic(groups, some[i]);
+	}
+	rank(order, n);
 }
 
 void

@@ -84,8 +84,11 @@ int group_dropped(const struct group *g, uint32_t i);
 void groups_drop(struct groups *groups, struct group *g);
 int group_is_empty(const struct group *g);
 
-/* groups_rank(groups) - Number all groups by topic. */
-void groups_rank(struct groups *groups);
+/*
+ * groups_rank(groups, some, n) - Number the groups of some[0..n) by topic, or
+ * all of them.
+ */
+void groups_rank(struct groups *groups, struct group *const *some, size_t n);
 
 /* groups_fini(groups) - Free and make empty. */
 void groups_fini(struct groups *groups);

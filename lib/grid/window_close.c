@@ -37,9 +37,16 @@ begin_job(struct window_set *set, struct pane *end, struct pane *heard)
 static void
 sort_job(struct window_set *set)
 {
-	groups_rank(&set->groups);
-	if (set->nready > 0)
-		qsort(set->ready, set->nready, sizeof *set->ready, by_rank);
+	struct group **ready;
+
+	if (set->nready == 0)
+		return;
+	ready = xcalloc(set->nready, sizeof *ready);
+	for (size_t i = 0; i < set->nready; i++)
+		ready[i] = set->ready[i]->group;
+	groups_rank(&set->groups, ready, set->nready);
+	free(ready);
+	qsort(set->ready, set->nready, sizeof *set->ready, by_rank);
 }
 
 /* Late readings. */
