@@ -496,15 +496,19 @@ handle_mark(const struct event *e)
 		if (flow == UNDECIDED)
 			begin(&mark);
 		window_clock(windows, mark.t);
-		window_idle(windows, mark.t);
-		emit();
 		due = memo_due(memo, &mark, count.taken > count.taken_before,
-		    count.given > count.given_before);
+		    count.given > count.given_before ||
+			window_closes(windows, mark.t));
 	} else if (memo != NULL)
 		die(EXIT_DATA, "%s: a mark behind lines without marks",
 		    in.name);
 	if (due == MEMO_ABSORB)
 		return;
+	/* Only where who follows behind, from mark to mark, does it too. */
+	if (memo != NULL) {
+		window_idle(windows, mark.t);
+		emit();
+	}
 	if (due == MEMO_SAVE)
 		save(&mark);
 	count.taken_before = count.taken;

@@ -785,7 +785,6 @@ mark() {
 		reading a 1070 1
 		mark 2 1030 ''
 		mark 3 1085 ',"committed":"2"'
-		reading a 1002 4
 		mark 4 1090 ',"committed":"3","end":true'
 	} >in
 	run -65 --separate-stderr aggregate --state s --skew 60s in

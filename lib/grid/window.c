@@ -422,13 +422,6 @@ window_add(struct window_set *set, uint32_t input, const struct event *e,
 }
 
 void
-window_clock(struct window_set *set, int64_t now)
-{
-	set->now = now;
-	set->limit = GROUP_ALWAYS;
-}
-
-void
 window_stats(const struct window_set *set, struct window_stats *stats)
 {
 	*stats = set->stats;

@@ -136,8 +136,14 @@ int window_next(struct window_set *set, struct buf *b);
 int64_t window_idle(struct window_set *set, int64_t now);
 
 /*
+ * window_closes(set, now) - 1 if window_idle(set, now) would close a window;
+ * the set is left as it is.
+ */
+int window_closes(const struct window_set *set, int64_t now);
+
+/*
  * window_clock(set, now) - Until this is called again it is that time, and
- * date_now() is not asked.
+ * date_now() is not asked; whether the stream is live is seen now.
  */
 void window_clock(struct window_set *set, int64_t now);
 

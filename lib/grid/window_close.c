@@ -225,15 +225,38 @@ window_next(struct window_set *set, struct buf *b)
 
 /* Time without input. */
 
-static void
-judge(struct window_set *set, int64_t now)
+static int
+is_live(const struct window_set *set, int64_t now)
 {
 	const struct window_rule *rule = set->rule;
 	int64_t interval =
 	    rule->interval > set->interval ? rule->interval : set->interval;
 
+	if (set->newest == set->judged)
+		return set->live;
+	return now - set->newest <= rule->grace + rule->skew + interval;
+}
+
+static void
+judge(struct window_set *set, int64_t now)
+{
+	set->live = is_live(set, now);
 	set->judged = set->newest;
-	set->live = now - set->newest <= rule->grace + rule->skew + interval;
+}
+
+void
+window_clock(struct window_set *set, int64_t now)
+{
+	set->now = now;
+	set->limit = GROUP_ALWAYS;
+	judge(set, now);
+}
+
+int
+window_closes(const struct window_set *set, int64_t now)
+{
+	return is_live(set, now) && set->closed < set->npanes &&
+	    set->panes[set->closed]->slot.end <= now - set->rule->grace;
 }
 
 int64_t
@@ -242,8 +265,7 @@ window_idle(struct window_set *set, int64_t now)
 	int64_t grace = set->rule->grace;
 	size_t i = set->closed;
 
-	if (set->newest != set->judged)
-		judge(set, now);
+	judge(set, now);
 	if (!set->live)
 		return -1;
 	for (; i < set->npanes && set->panes[i]->slot.end <= now - grace; i++) {
