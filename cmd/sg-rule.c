@@ -532,26 +532,31 @@ pass_mark(const struct event *e)
 		output(line_out_line(&s.out, e->line, e->n));
 }
 
-/* All before it is done, then time goes on, then it may leave. */
+/*
+ * All before it is done.  Time goes on only at marks that are passed on, as it
+ * does for who follows from mark to mark.
+ */
 static void
 finish_mark(const struct event *e, const struct mark *mark)
 {
-	settle();
-	engine_idle(s.rules->engine, mark->t);
+	enum memo_due due = MEMO_PASS;
+
 	settle();
 	if (s.programs.n > 0)
 		mark_programs(e);
 	if (app_stop())
 		return;
-	if (s.memo == NULL || o.dry_run) {
-		pass_mark(e);
+	if (s.memo != NULL && !o.dry_run)
+		due = memo_due(s.memo, mark, s.read,
+		    s.written || engine_due(s.rules->engine, mark->t));
+	if (due == MEMO_ABSORB)
 		return;
-	}
-	switch (memo_due(s.memo, mark, s.read, s.written)) {
-	case MEMO_ABSORB: return;
-	case MEMO_SAVE: save(mark); break;
-	case MEMO_PASS: break;
-	}
+	engine_idle(s.rules->engine, mark->t);
+	settle();
+	if (app_stop())
+		return;
+	if (due == MEMO_SAVE)
+		save(mark);
 	s.read = s.written = 0;
 	pass_mark(e);
 }

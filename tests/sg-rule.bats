@@ -516,6 +516,22 @@ mark() {
 	[ "$(jq -r '.v // .d.id' out | paste -sd' ')" = "1.0 1.1 20 1.3" ]
 }
 
+@test "no timer runs at a mark that is not passed on" {
+	rule a '"topics": ["A"]' 'if .topic == "$SG/TIMER" then
+	    {topic: "SILENT", v: $now} else {"$timer": ($now + 10)} end'
+	{
+		mark 1.0 10 ',"cursor":{"a.1":0},"done":true,"n":0,"anew":true'
+		event A 10 1
+		mark 1.1 11 ',"cursor":{"a.1":1},"end":true'
+		# Nobody has 1.1 yet.
+		mark 1.2 26 ',"cursor":{"a.1":1}'
+		event A 12 1
+		mark 1.3 26 ',"cursor":{"a.1":2},"committed":"1.1","end":true'
+		mark 1.4 28 ',"cursor":{"a.1":2},"committed":"1.3","end":true'
+	} | sg-rule -r a.jq --state s >out
+	[ "$(jq -r '.v // .d.id' out | paste -sd' ')" = "1.0 1.1 1.3 22 1.4" ]
+}
+
 @test "--src counts results in the state" {
 	counter
 	series A/x 1 2 | SG_NOW=@1000 sg-rule -r count.jq --state s --src eng >out

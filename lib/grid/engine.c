@@ -679,23 +679,43 @@ engine_run(struct engine *e, int wait)
 	return r < 0 && errno != EINTR ? -1 : 0;
 }
 
+/* How late timers run when nothing comes, us. */
+static int64_t
+lateness(const struct engine *e)
+{
+	return e->o->clock == ENGINE_WALL ? 0 : e->o->grace;
+}
+
+/* 1 if time goes on by itself: the newest event was of the present. */
+static int
+is_live(const struct engine *e, int64_t now)
+{
+	if (e->o->clock == ENGINE_WALL)
+		return 1;
+	if (e->clock == ENGINE_NOT_YET)
+		return 0;
+	if (e->judged == e->clock)
+		return e->live;
+	return now - e->clock <= e->o->grace + e->o->skew;
+}
+
+int
+engine_due(const struct engine *e, int64_t now)
+{
+	return is_live(e, now) && rule_keys_next(&e->keys) <= now - lateness(e);
+}
+
 int64_t
 engine_idle(struct engine *e, int64_t now)
 {
-	int64_t late = e->o->clock == ENGINE_WALL ? 0 : e->o->grace, next;
+	int64_t late = lateness(e), next;
 
-	if (e->o->clock == ENGINE_WALL) {
+	if (e->o->clock == ENGINE_WALL)
 		move_clock(e, now);
-	} else if (e->clock == ENGINE_NOT_YET) {
+	e->live = is_live(e, now);
+	e->judged = e->clock;
+	if (!e->live)
 		return -1;
-	} else {
-		if (e->judged != e->clock) {
-			e->judged = e->clock;
-			e->live = now - e->clock <= e->o->grace + e->o->skew;
-		}
-		if (!e->live)
-			return -1;
-	}
 	tick(e, now - late);
 	next = rule_keys_next(&e->keys);
 	if (next == RULE_NEVER)

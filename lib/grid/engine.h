@@ -111,6 +111,9 @@ int engine_run(struct engine *e, int wait);
  */
 int64_t engine_idle(struct engine *e, int64_t now);
 
+/* engine_due(e, now) - 1 if engine_idle(e, now) would let a timer run. */
+int engine_due(const struct engine *e, int64_t now);
+
 /*
  * engine_next(e, r) - What came of it, in order: 1 with r, valid until the
  * next call with the engine, or 0.
