@@ -234,13 +234,14 @@ engine_say(struct engine *e, enum engine_kind kind, const char *p, size_t n)
 int
 engine_next(struct engine *e, struct engine_result *r)
 {
-	const struct engine_said *said = &e->said[e->next_said];
+	const struct engine_said *said;
 
 	if (e->next_said == e->nsaid) {
 		e->next_said = e->nsaid = 0;
 		buf_clear(&e->bytes);
 		return 0;
 	}
+	said = &e->said[e->next_said];
 	*r = (struct engine_result){ .kind = said->kind,
 		.p = said->n > 0 ? e->bytes.p + said->at : "",
 		.n = said->n,
